@@ -1,0 +1,118 @@
+"""The two resources of the service as typed values, and how a person's data is shown.
+
+Text from outside becomes an `Order` or a `Letter` here, tolerantly: unknown keys are left
+out, an unknown status stays and warns, empty text and null are both None, dates in either
+format of the API are read. Bulk lists do not pass here; `frames` reads those from bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from hnbulk import lifecycle
+
+
+def mask_phone(number: str) -> str:
+    """`+15017122661` as `+1501***2661`; anything else keeps two characters at each end."""
+    if number.startswith("+1") and len(number) == 12:
+        return f"{number[:5]}***{number[-4:]}"
+    return mask(number)
+
+
+def mask_email(address: str) -> str:
+    """`test@twilio.com` as `t***@t***`."""
+    name, at, host = address.partition("@")
+    return f"{name[:1]}***{at}{host[:1]}***" if at else mask(address)
+
+
+def mask(text: str) -> str:
+    """Any other value: enough to find it again in one's own file, too little to use it."""
+    return f"{text[:2]}***{text[-2:]}" if len(text) > 6 else "***"
+
+
+def read_date(text: str) -> datetime:
+    """A date of the API, UTC. ISO 8601 in every example, RFC 2822 in the prose; both are read.
+
+    Raises `ValueError` for anything else.
+    """
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            parsed = parsedate_to_datetime(text)
+        except (TypeError, IndexError) as error:
+            raise ValueError("not a date") from error
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def _blank_to_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _date(value: Any) -> Any:
+    return read_date(value) if isinstance(value, str) and value else _blank_to_none(value)
+
+
+def _status(value: Any) -> Any:
+    # "action_required" stands in the prose for "action-required" (reference page, status table)
+    if isinstance(value, str):
+        value = value.replace("_", "-")
+        lifecycle.note_unknown(value)
+    return value
+
+
+def _list(value: Any) -> Any:
+    return () if value is None else value
+
+
+Text = Annotated[str | None, BeforeValidator(_blank_to_none)]
+Date = Annotated[datetime | None, BeforeValidator(_date)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
+
+
+class _Resource(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    sid: str
+    account_sid: Text = None
+    date_created: Date = None
+    date_updated: Date = None
+    email: Text = Field(default=None, repr=False)
+    cc_emails: Texts = Field(default=(), repr=False)
+    address_sid: Text = None
+    url: Text = Field(default=None, repr=False)
+
+
+class Order(_Resource):
+    """A HostedNumberOrder: the 23 keys of the reference page; dates UTC, texts as text."""
+
+    incoming_phone_number_sid: Text = None
+    signing_document_sid: Text = None
+    phone_number: Text = Field(default=None, repr=False)
+    capabilities: dict[str, bool] = Field(default_factory=dict, repr=False)
+    friendly_name: Text = Field(default=None, repr=False)
+    unique_name: Text = Field(default=None, repr=False)
+    status: Annotated[str, BeforeValidator(_status)]
+    failure_reason: Text = None
+    verification_attempts: int = 0
+    verification_type: Text = None
+    verification_document_sid: Text = None
+    extension: Text = Field(default=None, repr=False)
+    call_delay: int = 0
+    verification_code: Text = Field(default=None, repr=False)
+    verification_call_sids: Texts = Field(default=(), repr=False)
+
+    @property
+    def live(self) -> bool:
+        """Neither failed nor deleted (a deleted order is not answered at all)."""
+        return lifecycle.is_live(self.status)
+
+
+class Letter(_Resource):
+    """An AuthorizationDocument: nine keys; which orders it takes is asked for separately."""
+
+    status: str

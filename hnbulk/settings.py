@@ -1,0 +1,137 @@
+"""Where to connect and how fast to go: read once from the environment or a `.env` file.
+
+Secrets are `SecretStr` from the first moment. Which addresses may be used at all is decided
+here: loopback, or the service's own hosts over https.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hnbulk.errors import AccessRefused, UsageError
+
+SERVICE_URL = "https://preview.twilio.com"
+SERVICE_HOSTS = frozenset({"preview.twilio.com", "numbers.twilio.com"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a run may go. `rate` is requests in any one second (None: no ceiling);
+    `settle` is how many seconds a request in doubt is given to show up."""
+
+    rate: float | None
+    connections: int
+    settle: float
+    canary: int = 5
+
+
+REAL_PACE = Pace(rate=5.0, connections=4, settle=120.0)
+SANDBOX_PACE = Pace(rate=None, connections=8, settle=120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """The caps on verification calls: how many a plan, how many at once, between which local hours.
+
+    `toll_free_zone` is the time zone of the owner's address for toll-free numbers, which have
+    none of their own; without it they are not called.
+    """
+
+    max_calls: int = 10
+    at_once: int = 2
+    open_hour: int = 9
+    close_hour: int = 17
+    toll_free_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who we are. `username` is the account sid or an API key's sid; the secret is never shown."""
+
+    account_sid: str
+    username: str
+    secret: SecretStr = field(repr=False)
+
+
+class Settings(BaseSettings):
+    """The environment as it is: `TWILIO_*` and `HNBULK_*`, or a `.env` file in the working folder."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_api_key: str | None = None
+    twilio_api_secret: SecretStr | None = None
+    hnbulk_base_url: str = SERVICE_URL
+    hnbulk_home: Path = Path(".hnbulk")
+
+    @property
+    def credentials(self) -> Credentials:
+        """Account sid with token or API key. Raises `AccessRefused` naming what is missing."""
+        account = self.twilio_account_sid
+        if account is None or not account.startswith("AC"):
+            raise AccessRefused(
+                "TWILIO_ACCOUNT_SID is not set to an account sid (AC...). Set it and "
+                "TWILIO_AUTH_TOKEN, or try everything without an account: `hnbulk demo`."
+            )
+        if self.twilio_api_key and self.twilio_api_secret:
+            return Credentials(account, self.twilio_api_key, self.twilio_api_secret)
+        if self.twilio_auth_token:
+            return Credentials(account, account, self.twilio_auth_token)
+        raise AccessRefused("neither TWILIO_AUTH_TOKEN nor TWILIO_API_KEY with TWILIO_API_SECRET is set.")
+
+
+def read_settings() -> Settings:
+    """The settings of this environment. Raises `UsageError` where one cannot be read."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = ", ".join(str(part["loc"][0]).upper() for part in error.errors(include_input=False))
+        raise UsageError(f"these settings cannot be read: {names}.") from None
+
+
+def check_base_url(url: str) -> str:
+    """`url` as scheme and host (and port), proved to be loopback or the service.
+
+    Raises `UsageError` for any other host, for user names in the address, for a path, and for
+    plain http to anything but loopback.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or ""), parts.port
+    except ValueError:
+        raise UsageError("the base URL is not an address.") from None
+    if parts.username or parts.password:
+        raise UsageError("the base URL must not carry a user name or password.")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise UsageError("the base URL is a scheme and a host only, without path or query.")
+    loopback = is_loopback(host)
+    service = parts.scheme == "https" and host in SERVICE_HOSTS and port in (None, 443)
+    if not service and not (loopback and parts.scheme in ("http", "https")):
+        raise UsageError(
+            "the base URL must be the service's own (https://preview.twilio.com) or on this "
+            "machine (http://127.0.0.1:PORT)."
+        )
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
+
+
+def is_loopback(host: str) -> bool:
+    """The host name or address is this machine's own loopback."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def pace_for(base_url: str) -> Pace:
+    """The default pace: gentle with the service, without ceiling on loopback."""
+    return SANDBOX_PACE if is_loopback(urlsplit(base_url).hostname or "") else REAL_PACE

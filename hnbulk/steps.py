@@ -1,0 +1,336 @@
+"""Work as a value: steps, the plan file that carries them, and what became of each.
+
+A plan file is what passes between the tables and the runs, and what a person reviews and
+approves by its checksum. This module sends nothing and asks no clock.
+
+The file is JSON Lines: a header, then `step` lines (what would be sent) and `row` lines (each
+input row with its own cells, and why it has no step where it has none), so that results can
+be written from the plan and the journal alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hnbulk.errors import PlanAltered, UsageError
+from hnbulk.files import write_private
+
+FORMAT = 1
+
+
+class Action(StrEnum):
+    """What a step does to one number."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    CANCEL = "cancel"
+    VERIFY = "verify"
+    AUTHORIZE = "authorize"
+
+
+class Verdict(StrEnum):
+    """What the plan decided for an input row."""
+
+    PLANNED = "planned"  # has steps
+    NOTHING = "nothing"  # the live order already is as wanted
+    BLOCKED = "blocked"  # wanted, but the service does not allow it; the note says the way out
+    CONFLICT = "conflict"  # rows or orders contradict each other; never touched
+    SET_ASIDE = "set-aside"  # a bad or repeated row, left out on purpose
+
+
+class State(StrEnum):
+    """What became of a step in a run."""
+
+    PENDING = "pending"  # never sent
+    IN_DOUBT = "in-doubt"  # sent, outcome unknown; a resume looks it up
+    DONE = "done"
+    REFUSED = "refused"  # the service said no, finally
+    STALE = "stale"  # the order was no longer as the plan saw it; nothing sent
+    CONFLICT = "conflict"  # a stranger's order or two orders on the number; nothing (more) sent
+    REVIEW = "review"  # could not be decided; a person has to look
+    CALL_UNKNOWN = "call-unknown"  # a call may or may not have been placed; never repeated
+
+
+#: From best to worst: a row with several steps takes the worst of their states.
+SEVERITY: tuple[State, ...] = (
+    State.DONE,
+    State.PENDING,
+    State.IN_DOUBT,
+    State.STALE,
+    State.REFUSED,
+    State.CALL_UNKNOWN,
+    State.REVIEW,
+    State.CONFLICT,
+)
+
+
+def _frozen(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return MappingProxyType(dict(value or {}))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Step:
+    """One change of one number.
+
+    `before` and `after` hold API fields in snake_case, only those that matter to the step.
+    `precondition` holds what must still be true when it is sent (and, for calls, the world
+    times `not_before` and `not_after` and the `wave`). `row` is the input row, or None for a
+    step the file did not ask for by row (a pruning cancel, a call, a letter). `risk` is None or
+    a short warning. Authorize steps of one letter share a `group` and go out as one request.
+    """
+
+    row: int | None
+    action: Action
+    phone_number: str
+    sid: str | None = None
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    precondition: Mapping[str, Any] = field(default_factory=dict)
+    risk: str | None = None
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("before", "after", "precondition"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+
+    def as_line(self) -> dict[str, Any]:
+        """The step as its line in the plan file."""
+        return {
+            "kind": "step",
+            "row": self.row,
+            "action": str(self.action),
+            "phone_number": self.phone_number,
+            "sid": self.sid,
+            "before": dict(self.before),
+            "after": dict(self.after),
+            "precondition": dict(self.precondition),
+            "risk": self.risk,
+            "group": self.group,
+        }
+
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of what would be sent: equal hashes ask the service for the same."""
+        text = canonical([str(self.action), self.phone_number, self.sid, dict(self.after)])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Step({self.action}, row {self.row}, {sorted(self.after)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PlanRow:
+    """One input row as it came, and what the plan decided for it.
+
+    `code` and `note` say why a row has no step (`set_aside` holds the code where the row was
+    set aside); `sid` and `status` are those of the live order it was compared with.
+    """
+
+    row: int
+    cells: Mapping[str, str]
+    verdict: Verdict
+    code: str | None = None
+    note: str | None = None
+    sid: str | None = None
+    status: str | None = None
+
+    @property
+    def set_aside(self) -> str | None:
+        """The code for which the row was set aside; None where it was not."""
+        return self.code if self.verdict is Verdict.SET_ASIDE else None
+
+    def as_line(self) -> dict[str, Any]:
+        """The row as its line in the plan file."""
+        return {
+            "kind": "row",
+            "row": self.row,
+            "cells": dict(self.cells),
+            "verdict": str(self.verdict),
+            "set_aside": self.set_aside,
+            "code": self.code,
+            "note": self.note,
+            "sid": self.sid,
+            "status": self.status,
+        }
+
+    def __repr__(self) -> str:
+        return f"PlanRow({self.row}, {self.verdict}, {self.code})"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHeader:
+    """What a plan was made from. `read_at` is the world time of the reading it compares with."""
+
+    dialect: str
+    base_url: str
+    account_sid: str
+    input_hash: str
+    input_name: str
+    columns: tuple[str, ...]  # the user's own columns, in their order
+    made_at: str  # ISO 8601, UTC
+    read_at: str  # ISO 8601, UTC
+    snapshot_id: str | None = None
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PlanFile:
+    """A whole plan: header, steps sorted by row and action, and every input row.
+
+    The checksum covers format, dialect, account, input hash and the sorted steps; not the
+    address, the snapshot or any time: the same input against the same state gives the same.
+    """
+
+    header: PlanHeader
+    steps: tuple[Step, ...]
+    rows: tuple[PlanRow, ...]
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 (hex, 64 characters); its first eight are what a person approves."""
+        head = self.header
+        covered = [head.format, head.dialect, head.account_sid, head.input_hash]
+        digest = hashlib.sha256(canonical(covered).encode())
+        for step in self.steps:
+            digest.update(b"\n" + canonical(step.as_line()).encode())
+        return digest.hexdigest()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many steps of each action, then how many rows of each other verdict."""
+        actions = Counter(str(step.action) for step in self.steps)
+        verdicts = Counter(str(row.verdict) for row in self.rows if row.verdict is not Verdict.PLANNED)
+        ordered = [*Action, *Verdict]
+        both = actions + verdicts
+        return {str(name): both[str(name)] for name in ordered if both[str(name)]}
+
+    def dumps(self) -> bytes:
+        """The plan file's bytes."""
+        head = {
+            "kind": "header",
+            **asdict(self.header),
+            "counts": self.counts,
+            "rows": len(self.rows),
+            "checksum": self.checksum,
+        }
+        lines = [head, *(step.as_line() for step in self.steps), *(row.as_line() for row in self.rows)]
+        return "".join(canonical(line) + "\n" for line in lines).encode()
+
+    def save(self, path: Path) -> None:
+        """`path` holds this plan, 0600. Raises `UsageError` where it cannot be written."""
+        write_private(path, self.dumps())
+
+    def __repr__(self) -> str:
+        return f"PlanFile({self.checksum[:8]}, {self.counts})"
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sort_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Steps in plan order: by wave, input row (rowless last), action, number."""
+    actions = list(Action)
+    return tuple(
+        sorted(
+            steps,
+            key=lambda step: (
+                int(step.precondition.get("wave", 0)),
+                step.row is None,
+                step.row or 0,
+                actions.index(step.action),
+                step.group or "",
+                step.phone_number,
+            ),
+        )
+    )
+
+
+def load_plan(path: Path) -> PlanFile:
+    """The plan in `path`, its checksum proved.
+
+    Raises `UsageError` where there is no readable file, `PlanAltered` where it is cut, edited
+    or of another format version.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UsageError(f"cannot read the plan {path}: {reason}.", path=str(path)) from None
+    return loads_plan(content, name=str(path))
+
+
+def loads_plan(content: bytes, *, name: str) -> PlanFile:
+    """The plan in these bytes, its checksum proved; `name` is for messages. Raises `PlanAltered`."""
+    try:
+        lines = [json.loads(line) for line in content.decode().splitlines()]
+        head = lines[0]
+        if head["kind"] != "header":
+            raise ValueError("no header")
+        if head["format"] != FORMAT:
+            raise PlanAltered(
+                f"{name} is a plan of format {head['format']!r}; this version reads {FORMAT}. "
+                "Make it again with `hnbulk plan`.",
+                path=name,
+            )
+        plan = PlanFile(
+            header=_read_header(head),
+            steps=tuple(_read_step(line) for line in lines[1:] if line["kind"] == "step"),
+            rows=tuple(_read_row(line) for line in lines[1:] if line["kind"] == "row"),
+        )
+        whole = len(plan.rows) == head["rows"] and plan.checksum == head["checksum"]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        raise PlanAltered(
+            f"{name} is not a whole plan file. Make it again with `hnbulk plan`.", path=name
+        ) from None
+    if not whole:
+        raise PlanAltered(
+            f"{name} was altered after it was saved: its steps do not have its checksum. "
+            "Make it again with `hnbulk plan`.",
+            path=name,
+        )
+    return plan
+
+
+def _read_header(line: Mapping[str, Any]) -> PlanHeader:
+    fields = {name: line[name] for name in PlanHeader.__dataclass_fields__}
+    fields["columns"] = tuple(fields["columns"])
+    return PlanHeader(**fields)
+
+
+def _read_step(line: Mapping[str, Any]) -> Step:
+    fields = {name: line[name] for name in Step.__dataclass_fields__}
+    fields["action"] = Action(fields["action"])
+    return Step(**fields)
+
+
+def _read_row(line: Mapping[str, Any]) -> PlanRow:
+    fields = {name: line[name] for name in PlanRow.__dataclass_fields__}
+    fields["verdict"] = Verdict(fields["verdict"])
+    return PlanRow(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of one step: `step` is its index in the plan.
+
+    `status` is the order's last known status; `code` the API's error code or our own word;
+    `message` names no person's data; `retryable` says whether the same row may go out again.
+    """
+
+    step: int
+    state: State
+    sid: str | None = None
+    status: str | None = None
+    code: str | None = None
+    message: str | None = None
+    next_step: str | None = None
+    retryable: bool = False
