@@ -271,7 +271,7 @@ def load_plan(path: Path) -> PlanFile:
 def loads_plan(content: bytes, *, name: str) -> PlanFile:
     """The plan in these bytes, its checksum proved; `name` is for messages. Raises `PlanAltered`."""
     try:
-        lines = [json.loads(line) for line in content.decode().splitlines()]
+        lines = [json.loads(line) for line in content.decode().removesuffix("\n").split("\n")]
         head = lines[0]
         if head["kind"] != "header":
             raise ValueError("no header")

@@ -1,0 +1,323 @@
+"""The object a notebook holds: one account of the service, or of the sandbox.
+
+Here the two wings meet: replies become frames, frames become plans, plans become runs. Reading
+is free; everything that changes something is a plan first, and runs only through `apply`.
+"""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypedDict
+
+import pandas as pd
+from pydantic import SecretStr
+from tqdm.auto import tqdm
+
+from hnbulk import wire
+from hnbulk.clocks import SteppedClock
+from hnbulk.connection import Connection, open_connection
+from hnbulk.frames import events_frame, orders_frame
+from hnbulk.funnel import Funnel, build_funnel
+from hnbulk.handle import RunHandle
+from hnbulk.history import Seen
+from hnbulk.intake import Intake, raise_for_problems
+from hnbulk.letters import build_letters
+from hnbulk.models import Order
+from hnbulk.plan import build_plan
+from hnbulk.review import Plan
+from hnbulk.runs import resume_run, start_run
+from hnbulk.sandbox import Sandbox, build_sandbox
+from hnbulk.schedule import build_calls
+from hnbulk.serving import serve
+from hnbulk.settings import SANDBOX_PACE, CallLimits, Credentials, Pace, Settings, read_settings
+from hnbulk.steps import PlanFile
+
+#: A plan of fewer rows than this reads its orders by number when the account's list is long.
+FEW_ROWS = 200
+PAGE_SIZE = 1000
+
+
+class _Where(TypedDict):
+    dialect: str
+    base_url: str
+    account_sid: str
+
+
+class Account:
+    """One account. Close it when done, or use it as a context manager."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        limits: CallLimits | None = None,
+        sandbox: Sandbox | None = None,
+        closing: ExitStack | None = None,
+    ) -> None:
+        self.connection = connection
+        self.limits = limits or CallLimits()
+        self.sandbox = sandbox
+        self._closing = closing or ExitStack()
+
+    # Reading: free, and never changes anything.
+
+    def orders(self, *, progress: bool = False, **filters: str) -> pd.DataFrame:
+        """The account's orders as the typed frame of `frames.ORDER_COLUMNS`, newest first.
+
+        `filters` are those of the API: `status`, `phone_number`, `unique_name`, `friendly_name`,
+        `incoming_phone_number_sid`. Raises `AccessRefused`, `ServiceRefused`, `ServiceUnreachable`.
+        """
+        return orders_frame(self._pages(progress=progress, **filters))
+
+    def order(self, sid: str) -> Order:
+        """One order as it is now."""
+        return wire.read_order(self.connection.read(wire.fetch_order(self.connection.dialect, sid)))
+
+    def poll(self, *, progress: bool = False) -> pd.DataFrame:
+        """All orders, as `orders` gives them; every status seen is in the history."""
+        frame = self.orders(progress=progress)
+        columns = (frame[name].tolist() for name in ("sid", "phone_number", "status", "date_created"))
+        seen = (Seen(*values) for values in zip(*columns, strict=True))
+        self.connection.history.observe(seen, seen_at=self.now, source="poll")
+        return frame
+
+    @property
+    def now(self) -> datetime:
+        """The world's time, UTC: the server's on the service, the stepped clock's in a sandbox."""
+        return self.connection.clock.now()
+
+    def events(self) -> pd.DataFrame:
+        """The status history so far: `frames.EVENT_COLUMNS`, in order of observation."""
+        return events_frame(self.connection.history.events())
+
+    def funnel(self) -> Funnel:
+        """Where every number stands, by the history so far and the world's time."""
+        return build_funnel(self.events(), now=self.now)
+
+    def runs(self) -> pd.DataFrame:
+        """The runs of this account, newest first."""
+        records = [record.as_line() for record in self.connection.journal.runs()]
+        return pd.DataFrame(records)
+
+    # Planning: reads, compares, sends nothing.
+
+    def plan(
+        self,
+        targets: Intake | pd.DataFrame,
+        *,
+        set_aside: bool = False,
+        prune: bool = False,
+        allow_updates: int | None = None,
+        allow_cancels: int | None = None,
+        retry_refused: bool = False,
+        progress: bool = False,
+    ) -> Plan:
+        """What would bring the account to `targets`; nothing is sent but reads.
+
+        An intake with error rows is refused (`InputError`) unless `set_aside`, and then those rows
+        come back as unprocessed with their reasons. `prune` also cancels live orders that the
+        targets do not name. Raises `LimitRefused` where a threshold of changes is passed.
+        """
+        intake = targets if isinstance(targets, Intake) else Intake.from_frame(targets)
+        if not set_aside:
+            raise_for_problems(intake)
+        read_at = self.now
+        orders = self._current_orders(intake.targets, progress=progress, whole=prune)
+        file = build_plan(
+            intake.targets,
+            orders,
+            rows=intake.rows,
+            columns=intake.columns,
+            set_aside=intake.set_aside_notes,
+            input_name=intake.name,
+            input_hash=intake.input_hash,
+            made_at=datetime.now(UTC),
+            read_at=read_at,
+            prune=prune,
+            allow_updates=allow_updates,
+            allow_cancels=allow_cancels,
+            refused=self.connection.journal.refused(),
+            retry_refused=retry_refused,
+            **self._where,
+        )
+        return Plan(file)
+
+    def verify(
+        self,
+        orders: pd.DataFrame | None = None,
+        *,
+        max_calls: int | None = None,
+        at_once: int | None = None,
+        toll_free_zone: str | None = None,
+        last_attempt: bool = False,
+    ) -> Plan:
+        """A plan of verification calls for those of `orders` (default: all) that are due.
+
+        No phone rings until the plan is given to `apply` with its checksum and its exact number of
+        calls. `max_calls` and `at_once` default to the account's limits (10 and 2).
+        """
+        given = {"max_calls": max_calls, "at_once": at_once, "toll_free_zone": toll_free_zone}
+        limits = replace(self.limits, **{name: value for name, value in given.items() if value is not None})
+        read_at = self.now
+        return Plan(
+            build_calls(
+                self.poll() if orders is None else orders,
+                now=read_at,
+                limits=limits,
+                read_at=read_at,
+                last_calls=self.connection.history.last_calls(),
+                last_attempt=last_attempt,
+                **self._where,
+            )
+        )
+
+    def authorize(
+        self,
+        orders: pd.DataFrame | None = None,
+        *,
+        contact_title: str | None = None,
+        contact_phone_number: str | None = None,
+        address_sid: str | None = None,
+        email: str | None = None,
+        cc_emails: Sequence[str] = (),
+    ) -> Plan:
+        """A plan of letters of authorization for the verified ones of `orders` (default: all).
+
+        Orders of one address and e-mail share a letter. `address_sid` and `email` stand in for
+        orders that have none. No letter goes out until the plan is given to `apply`.
+        """
+        read_at = self.now
+        return Plan(
+            build_letters(
+                self.poll() if orders is None else orders,
+                contact_title=contact_title,
+                contact_phone_number=contact_phone_number,
+                address_sid=address_sid,
+                email=email,
+                cc_emails=cc_emails,
+                made_at=datetime.now(UTC),
+                read_at=read_at,
+                **self._where,
+            )
+        )
+
+    # Doing: only what a plan says, only when it is approved by its checksum.
+
+    def apply(
+        self,
+        plan: Plan | PlanFile,
+        *,
+        approve: str,
+        place_calls: int | None = None,
+        rate: float | None = None,
+        connections: int | None = None,
+        settle: float | None = None,
+    ) -> RunHandle:
+        """A run of `plan` is under way; the handle follows it.
+
+        `approve` is the first eight characters of `plan.checksum`. A plan of calls also needs
+        `place_calls`, exactly its number of calls.
+        """
+        file = plan.file if isinstance(plan, Plan) else plan
+        pace = self.connection.with_pace(rate=rate, connections=connections, settle=settle)
+        run = start_run(self.connection, file, approve=approve, place_calls=place_calls, pace=pace)
+        return RunHandle(run, self.connection)
+
+    def resume(self, run_id: str | None = None) -> RunHandle:
+        """The newest unfinished run (or the one named) goes on. Calls are never placed on resume."""
+        return RunHandle(resume_run(self.connection, run_id), self.connection)
+
+    def close(self) -> None:
+        """Connection closed; a sandbox of its own is stopped and forgotten."""
+        self.connection.close()
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        place = "sandbox" if self.sandbox else self.connection.base_url
+        return f"Account {self.connection.account_sid} at {place}"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{html.escape(repr(self))}</b></p>"
+
+    @property
+    def _where(self) -> _Where:
+        return {
+            "dialect": self.connection.dialect.name,
+            "base_url": self.connection.base_url,
+            "account_sid": self.connection.account_sid,
+        }
+
+    def _pages(self, *, progress: bool = False, **filters: str) -> Iterator[bytes]:
+        request = wire.list_orders(self.connection.dialect, page_size=PAGE_SIZE, **filters)
+        replies = self.connection.pages(request)
+        shown = tqdm(replies, desc="reading orders", unit=" pages", leave=False) if progress else replies
+        return (reply.body for reply in shown)
+
+    def _current_orders(self, targets: pd.DataFrame, *, progress: bool, whole: bool) -> pd.DataFrame:
+        """All orders; or, for few targets and a long list, the orders of their numbers."""
+        pages = self._pages(progress=progress)
+        first = next(pages)
+        longer = next(pages, None)
+        if longer is None:
+            return orders_frame([first])
+        if whole or len(targets) >= FEW_ROWS:
+            return orders_frame(chain([first, longer], pages))
+        numbers = targets["phone_number"].drop_duplicates().tolist()
+        shown = tqdm(numbers, desc="reading orders", unit=" numbers", leave=False) if progress else numbers
+        return orders_frame(page for number in shown for page in self._pages(phone_number=number))
+
+
+def connect(settings: Settings | None = None, *, pace: Pace | None = None) -> Account:
+    """The account of the environment: `TWILIO_ACCOUNT_SID` with `TWILIO_AUTH_TOKEN` or an API key.
+
+    `HNBULK_BASE_URL` points it at a sandbox on this machine. Raises `AccessRefused` where
+    credentials are missing; nothing has been sent yet.
+    """
+    settings = settings or read_settings()
+    connection = open_connection(
+        settings.hnbulk_base_url, settings.credentials, home=settings.hnbulk_home, pace=pace
+    )
+    return Account(connection)
+
+
+def connect_sandbox(
+    seed: int = 7,
+    *,
+    orders: int = 0,
+    home: Path | str | None = None,
+    pace: Pace = SANDBOX_PACE,
+    limits: CallLimits | None = None,
+) -> Account:
+    """An account of a sandbox of its own, served on loopback, its clock stepped by hand.
+
+    `account.sandbox.clock.advance(seconds)` lets its world go on. The journal lies in `home`, or in
+    a folder that goes with the account. Two sandboxes of one seed live the same life.
+    """
+    closing = ExitStack()
+    with ExitStack() as undo:
+        sandbox = build_sandbox(seed=seed, orders=orders)
+        server = undo.enter_context(serve(sandbox.api))
+        if home is None:
+            home = undo.enter_context(tempfile.TemporaryDirectory(prefix="hnbulk-"))
+        account_sid = sandbox.account_sid
+        credentials = Credentials(account_sid, account_sid, SecretStr(sandbox.auth_token))
+        clock = SteppedClock(sandbox.clock.now, sandbox.clock.advance)
+        connection = open_connection(server.url, credentials, home=Path(home), pace=pace, clock=clock)
+        closing = undo.pop_all()
+    return Account(connection, limits=limits, sandbox=sandbox, closing=closing)

@@ -1,0 +1,377 @@
+"""Pictures of the funnel: altair charts drawn to SVG and PNG on this machine, nothing fetched.
+
+One palette per status, made so that no two colours fall together for colour-blind readers. Every
+title names what the shares are shares of and the moment it holds for. This module counts nothing:
+it draws the frames of `durations` and `funnel`, and changes no setting of altair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import vl_convert
+
+from hnbulk import lifecycle
+from hnbulk.errors import UsageError
+from hnbulk.files import write_private
+
+if TYPE_CHECKING:
+    import altair as alt
+
+#: One colour per status. Pairwise distance in OKLab stays above 0.1 for normal, deuteranope and protanope eyes.
+COLORS: Mapping[str, str] = {
+    "twilio-processing": "#778999",
+    "received": "#9CD0FB",
+    "pending-verification": "#145FBF",
+    "verified": "#2AC3AD",
+    "pending-loa": "#AD89F1",
+    "carrier-processing": "#361A9A",
+    "testing": "#983D78",
+    "completed": "#095228",
+    "action-required": "#E7B602",
+    "failed": "#DA5A28",
+}
+UNKNOWN_COLOR = "#B9B2A6"
+
+_FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+_INK, _SOFT, _LINE = "#1f2733", "#5b6675", "#e3e7ec"
+_DAY = 86400.0
+_PATH, _LONG = re.compile(r' d="[^"]*"'), re.compile(r"(\.\d\d)\d+")  # hundredths of a pixel are enough
+_CURVE_POINTS = 200
+_Records = list[dict[str, Any]]
+
+
+def color_of(status: str) -> str:
+    """The colour a status has in every picture; one shared colour for statuses the table lacks."""
+    return COLORS.get(status, UNKNOWN_COLOR)
+
+
+def share_text(share: float) -> str:
+    """`98 %`, `99.7 %`, `0.4 %`: whole percents, one decimal near the ends, never rounded to all or none."""
+    if pd.isna(share):
+        return "–"
+    percent = share * 100
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    if 99.9 < percent < 100:
+        return "> 99.9 %"
+    near_an_end = 0 < percent < 0.95 or 99.05 < percent < 100
+    return f"{percent:.1f} %" if near_an_end else f"{percent:.0f} %"
+
+
+def when_text(moment: datetime) -> str:
+    """`5 Jan 2026, 15:00 UTC` for a moment with a time zone in UTC."""
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn chart: shows itself in a notebook as SVG and saves as `.svg` or `.png`."""
+
+    spec: Mapping[str, Any]
+    alt: str  # what the picture says, for readers who do not see it
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as one self-contained SVG element; nothing is fetched to make or show it."""
+        drawn: str = vl_convert.vegalite_to_svg(dict(self.spec), allowed_base_urls=[])
+        return _PATH.sub(lambda path: _LONG.sub(r"\1", path[0]), drawn)
+
+    def png(self, *, scale: float = 2.0) -> bytes:
+        """The picture as PNG, `scale` pixels to the SVG unit."""
+        drawn: bytes = vl_convert.vegalite_to_png(dict(self.spec), scale=scale, allowed_base_urls=[])
+        return drawn
+
+    def save(self, path: str | Path) -> Path:
+        """`path` holds the picture, mode 0600. Raises `UsageError` unless it ends in .svg or .png."""
+        place = Path(path)
+        if place.suffix.lower() not in {".svg", ".png"}:
+            raise UsageError(f"a picture is saved as .svg or .png, not {place.suffix or 'without ending'!r}.")
+        content = self.png() if place.suffix.lower() == ".png" else self.svg.encode()
+        write_private(place, content)
+        return place
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": self.alt}
+
+    def __repr__(self) -> str:
+        return f"Picture({self.alt})"
+
+
+def to_svg(picture: Picture) -> str:
+    """The picture as SVG text."""
+    return picture.svg
+
+
+def to_png(picture: Picture, *, scale: float = 2.0) -> bytes:
+    """The picture as PNG bytes."""
+    return picture.png(scale=scale)
+
+
+def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> Picture:
+    """Bars in funnel order: light for numbers that reached the stage, strong for those there now.
+
+    Needs the columns of `Funnel.table`; the side statuses stand below the path, apart.
+    """
+    import altair as alt
+
+    if not numbers or as_of is None:
+        return _nothing("Funnel")
+    rows = [_funnel_row(row) for row in table.to_dict("records")]
+    stages = _with_gap([row["stage"] for row in rows])
+    y = alt.Y("stage:N", sort=None, title=None, scale=alt.Scale(domain=stages, paddingInner=0.28))
+    color = _by_status([row["stage"] for row in rows], legend=False)
+    room = alt.Scale(domain=[0, numbers * 2.08], nice=False)
+    data = _data(rows)
+    light = (
+        alt.Chart(data)
+        .mark_bar(opacity=0.3, cornerRadiusEnd=2)
+        .encode(x=alt.X("reached:Q", scale=room, axis=None), y=y, color=color)
+    )
+    strong = (
+        alt.Chart(data).mark_bar(cornerRadiusEnd=2).encode(x=alt.X("current:Q", scale=room), y=y, color=color)
+    )
+    label = (
+        alt.Chart(data)
+        .mark_text(align="left", dx=7, fontSize=12.5, color=_INK)
+        .encode(x=alt.X("reached:Q", scale=room), y=y, text="label:N")
+    )
+    title = _title(
+        f"How far {_count(numbers)} came",
+        f"light: reached this stage or a later one · strong: there now · % of all = share of {_all(numbers)}",
+        f"% of previous = share of those that reached the stage above · as of {when_text(as_of)}",
+    )
+    height = 32 * len(stages)
+    return _drawn(alt.layer(light, strong, label), title, height=height, alt=_say(rows, numbers, as_of))
+
+
+def standing_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> Picture:
+    """One bar per status: how many numbers are there now. Needs `stage` and `current`."""
+    import altair as alt
+
+    if not numbers or as_of is None:
+        return _nothing("Where numbers stand now")
+    rows = [_standing_row(row, numbers) for row in table.to_dict("records")]
+    stages = _with_gap([row["stage"] for row in rows])
+    widest = max(row["current"] for row in rows)
+    base = alt.Chart(_data(rows)).encode(
+        x=alt.X("current:Q", axis=None, scale=alt.Scale(domain=[0, widest * 1.25], nice=False)),
+        y=alt.Y("stage:N", sort=None, title=None, scale=alt.Scale(domain=stages, paddingInner=0.28)),
+    )
+    bars = base.mark_bar(cornerRadiusEnd=2).encode(color=_by_status([r["stage"] for r in rows], legend=False))
+    labels = base.mark_text(align="left", dx=7, fontSize=12.5, color=_INK).encode(text="label:N")
+    title = _title(
+        f"Where {_count(numbers)} stand now",
+        f"share of {_all(numbers)}, each counted once by its latest order · as of {when_text(as_of)}",
+    )
+    said = "; ".join(f"{row['stage']} {row['label']}" for row in rows if row["current"])
+    return _drawn(
+        alt.layer(bars, labels), title, height=30 * len(stages), alt=f"{_count(numbers)} stand: {said}"
+    )
+
+
+def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
+    """Step lines: the share of stays in each stage not over yet, by days since the stage was entered.
+
+    Needs the columns of `durations.stage_curves`. A line ends where observation ends.
+    """
+    import altair as alt
+
+    if curves.empty or as_of is None:
+        return _nothing("Time in each stage")
+    rows, stages = _curve_rows(curves)
+    axis = alt.Axis(format="%", tickCount=5, grid=True)
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_line(interpolate="step-after", strokeWidth=2.2)
+        .encode(
+            x=alt.X("days:Q", title="days since the stage was entered", axis=alt.Axis(grid=False)),
+            y=alt.Y("share:Q", title="still in the stage", scale=alt.Scale(domain=[0, 1]), axis=axis),
+            color=_by_status(stages, legend=True),
+            order="step:Q",
+        )
+    )
+    title = _title(
+        "How long numbers stay in each stage",
+        "share of all stays in that stage that are not over yet (Kaplan-Meier; those still there count as open)",
+        f"a line ends where observation ends: nothing is extrapolated · as of {when_text(as_of)}",
+    )
+    said = f"share still in the stage over days, for {', '.join(stages)}"
+    return _drawn(chart, title, height=330, alt=said)
+
+
+def flow_chart(flow: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> Picture:
+    """Stacked areas: how many numbers were in each status over time. Needs `time`, `stage`, `numbers`."""
+    import altair as alt
+
+    if flow.empty or as_of is None:
+        return _nothing("Numbers over time")
+    used = flow.loc[flow["numbers"].groupby(flow["stage"], observed=True).transform("max") > 0]
+    stages = _in_order({str(stage) for stage in used["stage"]})
+    rank = {stage: place for place, stage in enumerate(reversed(stages))}
+    rows = [
+        {"time": time.isoformat(), "stage": str(stage), "numbers": int(count), "rank": rank[str(stage)]}
+        for time, stage, count in zip(used["time"], used["stage"], used["numbers"], strict=True)
+    ]
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_area(interpolate="step-after", line=False)
+        .encode(
+            x=alt.X("time:T", title="UTC", scale=alt.Scale(type="utc", nice=False), axis=_days_axis(flow)),
+            y=alt.Y("numbers:Q", title="numbers", stack="zero", axis=alt.Axis(format=",d", tickMinStep=1)),
+            color=_by_status(stages, legend=True),
+            order=alt.Order("rank:Q"),
+        )
+    )
+    title = _title(
+        f"Where {_count(numbers)} stood over time",
+        f"numbers in each status, by what had been seen of them by then · as of {when_text(as_of)}",
+    )
+    return _drawn(chart, title, height=330, alt=f"numbers in each status over time, {len(stages)} statuses")
+
+
+def _funnel_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    parts = [f"{row['reached']:,}", f"{share_text(row['share_of_all'])} of all"]
+    if not pd.isna(row["share_of_previous"]):
+        parts.append(f"{share_text(row['share_of_previous'])} of previous")
+    if row["current"]:
+        parts.append(f"{row['current']:,} now")
+    return {
+        "stage": str(row["stage"]),
+        "reached": int(row["reached"]),
+        "current": int(row["current"]),
+        "label": " · ".join(parts),
+    }
+
+
+def _standing_row(row: Mapping[Any, Any], numbers: int) -> dict[str, Any]:
+    current = int(row["current"])
+    label = f"{current:,} · {share_text(current / numbers)}" if current else "0"
+    return {"stage": str(row["stage"]), "current": current, "label": label}
+
+
+def _curve_rows(curves: pd.DataFrame) -> tuple[_Records, list[str]]:
+    """At most `_CURVE_POINTS` steps a stage, from (0 days, all) to the last time observed."""
+    rows: _Records = []
+    stages = _in_order({str(stage) for stage in curves["stage"]})
+    for stage in stages:
+        curve = curves.loc[curves["stage"] == stage]
+        level = (curve["survival"] * _CURVE_POINTS).round()
+        last_of_level = level.ne(level.shift(-1))
+        kept = curve.loc[last_of_level]
+        points = [(0.0, 1.0), *zip(kept["time"] / _DAY, kept["survival"], strict=True)]
+        rows += [
+            {"stage": stage, "days": round(float(x), 5), "share": round(float(y), 5), "step": step}
+            for step, (x, y) in enumerate(points)
+        ]
+    return rows, stages
+
+
+def _say(rows: _Records, numbers: int, as_of: datetime) -> str:
+    steps = "; ".join(f"{row['stage']} {row['label']}" for row in rows)
+    return f"funnel of {_count(numbers)} as of {when_text(as_of)}: {steps}"
+
+
+def _in_order(names: set[str]) -> list[str]:
+    return sorted(names, key=lambda name: (lifecycle.position(name), name))
+
+
+def _with_gap(stages: Sequence[str]) -> list[str]:
+    """The stages with one empty place between the path and the side statuses."""
+    side = next((n for n, stage in enumerate(stages) if stage not in lifecycle.FUNNEL), len(stages))
+    return [*stages[:side], *([" "] if side < len(stages) else []), *stages[side:]]
+
+
+def _count(numbers: int) -> str:
+    return f"{numbers:,} number" if numbers == 1 else f"{numbers:,} numbers"
+
+
+def _all(numbers: int) -> str:
+    return "the one number" if numbers == 1 else f"all {numbers:,} numbers"
+
+
+def _data(rows: _Records) -> alt.Data:
+    import altair as alt
+
+    return alt.Data(values=rows)
+
+
+def _by_status(stages: Sequence[str], *, legend: bool) -> alt.Color:
+    import altair as alt
+
+    scale = alt.Scale(domain=list(stages), range=[color_of(stage) for stage in stages])
+    shown = alt.Legend(title=None, orient="right") if legend else None
+    return alt.Color("stage:N", scale=scale, legend=shown, sort=list(stages))
+
+
+def _days_axis(flow: pd.DataFrame) -> alt.Axis:
+    import altair as alt
+
+    hours = (flow["time"].max() - flow["time"].min()).total_seconds() / 3600
+    form = "%d %b" if hours > 24 * 4 else "%d %b %H:%M"
+    return alt.Axis(format=form, grid=False, tickCount=8, labelOverlap=True)
+
+
+def _title(text: str, *lines: str) -> alt.TitleParams:
+    import altair as alt
+
+    return alt.TitleParams(text, subtitle=list(lines))
+
+
+def _nothing(what: str) -> Picture:
+    import altair as alt
+
+    note = (
+        alt.Chart(_data([{"text": "no events yet"}])).mark_text(fontSize=18, color=_SOFT).encode(text="text:N")
+    )
+    return _drawn(note, _title(what), height=120, alt=f"{what}: no events yet")
+
+
+def _drawn(chart: alt.Chart | alt.LayerChart, title: alt.TitleParams, *, height: int, alt: str) -> Picture:
+    spec = chart.properties(title=title, width=640, height=height).to_dict()
+    spec["config"] = _LOOK
+    return Picture(spec=spec, alt=alt)
+
+
+_LOOK: dict[str, Any] = {
+    "font": _FONT,
+    "background": "#ffffff",
+    "padding": {"left": 14, "right": 18, "top": 14, "bottom": 14},
+    "view": {"stroke": None},
+    "title": {
+        "anchor": "start",
+        "frame": "group",
+        "color": _INK,
+        "fontSize": 18,
+        "fontWeight": 600,
+        "subtitleColor": _SOFT,
+        "subtitleFontSize": 12,
+        "subtitleLineHeight": 17,
+        "subtitlePadding": 6,
+        "offset": 16,
+    },
+    "axis": {
+        "labelColor": _INK,
+        "labelFontSize": 12.5,
+        "labelLimit": 240,
+        "titleColor": _SOFT,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 10,
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 8,
+        "gridColor": _LINE,
+    },
+    "legend": {"labelColor": _INK, "labelFontSize": 12, "rowPadding": 5, "labelLimit": 220, "symbolStrokeWidth": 3},
+}

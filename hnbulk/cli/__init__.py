@@ -1,0 +1,67 @@
+"""The command line: each verb gathers arguments, makes one call and shows the result.
+
+Libraries are imported by the verb that needs them, so that `hnbulk --help` is there at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+from typer.exceptions import TyperException
+
+from hnbulk import __version__
+from hnbulk.cli import orders, runs, sandbox, story, tables
+from hnbulk.cli.talk import fail
+from hnbulk.errors import UsageError
+
+app = typer.Typer(
+    name="hnbulk",
+    help=(
+        "Move thousands of phone numbers to Twilio Hosted SMS: a messy spreadsheet in, a reviewed plan, "
+        "an exactly-once run, verification calls, letters, and a funnel that tells the truth. "
+        "Start with `hnbulk demo`: it needs no account."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for verbs in (story, sandbox, tables, runs, orders):
+    verbs.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb and exit with its code; the codes stand in `errors` and in the README."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        code = app(arguments, prog_name="hnbulk", standalone_mode=False)
+    except TyperException as error:
+        told = error.format_message() if hasattr(error, "format_message") else str(error)
+        code = fail(UsageError(f"{told} See `hnbulk --help`."), as_json=as_json)
+    except KeyboardInterrupt:
+        print("hnbulk: interrupted.", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    except Exception as error:
+        code = fail(error, as_json=as_json)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _as_interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

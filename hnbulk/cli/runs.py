@@ -1,0 +1,130 @@
+"""Verbs that run a plan and look back at runs: `apply`, `resume`, `runs`. They work without pandas."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hnbulk.cli.options import AsJson, Connections, Rate, ResultsFolder, Settle
+from hnbulk.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from hnbulk.connection import Connection
+    from hnbulk.engine import Report, Run
+
+
+def add_to(app: typer.Typer) -> None:
+    """The verbs are part of `app`."""
+    app.command(epilog="Example: hnbulk apply branches.plan --approve 1a2b3c4d")(apply)
+    app.command(epilog="Example: hnbulk resume")(resume)
+    app.command(epilog="Example: hnbulk runs --json")(runs)
+
+
+def apply(
+    plan_file: Annotated[Path, typer.Argument(help="A saved plan.", metavar="PLAN")],
+    approve: Annotated[
+        str | None, typer.Option("--approve", help="The first eight characters of the plan's checksum.")
+    ] = None,
+    place_calls: Annotated[
+        int | None,
+        typer.Option("--place-calls", help="For a plan of calls: exactly how many phones may ring."),
+    ] = None,
+    rate: Rate = None,
+    concurrency: Connections = None,
+    settle: Settle = None,
+    results: ResultsFolder = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Send what a plan says, once. Without --approve nothing is sent: that is the dry run."""
+    from hnbulk.connection import connect_from
+    from hnbulk.runs import start_run
+    from hnbulk.settings import read_settings
+    from hnbulk.steps import load_plan
+
+    talk = Talk(as_json)
+    plan = load_plan(plan_file)
+    if approve is None:
+        counted = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items()) or "nothing"
+        talk.show(f"dry run, nothing was sent: {counted}", {"dry_run": True, "counts": plan.counts})
+        talk.say(f"to apply it: hnbulk apply {plan_file} --approve {plan.checksum[:8]}")
+        return
+    with connect_from(read_settings()) as connection:
+        pace = connection.with_pace(rate=rate, connections=concurrency, settle=settle)
+        run = start_run(connection, plan, approve=approve, place_calls=place_calls, pace=pace)
+        _follow(talk, connection, run, results)
+
+
+def resume(
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run; the newest unfinished one.", metavar="RUN")
+    ] = None,
+    rate: Rate = None,
+    concurrency: Connections = None,
+    settle: Settle = None,
+    results: ResultsFolder = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run that ended early: what is in doubt is looked up, the rest is sent once.
+
+    A verification call is never placed on resume.
+    """
+    from hnbulk.connection import connect_from
+    from hnbulk.runs import resume_run
+    from hnbulk.settings import read_settings
+
+    with connect_from(read_settings()) as connection:
+        pace = connection.with_pace(rate=rate, connections=concurrency, settle=settle)
+        _follow(Talk(as_json), connection, resume_run(connection, run_id, pace=pace), results)
+
+
+def runs(as_json: AsJson = False) -> None:
+    """List the runs of this account, newest first."""
+    from hnbulk.connection import connect_from
+    from hnbulk.settings import read_settings
+
+    with connect_from(read_settings()) as connection:
+        records = [record.as_line() for record in connection.journal.runs()]
+    lines = [
+        f"{line['run_id']}  {line['state']:<12} {line['kind']:<8} "
+        f"{line['ended']:>6,} of {line['steps']:>6,} steps  {line['input_name']}"
+        for line in records
+    ]
+    Talk(as_json).rows("\n".join(lines) or "no runs yet", records)
+
+
+def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
+    """The run has ended, its result files are written, and its exit code is given."""
+    from hnbulk.runs import results_of, write_results
+
+    began = time.monotonic()
+    try:
+        report = _wait(talk, run)
+    finally:
+        found = results_of(connection, run.run_id)
+        paths = write_results(found, folder / run.run_id)
+        talk.say("result files: " + ", ".join(str(path) for path in paths.values()))
+    document = {
+        "run_id": run.run_id,
+        "state": report.state,
+        "counts": found.counts,
+        "steps": report.counts,
+        "results": {part: str(path) for part, path in paths.items()},
+        "seconds": round(time.monotonic() - began, 3),
+    }
+    counted = ", ".join(f"{count:,} {part}" for part, count in found.counts.items())
+    talk.show(f"run {run.run_id} {report.state}: {counted}", document)
+    if report.message:
+        talk.say(report.message)
+    raise typer.Exit(report.exit_code)
+
+
+def _wait(talk: Talk, run: Run) -> Report:
+    if not talk.progress:
+        return run.wait()
+    from tqdm import tqdm
+
+    with tqdm(total=run.progress.total, unit=" steps", desc=run.kind) as bar:
+        return run.wait(on_progress=lambda now: bar.update(now.ended - bar.n))

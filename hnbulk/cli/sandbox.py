@@ -1,0 +1,82 @@
+"""The verb `sandbox`: the embedded service on loopback, for rehearsals and for other programs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from hnbulk.cli.options import AsJson
+from hnbulk.cli.talk import Talk
+from hnbulk.errors import UsageError
+
+
+def add_to(app: typer.Typer) -> None:
+    """The verb is part of `app`."""
+    app.command(epilog="Example: hnbulk sandbox --orders 200")(sandbox)
+
+
+def sandbox(
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1. [a free one]")
+    ] = 0,
+    orders: Annotated[int, typer.Option("--orders", min=0, help="Orders that are already there.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed is the same world.")] = 7,
+    clock: Annotated[
+        str, typer.Option("--clock", help="`real`, `stepped`, or `xN`: N times as fast.", metavar="MODE")
+    ] = "real",
+    as_json: AsJson = False,
+) -> None:
+    """Serve the whole service on this machine until it is ended (Ctrl-C, or stdin closes).
+
+    Set what it prints in another terminal, and every other verb talks to it.
+    """
+    from hnbulk.sandbox import SandboxClock, build_sandbox
+    from hnbulk.serving import serve
+
+    made = build_sandbox(seed=seed, orders=orders, clock=SandboxClock(**_clock_mode(clock)))
+    with serve(made.api, port=port) as api, serve(made.admin) as admin:
+        document = {
+            "base_url": api.url,
+            "account_sid": made.account_sid,
+            "auth_token": made.auth_token,
+            "admin_url": admin.url,
+            "admin_token": made.admin_token,
+        }
+        text = (
+            f"export HNBULK_BASE_URL={api.url}\n"
+            f"export TWILIO_ACCOUNT_SID={made.account_sid}\n"
+            f"export TWILIO_AUTH_TOKEN={made.auth_token}"
+        )
+        talk = Talk(as_json)
+        talk.show(text, document)
+        if not as_json:
+            talk.say(f"# clock {clock}; administration at {admin.url} (bearer {made.admin_token})")
+            talk.say(f"# e.g. a day later: curl -X POST {admin.url}/clock -d '{{\"advance\": 86400}}' \\")
+            talk.say(f"#        -H 'Authorization: Bearer {made.admin_token}'")
+        _wait_for_the_end()
+
+
+def _clock_mode(text: str) -> dict[str, object]:
+    if text in ("real", "stepped"):
+        return {"mode": text}
+    try:
+        return {"mode": "fast", "speed": float(text.removeprefix("x"))}
+    except ValueError:
+        raise UsageError(f"--clock {text}: give `real`, `stepped` or `xN`, such as x3600.") from None
+
+
+def _wait_for_the_end() -> None:
+    """Returns when stdin, where it is a pipe, is closed, or on Ctrl-C or SIGTERM."""
+    try:
+        if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+            while sys.stdin.buffer.read1(4096):
+                pass
+        else:
+            threading.Event().wait()
+    except (KeyboardInterrupt, ValueError, OSError):
+        return

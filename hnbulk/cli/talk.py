@@ -1,0 +1,85 @@
+"""How a verb speaks: stdout is data, stderr is talk, one line for an error, one exit code.
+
+Every verb hands its data here once, as text or as a JSON document; nothing here knows what a
+verb does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hnbulk.errors import HnbulkError
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The two streams of one verb. With `as_json`, stdout carries JSON and nothing else."""
+
+    as_json: bool
+
+    @property
+    def progress(self) -> bool:
+        """Draw progress bars: somebody is watching stderr."""
+        return sys.stderr.isatty()
+
+    def say(self, text: str = "") -> None:
+        """A line of talk, on stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+    def show(self, text: str, document: Any) -> None:
+        """The verb's data on stdout: the document with `--json`, else the text."""
+        print(dump(document) if self.as_json else text, flush=True)
+
+    def rows(self, text: str, records: Iterable[dict[str, Any]]) -> None:
+        """The verb's rows on stdout: JSON Lines with `--json`, else the text."""
+        if self.as_json:
+            sys.stdout.writelines(dump(record) + "\n" for record in records)
+            sys.stdout.flush()
+        else:
+            print(text, flush=True)
+
+
+def dump(document: Any) -> str:
+    """One line of JSON; dates as ISO 8601."""
+    return json.dumps(document, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)
+
+
+def fail(error: BaseException, *, as_json: bool) -> int:
+    """The error is told in one line (or one document), and its exit code returned.
+
+    An error of ours speaks for itself. Any other is told by its type and place only: its text
+    could carry people's data.
+    """
+    known = error if isinstance(error, HnbulkError) else HnbulkError(_unexpected(error))
+    if os.environ.get("HNBULK_DEBUG") and known is not error:
+        raise error
+    if as_json:
+        print(dump(known.as_json()), flush=True)
+    print(f"hnbulk: {known.message}", file=sys.stderr, flush=True)
+    return known.exit_code
+
+
+def _unexpected(error: BaseException) -> str:
+    trace, place = error.__traceback__, "?"
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if f"{os.sep}hnbulk{os.sep}" in code.co_filename:
+            place = f"{code.co_filename.rpartition(os.sep)[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return (
+        f"unexpected {type(error).__name__} at {place}. Nothing of a run is lost: see `hnbulk runs`. "
+        "Set HNBULK_DEBUG=1 for the whole trace (it may show people's data)."
+    )

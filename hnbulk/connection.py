@@ -1,0 +1,144 @@
+"""One account opened: client, journal, history, clock and pace, side by side.
+
+This is what every run and every read stands on, with pandas or without. It sends nothing
+by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hnbulk import wire
+from hnbulk.client import Client
+from hnbulk.clocks import ServiceClock
+from hnbulk.engine import WorldClock
+from hnbulk.files import private_folder
+from hnbulk.history import History
+from hnbulk.journal import Journal
+from hnbulk.messages import Reply, Request
+from hnbulk.pacing import SlidingWindow
+from hnbulk.settings import Credentials, Pace, Settings, check_base_url, pace_for
+
+
+class Gate:
+    """Reads of one account, kept to the rate: each call returns when one more may start."""
+
+    def __init__(self, rate: float | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._window = SlidingWindow(rate)
+        self._lock = threading.Lock()
+        self._sleep = sleep
+
+    def __call__(self) -> None:
+        with self._lock:
+            start = self._window.reserve(now := time.monotonic())
+        if start > now:
+            self._sleep(start - now)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open account. Close it, or use it as a context manager: nothing stays open behind it."""
+
+    client: Client
+    journal: Journal
+    history: History
+    clock: WorldClock
+    pace: Pace
+    home: Path
+    gate: Gate
+    dialect: wire.Dialect = wire.PREVIEW
+
+    @property
+    def account_sid(self) -> str:
+        """The account this connection acts for."""
+        return self.client.account_sid
+
+    @property
+    def base_url(self) -> str:
+        """Where the service is."""
+        return self.client.base_url
+
+    def with_pace(
+        self, *, rate: float | None = None, connections: int | None = None, settle: float | None = None
+    ) -> Pace:
+        """The connection's pace with what is given changed."""
+        changes = {"rate": rate, "connections": connections, "settle": settle}
+        return replace(self.pace, **{name: value for name, value in changes.items() if value is not None})
+
+    def read(self, request: Request) -> Reply:
+        """The reply to one read, at the account's pace. Raises as `Client.read` does."""
+        self.gate()
+        return self.client.read(request)
+
+    def pages(self, request: Request) -> Iterator[Reply]:
+        """Every page from `request` on, at the account's pace. Raises as `Client.pages` does."""
+        self.gate()
+        for reply in self.client.pages(request, self.dialect):
+            yield reply
+            self.gate()
+
+    def close(self) -> None:
+        """Journal, history and client are closed."""
+        self.journal.close()
+        self.history.close()
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_connection(
+    base_url: str,
+    credentials: Credentials,
+    *,
+    home: Path,
+    pace: Pace | None = None,
+    clock: WorldClock | None = None,
+) -> Connection:
+    """An open connection; `home` exists, 0700, and holds `journal.db` and `history.db`.
+
+    Raises `UsageError` for an address that is not allowed or a home that cannot be written,
+    `JournalError` where a journal is there and cannot be used.
+    """
+    base_url = check_base_url(base_url)
+    pace = pace or pace_for(base_url)
+    private_folder(home)
+    lineage = {"account_sid": credentials.account_sid, "base_url": base_url}
+    client = Client(base_url, credentials, connections=pace.connections)
+    try:
+        journal = Journal.open(home, **lineage)
+        try:
+            history = History.open(home, **lineage)
+        except BaseException:
+            journal.close()
+            raise
+    except BaseException:
+        client.close()
+        raise
+    return Connection(
+        client=client,
+        journal=journal,
+        history=history,
+        clock=clock or ServiceClock(client.server_now),
+        pace=pace,
+        home=home,
+        gate=Gate(pace.rate),
+    )
+
+
+def connect_from(settings: Settings, *, pace: Pace | None = None) -> Connection:
+    """An open connection by the environment. Raises `AccessRefused` where credentials are missing."""
+    return open_connection(
+        settings.hnbulk_base_url, settings.credentials, home=settings.hnbulk_home, pace=pace
+    )

@@ -1,0 +1,91 @@
+"""Where orders are not as their targets want them, field by field, compared as whole columns.
+
+A blank target wants nothing. Only the rows that differ ever become Python values. This module
+decides nothing: what may be done about a difference is the plan's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+# What an update may change, and what only a new order can have (reference page, Update).
+UPDATABLE = (
+    "friendly_name",
+    "email",
+    "cc_emails",
+    "verification_type",
+    "verification_document_sid",
+    "extension",
+    "call_delay",
+)
+FIXED = ("address_sid", "account_sid")
+# An order that shows nothing has these (reference page, properties).
+_DEFAULTS = {"verification_type": "phone-call"}
+_LISTS = frozenset({"cc_emails"})
+_WHOLE_NUMBERS = frozenset({"call_delay"})
+
+
+def differing(targets: pd.DataFrame, orders: pd.DataFrame, fields: Sequence[str]) -> dict[str, Mask]:
+    """For each of `fields`, the rows where a target wants another value than its order has.
+
+    Row n of `targets` belongs to row n of `orders`. Texts count without surrounding blanks,
+    lists of addresses as sets.
+    """
+    return {name: _differs(name, targets[name], orders[name]) for name in fields}
+
+
+def any_of(masks: dict[str, Mask], length: int) -> Mask:
+    """The rows where at least one field differs."""
+    return np.logical_or.reduce([np.zeros(length, dtype=bool), *masks.values()])
+
+
+def values(frame: pd.DataFrame, name: str) -> list[Any]:
+    """A column as JSON-ready values: stripped text, list, whole number; blank is None."""
+    column = frame[name]
+    if name in _LISTS:
+        return [list(cell) if cell else None for cell in _lists(column)]
+    if name in _WHOLE_NUMBERS:
+        return [None if pd.isna(cell) else int(cell) for cell in column.tolist()]
+    return [cell or None for cell in _texts(column).to_pylist()]
+
+
+def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Row by row, the fields that are not blank."""
+    for cells in zip(*(values(frame, name) for name in names), strict=True):
+        yield {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None}
+
+
+def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
+    if name in _LISTS:
+        pairs = zip(_lists(wanted), _lists(actual), strict=True)
+        return np.array([bool(w) and w != a and set(w) != set(a or ()) for w, a in pairs], dtype=bool)
+    if name in _WHOLE_NUMBERS:
+        asked = wanted.notna().to_numpy(dtype=bool)
+        have = actual.fillna(0).to_numpy(dtype=np.int64)
+        return asked & (wanted.fillna(0).to_numpy(dtype=np.int64) != have)
+    want, have_text = _texts(wanted), _texts(actual)
+    if name in _DEFAULTS:
+        have_text = pc.if_else(pc.equal(have_text, ""), _DEFAULTS[name], have_text)
+    differs = pc.and_(pc.not_equal(want, ""), pc.not_equal(want, have_text))
+    return np.asarray(differs, dtype=bool)
+
+
+def _texts(column: pd.Series[Any]) -> Any:
+    text = pa.array(column.astype("string"), type=pa.string(), from_pandas=True)
+    return pc.fill_null(pc.utf8_trim_whitespace(text), "")
+
+
+def _lists(column: pd.Series[Any]) -> list[list[str] | None]:
+    """A list column as Python lists; None where it is missing."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        given: list[list[str] | None] = pa.chunked_array(column.array.__arrow_array__()).to_pylist()
+        return given
+    return [list(cell) if isinstance(cell, (list, tuple, np.ndarray)) else None for cell in column]

@@ -1,0 +1,101 @@
+"""A run as a notebook holds it: progress to look at, pause and resume, results as tables.
+
+It reads the run and its journal; the run itself goes on in its own threads whether anybody
+looks or not.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from hnbulk.connection import Connection
+from hnbulk.engine import Progress, Report, Run
+from hnbulk.results import PARTS
+from hnbulk.runs import results_of, write_results
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFrames:
+    """Every input row once: the user's own columns as text, then the `hn_` columns."""
+
+    success: pd.DataFrame
+    error: pd.DataFrame
+    unprocessed: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{len(getattr(self, part)):,} {part}" for part in PARTS)
+
+
+class RunHandle:
+    """One run of one plan, under way or over."""
+
+    def __init__(self, run: Run, connection: Connection) -> None:
+        self._run = run
+        self._connection = connection
+
+    @property
+    def run_id(self) -> str:
+        """The name by which `resume` and `runs` know it."""
+        return self._run.run_id
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run is at this moment."""
+        return self._run.progress
+
+    @property
+    def state(self) -> str:
+        """`running`, `paused`, or how it ended."""
+        return self._run.state
+
+    def pause(self) -> None:
+        """No new request starts until `resume`; those under way end as they would."""
+        self._run.pause()
+
+    def resume(self) -> None:
+        """Requests start again."""
+        self._run.resume()
+
+    def stop(self) -> None:
+        """No new request starts any more; what is left can be resumed later."""
+        self._run.stop()
+
+    def wait(self, *, timeout: float | None = None, progress: bool = False) -> Report:
+        """The run is over, or `timeout` seconds have passed (`TimeoutError`).
+
+        `progress` draws a bar on stderr. Ctrl-C here stops the run: replies under way are waited
+        for at most eight seconds, and `RunInterrupted` says how to go on.
+        """
+        if not progress:
+            return self._run.wait(timeout)
+        total = self.progress.total
+        with tqdm(total=total, unit=" steps", desc=self._run.kind, leave=False) as bar:
+            return self._run.wait(timeout, on_progress=lambda now: bar.update(now.ended - bar.n))
+
+    @property
+    def results(self) -> ResultFrames:
+        """What became of every input row, so far."""
+        found = results_of(self._connection, self.run_id)
+        frames = {
+            part: pd.DataFrame(getattr(found, part), columns=list(found.columns), dtype="string[pyarrow]")
+            for part in PARTS
+        }
+        return ResultFrames(**frames)
+
+    def save_results(self, folder: Path | str = ".", *, name: str | None = None) -> dict[str, Path]:
+        """The three result files lie in `folder`, under `name` or the run's own."""
+        found = results_of(self._connection, self.run_id)
+        return write_results(found, Path(folder) / (name or self.run_id))
+
+    def __repr__(self) -> str:
+        return f"Run {self.run_id}: {self.state}, {self.progress}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<p><b>Run {html.escape(self.run_id)}</b> {html.escape(f'{self.state}, {self.progress}')}</p>"
+        )

@@ -1,0 +1,256 @@
+"""What became of every input row: success, error or unprocessed, each row in exactly one.
+
+Result files are written from the plan and the journal's endings alone, with the user's own
+columns first. A cell that a spreadsheet would run as a formula is neutralised on the way out
+and restored, exactly, on the way in. This module reads and writes no file.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hnbulk.steps import SEVERITY, Ending, PlanFile, PlanRow, State, Verdict
+
+Part = Literal["success", "error", "unprocessed"]
+Cells = dict[str, str]
+PARTS: tuple[Part, ...] = ("success", "error", "unprocessed")
+
+#: The columns added behind the user's own.
+EXTRA_COLUMNS = (
+    "hn_row",
+    "hn_sid",
+    "hn_status",
+    "hn_error_code",
+    "hn_error",
+    "hn_next_step",
+    "hn_retryable",
+)
+
+_STATE_PART: Mapping[State, Part] = {
+    State.DONE: "success",
+    State.PENDING: "unprocessed",
+    State.IN_DOUBT: "unprocessed",
+    State.STALE: "error",
+    State.REFUSED: "error",
+    State.CALL_UNKNOWN: "error",
+    State.REVIEW: "error",
+    State.CONFLICT: "error",
+}
+_VERDICT_PART: Mapping[Verdict, Part] = {
+    Verdict.NOTHING: "success",
+    Verdict.BLOCKED: "error",
+    Verdict.CONFLICT: "error",
+    Verdict.SET_ASIDE: "unprocessed",
+    Verdict.PLANNED: "unprocessed",  # a row the plan gave no step after all
+}
+
+# What a person does next, by code; the code is the API's (error dictionary, 221xx) or our own.
+_SUPPORT = "write to the service's support (hostedsms@twilio.com) with hn_sid"
+_RETRY = "then plan again with --retry-refused"
+NEXT_STEPS: Mapping[str, str] = {
+    "22100": f"all verification attempts are used: {_SUPPORT}",
+    "22101": "check that the orders are still verified, then make the letters again",
+    "22102": f"correct the phone number, {_RETRY}",
+    "22103": "only US and Canadian numbers can be hosted: take the row out",
+    "22104": "correct the e-mail address, then plan again",
+    "22105": "give a full https address, then plan again",
+    "22106": "use GET or POST, then plan again",
+    "22107": "the letter is signed or out for signature: look at it before changing it",
+    "22108": f"check the application sid in this account, {_RETRY}",
+    "22109": f"check the address sid in this account, {_RETRY}",
+    "22110": f"the number cannot be hosted: check with the carrier, {_RETRY}",
+    "22111": "read the orders again and make a new plan",
+    "22112": f"the order cannot move from this status: {_SUPPORT}",
+    "22113": "ask for the current code, or place a new call",
+    "22114": "place a verification call first",
+    "22115": "shorten unique_name to 128 characters, then plan again",
+    "22116": "shorten friendly_name to 64 characters, then plan again",
+    "22117": "use only digits, #, * and w in the extension, then plan again",
+    "22118": f"check the verification document sid in this account, {_RETRY}",
+    "22119": "only the SMS capability can be hosted: report this as a fault of hnbulk",
+    "22120": "use phone-call or phone-bill, then plan again",
+    "22122": "a letter can only be opened or sent for signature",
+    "22123": "the phone could not be called: check that it takes calls, then make the calls again",
+    "20404": "the order is gone: read the orders again and make a new plan",
+    "20409": "something with this name or state exists: read the orders again and make a new plan",
+    "20429": "the service was busy: run `hnbulk resume`",
+    "action-required": _SUPPORT,
+    "address-differs": "cancel the order and create it anew, or leave address_sid blank",
+    "account-differs": "cancel the order and create it anew, or leave account_sid blank",
+    "not-updatable": "leave the row as the order is: this status takes no changes",
+    "not-cancelable": "wait, or ask the service's support: this status cannot be canceled",
+    "two-live-orders": "find out which order is right and cancel the other by hand",
+    "conflicting-rows": "keep one row for the number, then plan again",
+    "duplicate-row": "nothing: the first row for the number counts",
+    "duplicate-unique-name": "give each row its own unique_name or leave it blank, then plan again",
+    "unique-name-taken": "choose another unique_name or leave it blank, then plan again",
+    "not-due": "nothing now: the order's status takes no call",
+    "called-recently": "wait ten minutes after the last call, then make the calls again",
+    "last-attempt": "check that the phone is answered, then make the calls again with --last-attempt",
+    "attempts-used": f"all verification attempts are used: {_SUPPORT}",
+    "no-zone": "name the owner's time zone for toll-free numbers, then make the calls again",
+    "phone-bill": "nothing to call: this order is verified by its phone bill",
+    "over-cap": "make the next calls after this run, or raise --max-calls",
+    "not-verified": "verify ownership first",
+    "no-address": "give --address-sid, or the address in the sheet when the order is created",
+    "no-email": "give the signer's --email, or put it on the order",
+}
+_BY_STATE: Mapping[State, str] = {
+    State.DONE: "",
+    State.PENDING: "run `hnbulk resume`, or plan this file again",
+    State.IN_DOUBT: "run `hnbulk resume`: it looks the order up before anything is sent",
+    State.STALE: "the order changed since the plan was made: plan again",
+    State.REFUSED: f"read hn_error, correct the row, {_RETRY}",
+    State.CALL_UNKNOWN: "ask whether the phone rang; then make the calls again",
+    State.REVIEW: "run `hnbulk audit` and look at the order before anything else",
+    State.CONFLICT: "another order holds this number: run `hnbulk audit` and decide by hand",
+}
+_BY_VERDICT: Mapping[Verdict, str] = {
+    Verdict.PLANNED: "",
+    Verdict.NOTHING: "",
+    Verdict.BLOCKED: "read hn_error for the way out, then plan again",
+    Verdict.CONFLICT: "resolve the contradiction, then plan again",
+    Verdict.SET_ASIDE: "correct the row, then plan again; `hnbulk check` shows the rule",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Results:
+    """Every row of a plan, once, in one of three parts; cells are as the user wrote them."""
+
+    columns: tuple[str, ...]
+    success: list[Cells]
+    error: list[Cells]
+    unprocessed: list[Cells]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows each part has."""
+        return {part: len(getattr(self, part)) for part in PARTS}
+
+    def csv(self, part: Part) -> str:
+        """One part as CSV text: header first, `\\n` line ends, formulas neutralised."""
+        rows: list[Cells] = getattr(self, part)
+        lines: list[Sequence[str]] = [self.columns]
+        lines += [[row.get(name, "") for name in self.columns] for row in rows]
+        sink = _Lines()
+        writer = csv.writer(sink, lineterminator="\r\n")
+        for line in lines:
+            writer.writerow([neutralise(cell) for cell in line])
+        return "".join(sink.lines)
+
+    def __repr__(self) -> str:
+        return f"Results({self.counts})"
+
+
+def sort_rows(plan: PlanFile, endings: Iterable[Ending]) -> Results:
+    """Every row of `plan` with what became of it; a row with several steps takes the worst.
+
+    `endings` may be of any number of the steps, in any order; of two for one step the later
+    counts, and a step without one was never sent.
+    """
+    known = {ending.step: ending for ending in endings}
+    by_row: dict[int, list[Ending]] = defaultdict(list)
+    for index, step in enumerate(plan.steps):
+        if step.row is not None:
+            by_row[step.row].append(known.get(index, Ending(index, State.PENDING, retryable=True)))
+    own = tuple(name for name in plan.header.columns if name not in EXTRA_COLUMNS)
+    parts: dict[Part, list[Cells]] = {part: [] for part in PARTS}
+    for row in plan.rows:
+        part, extra = _of_row(row, by_row.get(row.row, []))
+        parts[part].append({**{name: row.cells.get(name, "") for name in own}, **extra})
+    return Results((*own, *EXTRA_COLUMNS), parts["success"], parts["error"], parts["unprocessed"])
+
+
+def next_step(code: str | None, state: State | Verdict) -> str:
+    """What a person does next: by code where the answer was final, else by state or verdict."""
+    if isinstance(state, Verdict):
+        return NEXT_STEPS.get(code or "", _BY_VERDICT[state])
+    final = state in (State.REFUSED, State.PENDING)
+    return NEXT_STEPS.get(code or "", _BY_STATE[state]) if final else _BY_STATE[state]
+
+
+def _of_row(row: PlanRow, endings: Sequence[Ending]) -> tuple[Part, Cells]:
+    if not endings:
+        return _of_verdict(row)
+    worst = max(endings, key=lambda ending: SEVERITY.index(ending.state))
+    part = _STATE_PART[worst.state]
+    sids = [worst.sid, *(ending.sid for ending in endings), row.sid]
+    statuses = [worst.status, *(ending.status for ending in reversed(endings)), row.status]
+    failed = part != "success"
+    extra = {
+        "hn_row": str(row.row),
+        "hn_sid": next((sid for sid in sids if sid), ""),
+        "hn_status": next((status for status in statuses if status), ""),
+        "hn_error_code": (worst.code or str(worst.state)) if failed else "",
+        "hn_error": single_line(worst.message or "") if failed else "",
+        "hn_next_step": (worst.next_step or next_step(worst.code, worst.state)) if failed else "",
+        "hn_retryable": "yes" if failed and worst.retryable else "no",
+    }
+    return part, extra
+
+
+def _of_verdict(row: PlanRow) -> tuple[Part, Cells]:
+    part = _VERDICT_PART[row.verdict]
+    failed = part != "success"
+    extra = {
+        "hn_row": str(row.row),
+        "hn_sid": row.sid or "",
+        "hn_status": row.status or "",
+        "hn_error_code": (row.code or str(row.verdict)) if failed else "",
+        "hn_error": single_line(row.note or "") if failed else "",
+        "hn_next_step": next_step(row.code, row.verdict) if failed else "",
+        "hn_retryable": "no",
+    }
+    return part, extra
+
+
+class _Lines:
+    """Takes rows from the csv writer and ends them with `\\n`.
+
+    The writer is told `\\r\\n`, because it quotes only those line ends it is told of, and a
+    cell may hold either.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.lines.append(text.removesuffix("\r\n") + "\n")
+
+
+# A spreadsheet runs a cell whose first sign is one of these, blanks before it or not
+# (ASVS 1.2.10, CWE-1236); an exact E.164 number is the one such cell that must stay as it is.
+_FORMULA = re.compile(r"'*[\s\ufeff\u200b-\u200f\u2060]*[=+\-@\t\r\n\x00＝＋－＠]")
+_E164 = re.compile(r"'*\+[1-9][0-9]{6,14}")
+
+
+def neutralise(cell: str) -> str:
+    """`cell` as no spreadsheet runs it: a `'` in front where it would. `restore` is the inverse."""
+    return f"'{cell}" if _would_run(cell) else cell
+
+
+def restore(cell: str) -> str:
+    """`cell` without exactly what `neutralise` put in front; any other cell unchanged."""
+    return cell[1:] if cell.startswith("'") and _would_run(cell) else cell
+
+
+def _would_run(cell: str) -> bool:
+    # Marks in front do not count, so that a cell that came with its own gets one more and
+    # gives back that one only.
+    return _FORMULA.match(cell) is not None and _E164.fullmatch(cell) is None
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+
+
+def single_line(text: str) -> str:
+    """`text` safe for a terminal and on one line: control and direction signs become blanks."""
+    shown = (" " if unicodedata.category(sign) == "Cc" or sign in _BIDI else sign for sign in text)
+    return "".join(shown)

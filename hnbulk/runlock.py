@@ -1,0 +1,62 @@
+"""One run at a time in one home: a lock of the operating system that dies with its process.
+
+It guards the journal's "one writer" rule between processes, notebooks and threads alike. It
+never looks at a process id: a lock left by a killed process is simply free.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from hnbulk.errors import JournalError, RunLocked
+
+
+class RunLock:
+    """Held from `take` until `release`."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle: int | None = handle
+
+    @classmethod
+    def take(cls, home: Path, run_id: str) -> RunLock:
+        """The lock of `home` is held for `run_id`. Raises `RunLocked` naming the run that holds it."""
+        path = home / "run.lock"
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise JournalError(f"cannot lock {path}: {reason}.", path=str(path), reason=reason) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip()
+            os.close(handle)
+            raise RunLocked(
+                f"another run{f' ({holder})' if holder else ''} is under way in {home}. Wait for it, or "
+                "stop it where it was started.",
+                run_id=holder or None,
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, run_id.encode("ascii"), 0)
+        return cls(handle)
+
+    def release(self) -> None:
+        """The lock is free; releasing twice is fine."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.ftruncate(handle, 0)
+            os.close(handle)
+
+
+def holder_of(home: Path) -> str | None:
+    """The run that holds the lock of `home` right now; None where none does."""
+    try:
+        lock = RunLock.take(home, "")
+    except RunLocked as error:
+        return str(error.facts["run_id"] or "unknown")
+    except JournalError:
+        return None
+    lock.release()
+    return None

@@ -1,0 +1,109 @@
+"""What the tests share: a sandbox account in this process, and the service as another program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hnbulk as hn
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[hn.Account]:
+    """An account of an empty sandbox, its clock stepped by hand."""
+    with hn.connect_sandbox(seed=7, home=tmp_path / "home") as account:
+        yield account
+
+
+@dataclass
+class Service:
+    """`hnbulk sandbox --json` as another program, and the command line pointed at it."""
+
+    document: dict[str, str]
+    home: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HNBULK_BASE_URL": self.document["base_url"],
+            "TWILIO_ACCOUNT_SID": self.document["account_sid"],
+            "TWILIO_AUTH_TOKEN": self.document["auth_token"],
+            "HNBULK_HOME": str(self.home / ".hnbulk"),
+            **self.extra,
+        }
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """A verb under way."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "hnbulk", *map(str, arguments)],
+            env=self.environment,
+            cwd=self.home,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """A verb that has ended."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def json(self, *arguments: str | Path, code: int = 0) -> Any:
+        """The one document a verb prints with `--json`; its exit code is `code`."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == code, done.stderr + done.stdout
+        assert "Traceback" not in done.stderr
+        return json.loads(done.stdout)
+
+    def admin(self, path: str, body: object = None) -> str:
+        """The administration's answer, as text."""
+        request = urllib.request.Request(
+            self.document["admin_url"] + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.document['admin_token']}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return str(reply.read().decode())
+
+    def truth(self) -> list[dict[str, Any]]:
+        """Every order the sandbox ever had, with its history."""
+        return [json.loads(line) for line in self.admin("/orders").splitlines()]
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every request the sandbox received and what it did."""
+        return [json.loads(line) for line in self.admin("/ledger").splitlines()]
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A sandbox as another program; it ends when its stdin closes."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "hnbulk", "sandbox", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield Service(json.loads(process.stdout.readline()), tmp_path)
+        process.stdin.close()
+        assert process.wait(timeout=15) == 0
+
+
+@pytest.fixture
+def sample() -> Path:
+    """The sample list in the checkout."""
+    return Path(__file__).parent.parent / "data" / "samples" / "branches.csv"

@@ -1,0 +1,238 @@
+"""The command line as other programs drive it: streams, JSON, exit codes, nothing sent by accident."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Service
+
+from hnbulk.cli import main
+
+VERBS = "demo sandbox check plan show apply resume runs orders verify authorize funnel report".split()  # noqa: SIM905
+
+
+def few_rows(sample: Path, count: int, folder: Path) -> Path:
+    """The first rows of the sample as a file of their own."""
+    path = folder / "few.csv"
+    path.write_bytes(b"".join(sample.read_bytes().splitlines(keepends=True)[: count + 1]))
+    return path
+
+
+def run_main(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` tells what the verb does and shows a command that can be typed."""
+    assert run_main([verb, "--help"]) == 0
+    assert f"Example: hnbulk {verb}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_lists_exactly_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of verbs is the documented one."""
+    run_main(["--help"])
+    listed = re.findall(r"^  (\w+)  ", capsys.readouterr().out.split("Commands:")[1], re.M)
+    assert sorted(listed) == sorted(VERBS)
+
+
+def test_a_wrong_option_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """A typing mistake is told in one line, without a trace."""
+    assert run_main(["check", "x.csv", "--sheeet", "1"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_failure_answers_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """With `--json`, stdout holds one document with code and message even when the verb fails."""
+    assert run_main(["check", "no-such-file.csv", "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] in {"usage", "bad-input"}
+    assert "no-such-file.csv" in error["message"]
+
+
+def test_without_credentials_nothing_is_sent(tmp_path: Path) -> None:
+    """Missing credentials are exit 7 and one line that says what to set."""
+    nobody = Service({"base_url": "http://127.0.0.1:9", "account_sid": "", "auth_token": ""}, tmp_path)
+    done = nobody.run("orders")
+    assert done.returncode == 7
+    assert "TWILIO_ACCOUNT_SID" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_foreign_address_is_refused(tmp_path: Path) -> None:
+    """Credentials go to the service or to this machine, nowhere else."""
+    foreign = Service(
+        {"base_url": "https://example.com", "account_sid": "AC" + "a" * 32, "auth_token": "t"}, tmp_path
+    )
+    assert foreign.json("orders", code=2)["error"]["code"] == "usage"
+
+
+def test_check_tells_all_problems_and_exits_2(sample: Path, tmp_path: Path) -> None:
+    """`check --json` lists every problem with row, column, rule and remedy; bad rows make it exit 2."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hnbulk", "check", sample, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    document = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert document["rows"] == 2000
+    assert document["rows"] == document["good"] + document["bad"] + document["set_aside"]
+    errors = [problem for problem in document["problems"] if problem["severity"] == "error"]
+    assert all(problem["row"] >= 1 and problem["message"] and problem["suggestion"] for problem in errors)
+
+
+def test_a_file_with_errors_is_not_planned(service: Service, sample: Path) -> None:
+    """`plan` refuses error rows unless they are set aside on purpose, and asks the service nothing."""
+    error = service.json("plan", sample, "--out", "p.plan", code=2)["error"]
+    assert "--set-aside" in error["message"]
+    assert service.ledger() == []
+    assert not (service.home / "p.plan").exists()
+
+
+def test_the_whole_way_on_the_command_line(service: Service, sample: Path) -> None:
+    """check, plan, dry run, apply, orders: each good row is created once, bad rows never."""
+    few = few_rows(sample, 120, service.home)
+    counts = service.json("check", few, code=2)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    assert service.json("show", "few.plan")["checksum"] == plan["checksum"]
+    assert service.json("apply", "few.plan")["dry_run"]
+    assert not any(request["method"] == "POST" for request in service.ledger())
+    ran = service.json("apply", "few.plan", "--approve", plan["checksum"][:8], code=0)
+    assert sum(ran["counts"].values()) == counts["rows"] == 120
+    listed = service.run("orders", "--json").stdout.splitlines()
+    truth = service.truth()
+    assert len(listed) == len(truth) == plan["counts"]["create"]
+    assert len({order["phone_number"] for order in truth}) == len(truth)
+    assert {json.loads(line)["sid"] for line in listed} == {order["sid"] for order in truth}
+
+
+def test_result_files_account_for_every_row(service: Service, sample: Path) -> None:
+    """success + error + unprocessed = input, with the user's own columns first and unchanged."""
+    few = few_rows(sample, 60, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    ran = service.json("apply", "few.plan", "--approve", plan["checksum"][:8])
+    rows = []
+    for part in ("success", "error", "unprocessed"):
+        with (service.home / ran["results"][part]).open(newline="", encoding="utf-8") as file:
+            rows += list(csv.DictReader(file))
+    with few.open(newline="", encoding="utf-8-sig") as file:
+        given = list(csv.DictReader(file))
+    assert sorted(int(row["hn_row"]) for row in rows) == list(range(2, 62))
+    by_row = {int(row["hn_row"]): row for row in rows}
+    assert [by_row[n]["Branch"] for n in by_row] == [given[n - 2]["Branch"] for n in by_row]
+
+
+def test_a_wrong_approval_sends_nothing(service: Service, sample: Path) -> None:
+    """Another checksum than the plan's is exit 5, and no order appears."""
+    few = few_rows(sample, 20, service.home)
+    service.json("plan", few, "--out", "few.plan", "--set-aside")
+    assert service.json("apply", "few.plan", "--approve", "00000000", code=5)["error"]["message"]
+    assert service.truth() == []
+
+
+def test_an_altered_plan_is_refused(service: Service, sample: Path) -> None:
+    """A plan edited by hand no longer has its checksum: exit 5, nothing sent."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    path = service.home / "few.plan"
+    path.write_text(path.read_text().replace("sms.example.com", "evil.example.com"))
+    error = service.json("apply", "few.plan", "--approve", plan["checksum"][:8], code=5)["error"]
+    assert error["code"] == "plan-altered"
+    assert service.truth() == []
+
+
+def test_a_second_apply_sends_nothing(service: Service, sample: Path) -> None:
+    """A plan is applied once: again, it says so and creates no second order."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    first = service.json("apply", "few.plan", "--approve", plan["checksum"][:8])
+    posts = sum(request["method"] == "POST" for request in service.ledger())
+    second = service.json("apply", "few.plan", "--approve", plan["checksum"][:8])
+    assert second["run_id"] == first["run_id"]
+    assert sum(request["method"] == "POST" for request in service.ledger()) == posts
+
+
+def test_ctrl_c_loses_nothing_and_resume_ends_it(service: Service, sample: Path) -> None:
+    """Interrupted in the run: exit 130, a word how to resume; resumed, each good row has one order."""
+    few = few_rows(sample, 150, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    process = service.start("apply", "few.plan", "--approve", plan["checksum"][:8], "--rate", "40")
+    deadline = time.monotonic() + 30
+    while len(service.truth()) < 12 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "hnbulk resume" in err
+    assert "Traceback" not in err
+    assert len(service.truth()) < plan["counts"]["create"]
+    service.json("resume")
+    numbers = [order["phone_number"] for order in service.truth()]
+    assert len(numbers) == len(set(numbers)) == plan["counts"]["create"]
+    assert [run["state"] for run in map(json.loads, service.run("runs", "--json").stdout.splitlines())] == [
+        "done"
+    ]
+
+
+def test_calls_need_their_exact_number(service: Service, sample: Path) -> None:
+    """A plan of calls rings no phone unless the exact count is given with `--place-calls`."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    service.json("apply", "few.plan", "--approve", plan["checksum"][:8])
+    service.admin("/clock", {"advance": 48 * 3600})
+    calls = service.json("verify", "--out", "calls.plan", "--max-calls", "3")
+    assert calls["counts"]["verify"] == 3
+    approve = ("--approve", calls["checksum"][:8])
+    assert service.json("apply", "calls.plan", *approve, code=4)["error"]["code"] == "limit"
+    assert (
+        service.json("apply", "calls.plan", *approve, "--place-calls", "4", code=4)["error"]["code"]
+        == "limit"
+    )
+    assert service.admin("/calls") == ""
+
+
+def test_funnel_and_report_count_what_is_there(service: Service, sample: Path) -> None:
+    """`funnel --json` has every order's number once, and `report` is one page without addresses to load."""
+    few = few_rows(sample, 40, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    service.json("apply", "few.plan", "--approve", plan["checksum"][:8])
+    service.admin("/clock", {"advance": 48 * 3600})
+    funnel = service.json("funnel")
+    assert funnel["numbers"] == len(service.truth())
+    assert sum(stage["current"] for stage in funnel["stages"]) == funnel["numbers"]
+    service.json("report", "--out", "r.html")
+    page = (service.home / "r.html").read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in page
+    assert not re.search(r"(src|href)=[\"']https?://", page)
+
+
+def test_apply_works_without_pandas(service: Service, sample: Path) -> None:
+    """From start to result files, `apply` never loads pandas."""
+    few = few_rows(sample, 10, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    code = (
+        "import sys\nfrom hnbulk.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n"
+        "    print('pandas' in sys.modules, end.code, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "apply", "few.plan", "--approve", plan["checksum"][:8]],
+        env=service.environment,
+        cwd=service.home,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == "False 0"
