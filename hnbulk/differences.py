@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Mask = npt.NDArray[np.bool_]
 
 # What an update may change, and what only a new order can have (reference page, Update).
 UPDATABLE = (
@@ -44,7 +45,10 @@ def differing(targets: pd.DataFrame, orders: pd.DataFrame, fields: Sequence[str]
 
 def any_of(masks: dict[str, Mask], length: int) -> Mask:
     """The rows where at least one field differs."""
-    return np.logical_or.reduce([np.zeros(length, dtype=bool), *masks.values()])
+    both: Mask = np.zeros(length, dtype=np.bool_)
+    for mask in masks.values():
+        both |= mask
+    return both
 
 
 def values(frame: pd.DataFrame, name: str) -> list[Any]:
@@ -66,16 +70,17 @@ def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any
 def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
     if name in _LISTS:
         pairs = zip(_lists(wanted), _lists(actual), strict=True)
-        return np.array([bool(w) and w != a and set(w) != set(a or ()) for w, a in pairs], dtype=bool)
+        return np.array([bool(w) and w != a and set(w or ()) != set(a or ()) for w, a in pairs], np.bool_)
     if name in _WHOLE_NUMBERS:
-        asked = wanted.notna().to_numpy(dtype=bool)
+        asked: Mask = wanted.notna().to_numpy(dtype=np.bool_)
         have = actual.fillna(0).to_numpy(dtype=np.int64)
-        return asked & (wanted.fillna(0).to_numpy(dtype=np.int64) != have)
+        other: Mask = wanted.fillna(0).to_numpy(dtype=np.int64) != have
+        return asked & other
     want, have_text = _texts(wanted), _texts(actual)
     if name in _DEFAULTS:
         have_text = pc.if_else(pc.equal(have_text, ""), _DEFAULTS[name], have_text)
     differs = pc.and_(pc.not_equal(want, ""), pc.not_equal(want, have_text))
-    return np.asarray(differs, dtype=bool)
+    return np.asarray(differs, dtype=np.bool_)
 
 
 def _texts(column: pd.Series[Any]) -> Any:
@@ -86,6 +91,6 @@ def _texts(column: pd.Series[Any]) -> Any:
 def _lists(column: pd.Series[Any]) -> list[list[str] | None]:
     """A list column as Python lists; None where it is missing."""
     if isinstance(column.dtype, pd.ArrowDtype):
-        given: list[list[str] | None] = pa.chunked_array(column.array.__arrow_array__()).to_pylist()
+        given: list[list[str] | None] = column.array.__arrow_array__().to_pylist()
         return given
     return [list(cell) if isinstance(cell, (list, tuple, np.ndarray)) else None for cell in column]

@@ -111,18 +111,23 @@ class History:
             fresh: dict[str, tuple[str, int]] = {}
             for record in records:
                 sid, _, status, _ = record
-                known = self._last.get(sid)
+                known = fresh.get(sid) or self._last.get(sid)
+                at = now
                 if known is None:
                     orders.append(self._order(record))
                     events += self._first(record, now, source, run_id)
+                elif source == OWN:
+                    at = max(now, known[1])  # a reply's Date has whole seconds only
                 elif known[1] > now:
                     continue
-                elif known[0] != status:
-                    events.append(self._event(sid, status, now, known[1], source, run_id))
-                fresh[sid] = (status, now)
+                if known is not None and known[0] != status:
+                    events.append(self._event(sid, status, at, min(known[1], at), source, run_id))
+                fresh[sid] = (status, at)
             if fresh:
-                self._database.write([*orders, *events, *self._reading(fresh, now, source)])
+                digest, reading = self._reading(fresh, now, source)
+                self._database.write([*orders, *events, *reading])
                 self._last.update(fresh)
+                self._sets.add(digest)
         return len(events)
 
     def note_calls(self, order_sids: Sequence[str], *, at: datetime, run_id: str | None = None) -> None:
@@ -223,17 +228,16 @@ class History:
             found.append(self._event(sid, record.status, now, born, source, run_id))
         return found
 
-    def _reading(self, fresh: Mapping[str, Any], now: int, source: str) -> list[Statement]:
+    def _reading(self, fresh: Mapping[str, Any], now: int, source: str) -> tuple[str, list[Statement]]:
         # which orders were seen is stored once for many looks at the same ones
         sids = "\n".join(sorted(fresh)).encode()
         digest = hashlib.sha256(sids).hexdigest()[:32]
         statements: list[Statement] = []
         if digest not in self._sets:
             statements.append(("INSERT OR IGNORE INTO sets VALUES (?, ?)", (digest, zlib.compress(sids, 1))))
-            self._sets.add(digest)
         row = (self._lineage, now, len(fresh), digest, source)
         statements.append(("INSERT INTO readings VALUES (NULL, ?, ?, ?, ?, ?)", row))
-        return statements
+        return digest, statements
 
 
 def _lineage(database: Database, account_sid: str, base_url: str) -> int:

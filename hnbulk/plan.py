@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,29 +17,18 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from hnbulk import lifecycle
-from hnbulk.errors import LimitRefused, UsageError
+from hnbulk.differences import FIXED, UPDATABLE, any_of, differing, records, values
+from hnbulk.errors import UsageError
 from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, canonical, sort_steps
+from hnbulk.thresholds import check_thresholds
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-
-# What an update may change, and what only a new order can have (reference page, Update).
-UPDATABLE = (
-    "friendly_name",
-    "email",
-    "cc_emails",
-    "verification_type",
-    "verification_document_sid",
-    "extension",
-    "call_delay",
-)
-FIXED = ("address_sid", "account_sid")
-CREATE_TEXTS = (
+#: What a new order can be given; `extension` and `call_delay` need an update after it.
+CREATE_FIELDS = (
     "friendly_name",
     "unique_name",
+    "cc_emails",
     "email",
     "address_sid",
     "sms_url",
@@ -52,14 +42,22 @@ CREATE_TEXTS = (
     "verification_document_sid",
     "account_sid",
 )
+LATER_FIELDS = ("extension", "call_delay")
 #: Never echoed by the API, so they can be set but not compared.
-WRITE_ONLY = frozenset(
-    name for name in CREATE_TEXTS if name.startswith(("sms_", "status_callback_"))
-)
-# The API's own defaults: an order that shows nothing has these (reference page, properties).
-_DEFAULTS = {"verification_type": "phone-call"}
+WRITE_ONLY = frozenset(name for name in CREATE_FIELDS if name.startswith(("sms_", "status_callback_")))
 
-UPDATE_SHARE, CANCEL_SHARE, CANCEL_COUNT, FROM_COUNT = 0.30, 0.05, 25, 10
+# A host this rare among creates that otherwise share one is worth a second look (a changed
+# SmsUrl takes every inbound message with it).
+RARE_HOST, COMMON_HOST = 0.05, 0.80
+
+_NOTES: Mapping[str, str] = {
+    "two-live-orders": "the service has two live orders on this number; nothing is done to either",
+    "conflicting-rows": "several rows want different things for this number",
+    "duplicate-unique-name": "several rows give this unique_name",
+    "unique-name-taken": "a live order on another number has this unique_name",
+    "action-required": "the service holds this order for its own staff; write to its support with the sid",
+    "no-target": "the row names no target",
+}
 
 
 def build_plan(
@@ -83,39 +81,14 @@ def build_plan(
     refused: Mapping[str, tuple[str, str]] | None = None,
     retry_refused: bool = False,
 ) -> PlanFile:
-    """The plan from `orders` (all of the account, failed ones too) to `targets`.
+    """The plan from `orders` (all of the account's, failed ones too) to `targets`.
 
     Both frames have the columns of `frames`. Every one of `rows` is in the plan with a verdict.
-    With `prune`, each live order the targets do not name has a row of its own behind the last
-    one, without cells. Raises `LimitRefused` where a threshold is passed, `UsageError` for a
-    prune beside rows that were set aside.
+    With `prune`, each live order the targets do not name gets a row behind the last one; it has
+    no cells, so that its line of a result file is no target when fed back. `refused` holds what
+    the service said to a create earlier, by content hash. Raises `LimitRefused` where a threshold
+    is passed, `UsageError` for a prune beside faulty rows.
     """
-    if prune:
-        _refuse_blind_prune(set_aside)
-    draft = _Draft({row: cells for row, cells in rows})
-    for row, (code, note) in set_aside.items():
-        verdict = Verdict.CONFLICT if code == "conflicting-rows" else Verdict.SET_ASIDE
-        draft.leave(row, verdict, code, note)
-    asked = _distinct(targets[~targets["row"].isin(list(set_aside))], draft)
-    live = _LiveOrders.of(orders)
-    at = live.find(asked["phone_number"])
-    doubled = _isin(asked["phone_number"], live.doubled)
-    for row in asked["row"][doubled]:
-        draft.conflict(row, "two-live-orders")
-    _add_updates(draft, asked[at >= 0], live.orders.iloc[at[at >= 0]])
-    fresh = asked[(at < 0) & ~doubled]
-    refusals = {} if retry_refused or refused is None else refused
-    _add_creates(draft, fresh, live, account_sid=account_sid, refused=refusals)
-    if prune:
-        _add_cancels(draft, live, named=asked["phone_number"])
-    check_thresholds(
-        matched=int((at >= 0).sum()),
-        updates=draft.count(Action.UPDATE, on_live_orders=True),
-        live=len(live.orders),
-        cancels=draft.count(Action.CANCEL),
-        allow_updates=allow_updates,
-        allow_cancels=allow_cancels,
-    )
     header = PlanHeader(
         dialect=dialect,
         base_url=base_url,
@@ -126,6 +99,26 @@ def build_plan(
         made_at=made_at.isoformat(),
         read_at=read_at.isoformat(),
         snapshot_id=snapshot_id,
+    )
+    draft = _Draft(dict(rows))
+    for row, (code, note) in set_aside.items():
+        verdict = Verdict.CONFLICT if code == "conflicting-rows" else Verdict.SET_ASIDE
+        draft.leave(row, verdict, code, note)
+    asked = _distinct(targets[~targets["row"].isin(list(set_aside))], draft)
+    live = _LiveOrders.of(orders)
+    matched = _plan_targets(draft, asked, live, account_sid=account_sid)
+    if refused and not retry_refused:
+        _block_refused(draft, refused)
+    if prune:
+        _refuse_blind_prune(rows, targets, set_aside)
+        _plan_cancels(draft, live, named=targets["phone_number"])
+    check_thresholds(
+        matched=matched,
+        updates=sum(step.action is Action.UPDATE and step.sid is not None for step in draft.steps),
+        live=len(live.orders),
+        cancels=sum(step.action is Action.CANCEL for step in draft.steps),
+        allow_updates=allow_updates,
+        allow_cancels=allow_cancels,
     )
     return PlanFile(header, sort_steps(draft.steps), draft.rows())
 
@@ -140,62 +133,24 @@ def unique_name(account_sid: str, phone_number: str, generation: int) -> str:
     return f"hn1-{digest[:20].lower()}"
 
 
-def check_thresholds(
-    *,
-    matched: int,
-    updates: int,
-    live: int,
-    cancels: int,
-    allow_updates: int | None = None,
-    allow_cancels: int | None = None,
+def _refuse_blind_prune(
+    rows: Sequence[tuple[int, Mapping[str, str]]],
+    targets: pd.DataFrame,
+    set_aside: Mapping[int, tuple[str, str]],
 ) -> None:
-    """The plan changes no larger part of the account than a person would expect, or allowed it.
-
-    Updates are held against the live orders the targets name, cancels against all live orders
-    that were read. An override counts only as the exact number. Raises `LimitRefused`.
-    """
-    if matched >= FROM_COUNT and updates > UPDATE_SHARE * matched and allow_updates != updates:
-        raise _over_limit("updates", updates, matched, "matched live orders", "30 %")
-    share = live >= FROM_COUNT and cancels > CANCEL_SHARE * live
-    if (share or cancels > CANCEL_COUNT) and allow_cancels != cancels:
-        raise _over_limit("cancels", cancels, live, "live orders", f"5 % and {CANCEL_COUNT}")
-
-
-def _over_limit(what: str, count: int, base: int, of: str, limit: str) -> LimitRefused:
-    arithmetic = f"{count:,} of {base:,} {of} = {100 * count / max(base, 1):.1f} %"
-    flag = f"--allow-{what} {count}"
-    return LimitRefused(
-        f"this plan {what} {arithmetic}; the limit is {limit}. Look at what changed in the file. "
-        f"If that is meant, allow exactly this many: {flag}.",
-        limit=f"{what}: {limit}",
-        arithmetic=arithmetic,
-        flag=flag,
-    )
-
-
-def _refuse_blind_prune(set_aside: Mapping[int, tuple[str, str]]) -> None:
-    faulty = sum(code != "duplicate-row" for code, _ in set_aside.values())
+    unread = {row for row, _ in rows} - set(targets["row"].tolist()) | set_aside.keys()
+    faulty = sum(set_aside.get(row, ("", ""))[0] != "duplicate-row" for row in unread)
     if faulty:
         raise UsageError(
-            f"--prune and {faulty:,} rows set aside do not go together: the order of a faulty row "
-            "would count as not in the file and be canceled. Correct those rows first.",
+            f"prune and {faulty:,} faulty rows do not go together: the order of a row that cannot be "
+            "read would count as not in the file and be canceled. Correct those rows first.",
             rows=faulty,
         )
 
 
-_NOTES: Mapping[str, str] = {
-    "two-live-orders": "the service has two live orders on this number; nothing is done to either",
-    "conflicting-rows": "several rows want different things for this number",
-    "duplicate-unique-name": "several rows give this unique_name",
-    "unique-name-taken": "an order on another number has this unique_name",
-    "action-required": "the service stopped this order for its own staff; no change is taken now",
-    "no-target": "the row gave no target",
-}
-
-
 @dataclass(slots=True)
 class _Draft:
-    """A plan in the making: the steps so far and what was decided for each row."""
+    """A plan in the making: the steps so far, and what was decided for each row."""
 
     cells: dict[int, Mapping[str, str]]
     steps: list[Step] = field(default_factory=list)
@@ -211,53 +166,230 @@ class _Draft:
         status: str | None = None,
     ) -> None:
         note = note or _NOTES.get(code or "")
-        self.decided[int(row)] = PlanRow(
-            int(row), self.cells.get(int(row), {}), verdict, code, note, sid, status
-        )
-
-    def conflict(self, row: int, code: str) -> None:
-        self.leave(row, Verdict.CONFLICT, code)
-
-    def add(self, row: int, *steps: Step, sid: str | None = None, status: str | None = None) -> None:
-        self.steps.extend(steps)
-        self.leave(row, Verdict.PLANNED, sid=sid, status=status)
-
-    def count(self, action: Action, *, on_live_orders: bool = False) -> int:
-        chosen = (step for step in self.steps if step.action is action)
-        return sum(step.sid is not None or not on_live_orders for step in chosen)
+        self.decided[row] = PlanRow(row, self.cells.get(row, {}), verdict, code, note, sid, status)
 
     def rows(self) -> tuple[PlanRow, ...]:
-        for row in self.cells:
-            if row not in self.decided:
-                self.leave(row, Verdict.SET_ASIDE, "no-target")
+        for row in self.cells.keys() - self.decided.keys():
+            self.leave(row, Verdict.SET_ASIDE, "no-target")
         return tuple(self.decided[row] for row in sorted(self.decided))
 
 
 @dataclass(frozen=True, slots=True)
 class _LiveOrders:
-    """The live orders by number, and what is known of the failed ones before them."""
+    """The live orders, where each number's one is, and what failed before them."""
 
     orders: pd.DataFrame
-    doubled: frozenset[str]  # numbers with more than one live order
+    doubled: list[str]  # numbers with more than one live order
     failures: Mapping[str, int]  # failed orders by number
-    _numbers: pd.Index[str]
+    index: pd.Index[Any]  # numbers with one live order
+    place: np.ndarray[Any, np.dtype[np.intp]]  # its position in `orders`, -1 behind the last
 
     @classmethod
     def of(cls, orders: pd.DataFrame) -> _LiveOrders:
-        status = orders["status"].astype("string")
-        alive = np.array([lifecycle.is_live(name) for name in status.fillna("").tolist()], dtype=bool)
-        known = orders["phone_number"].notna().to_numpy(dtype=bool)
+        alive = np.array(
+            [lifecycle.is_live(str(name)) for name in orders["status"].tolist()], dtype=np.bool_
+        )
+        known = orders["phone_number"].notna().to_numpy(dtype=np.bool_)
         live = orders[alive & known].drop_duplicates("sid").reset_index(drop=True)
-        twice = live["phone_number"].duplicated(keep=False)
-        failures = orders.loc[~alive & known].drop_duplicates("sid")["phone_number"].value_counts()
+        failed = orders[~alive & known].drop_duplicates("sid")["phone_number"]
+        twice = live["phone_number"].duplicated(keep=False).to_numpy(dtype=np.bool_)
         return cls(
             orders=live,
-            doubled=frozenset(live["phone_number"][twice].tolist()),
-            failures=dict(zip(failures.index.tolist(), failures.tolist(), strict=True)),
-            _numbers=pd.Index(live["phone_number"].mask(twice).tolist(), dtype=object),
+            doubled=live["phone_number"][twice].unique().tolist(),
+            failures=Counter(failed.tolist()),
+            index=pd.Index(live["phone_number"][~twice], dtype="str"),
+            place=np.append(np.flatnonzero(~twice), -1),
         )
 
-    def find(self, numbers: pd.Series[str]) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def find(self, numbers: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.intp]]:
         """The position of each number's one live order; -1 where it has none, or two."""
-        wanted = pd.Index(numbers.tolist(), dtype=object)
-        return self._numbers.get_indexer_for(wanted) if self._numbers.is_unique else _first(self, wanted)
+        return self.place[self.index.get_indexer(pd.Index(numbers, dtype="str"))]
+
+
+def _distinct(asked: pd.DataFrame, draft: _Draft) -> pd.DataFrame:
+    """`asked` with each number once; identical repeats are set aside, contradictions all left."""
+    repeated = asked["phone_number"].duplicated(keep=False).to_numpy(dtype=np.bool_)
+    if not repeated.any():
+        return asked
+    groups: dict[str, dict[str, list[int]]] = {}
+    names = [name for name in asked.columns if name not in ("row", "phone_number")]
+    some = asked[repeated]
+    numbers, wanted = some["phone_number"].tolist(), records(some, names)
+    for row, number, target in zip(some["row"].tolist(), numbers, wanted, strict=True):
+        groups.setdefault(number, {}).setdefault(canonical(target), []).append(int(row))
+    for variants in groups.values():
+        same = len(variants) == 1
+        for first, *rest in variants.values():
+            for row in rest if same else (first, *rest):
+                if same:
+                    draft.leave(row, Verdict.SET_ASIDE, "duplicate-row", f"repeats row {first}")
+                else:
+                    draft.leave(row, Verdict.CONFLICT, "conflicting-rows")
+    return asked[~asked["row"].isin(list(draft.decided))]
+
+
+def _plan_targets(draft: _Draft, asked: pd.DataFrame, live: _LiveOrders, *, account_sid: str) -> int:
+    """Every target has a verdict; returns how many have a live order to be compared with."""
+    at = live.find(asked["phone_number"])
+    matched = at >= 0
+    doubled = asked["phone_number"].isin(live.doubled).to_numpy(dtype=np.bool_)
+    for row in asked["row"][doubled].tolist():
+        draft.leave(int(row), Verdict.CONFLICT, "two-live-orders")
+    _plan_updates(draft, asked[matched], live.orders.iloc[at[matched]])
+    _plan_creates(draft, asked[~matched & ~doubled], live, account_sid=account_sid)
+    return int(matched.sum())
+
+
+def _plan_updates(draft: _Draft, asked: pd.DataFrame, orders: pd.DataFrame) -> None:
+    """A verdict for each row with a live order, and an update where a field differs."""
+    fixed = differing(asked, orders, FIXED)
+    changes = differing(asked, orders, UPDATABLE)
+    differs = any_of({**fixed, **changes}, len(asked))
+    rows = [int(row) for row in asked["row"].tolist()]
+    sids, statuses = values(orders, "sid"), [str(name) for name in orders["status"].tolist()]
+    for n in np.flatnonzero(~differs).tolist():
+        draft.leave(rows[n], Verdict.NOTHING, sid=sids[n], status=statuses[n])
+    places = np.flatnonzero(differs)
+    after = {name: values(asked.iloc[places], name) for name in UPDATABLE}
+    before = {name: values(orders.iloc[places], name) for name in UPDATABLE}
+    numbers = asked["phone_number"].iloc[places].tolist()
+    for k, n in enumerate(places.tolist()):
+        names = [name for name in UPDATABLE if changes[name][n]]
+        fault = _why_not([name for name in FIXED if fixed[name][n]], statuses[n])
+        if fault:
+            draft.leave(rows[n], Verdict.BLOCKED, *fault, sid=sids[n], status=statuses[n])
+            continue
+        draft.leave(rows[n], Verdict.PLANNED, sid=sids[n], status=statuses[n])
+        draft.steps.append(
+            Step(
+                rows[n],
+                Action.UPDATE,
+                numbers[k],
+                sid=sids[n],
+                before={name: before[name][k] for name in names},
+                after={name: after[name][k] for name in names},
+                precondition={"status": statuses[n], "sid": sids[n]},
+                risk=_update_risk(names, statuses[n]),
+            )
+        )
+
+
+def _why_not(fixed: Sequence[str], status: str) -> tuple[str, str | None] | None:
+    """Code and note where a row's differences cannot be brought to its order."""
+    if fixed:
+        anew = "cancel the order and create it anew" if lifecycle.may_cancel(status) else ""
+        out = f"{anew}, or " if anew else f"an order in {status} cannot be canceled either: "
+        what = fixed[0].removesuffix("_sid")
+        note = f"the {what} of an order cannot be changed; {out}leave {fixed[0]} blank"
+        return f"{what}-differs", note
+    if status == "action-required":
+        return "action-required", None
+    if not lifecycle.may_update(status):
+        return "not-updatable", f"an order in {status} takes no changes; leave the fields blank that differ"
+    return None
+
+
+def _update_risk(names: Sequence[str], status: str) -> str | None:
+    if status == "pending-loa" and {"email", "cc_emails"} & set(names):
+        return "the letter has already gone to the old address"
+    if status == "pending-verification" and {"verification_type", "extension"} & set(names):
+        return "a verification is under way"
+    return None
+
+
+def _plan_creates(draft: _Draft, asked: pd.DataFrame, live: _LiveOrders, *, account_sid: str) -> None:
+    """An order for each row whose number has none, and an update behind it where one is needed."""
+    given = asked["unique_name"]
+    double = (given.notna() & given.duplicated(keep=False)).to_numpy(dtype=np.bool_)
+    taken = (given.notna() & given.isin(live.orders["unique_name"].dropna())).to_numpy(dtype=np.bool_)
+    for mask, code in ((taken, "unique-name-taken"), (double, "duplicate-unique-name")):
+        for row in asked["row"][mask].tolist():
+            draft.leave(int(row), Verdict.CONFLICT, code)
+    asked = asked[~double & ~taken]
+    risks = _host_risks(asked)
+    wanted, later = records(asked, CREATE_FIELDS), records(asked, LATER_FIELDS)
+    listed = zip(asked["row"].tolist(), asked["phone_number"].tolist(), wanted, later, strict=True)
+    for row, number, after, dependent in listed:
+        failures = live.failures.get(number, 0)
+        after.setdefault("unique_name", unique_name(account_sid, number, failures))
+        again = f"attempt {failures + 1}: the order before it failed" if failures else None
+        create = Step(
+            int(row),
+            Action.CREATE,
+            number,
+            after=after,
+            precondition={"live": None, "generation": failures},
+            risk=risks.get(after.get("sms_url", "")) or again,
+        )
+        draft.leave(int(row), Verdict.PLANNED)
+        draft.steps.append(create)
+        dependent = {name: value for name, value in dependent.items() if value}  # 0 s is the default
+        if dependent:
+            needs = {"after": str(Action.CREATE)}
+            draft.steps.append(Step(int(row), Action.UPDATE, number, after=dependent, precondition=needs))
+
+
+def _host_risks(asked: pd.DataFrame) -> dict[str, str]:
+    """A warning for each SMS address on a host that few rows have while nearly all share another."""
+    counts = Counter(values(asked, "sms_url"))
+    counts.pop(None, None)
+    hosts: Counter[str] = Counter()
+    for url, count in counts.items():
+        hosts[urlsplit(url).hostname or ""] += count
+    total = hosts.total()
+    if not hosts or hosts.most_common(1)[0][1] < COMMON_HOST * total:
+        return {}
+    rare = {host for host, count in hosts.items() if count < RARE_HOST * total}
+    named = ((url, urlsplit(url).hostname or "") for url in counts)
+    return {
+        url: f"inbound messages go to {host}, unlike nearly all rows" for url, host in named if host in rare
+    }
+
+
+def _block_refused(draft: _Draft, refused: Mapping[str, tuple[str, str]]) -> None:
+    """Creates the service refused before, word for word, are blocked with what it said."""
+    answers = {
+        step.row: refused[key]
+        for step in draft.steps
+        if step.action is Action.CREATE and (key := step.content_hash()) in refused
+    }
+    for row, (code, message) in answers.items():
+        note = (
+            f"the service refused exactly this before ({message.rstrip('.')}); "
+            "change the row, or clear the cause and use --retry-refused"
+        )
+        if row is not None:
+            draft.leave(row, Verdict.BLOCKED, code, note)
+    draft.steps = [step for step in draft.steps if step.row not in answers]
+
+
+def _plan_cancels(draft: _Draft, live: _LiveOrders, *, named: pd.Series[Any]) -> None:
+    """A row for each live order the file does not name: a cancel where its status allows it."""
+    others = live.orders[~live.orders["phone_number"].isin(named)].sort_values(["phone_number", "sid"])
+    doubled = set(live.doubled)
+    listed = zip(
+        others["phone_number"].tolist(), others["sid"].tolist(), others["status"].tolist(), strict=True
+    )
+    first = max([*draft.cells, *draft.decided, 1]) + 1
+    for row, (number, sid, status) in enumerate(listed, first):
+        if number in doubled:
+            draft.leave(row, Verdict.CONFLICT, "two-live-orders", sid=sid, status=status)
+        elif lifecycle.may_cancel(status):
+            draft.leave(row, Verdict.PLANNED, sid=sid, status=status)
+            draft.steps.append(_cancel_step(row, number, sid, status))
+        else:
+            note = f"not in the file, and an order in {status} cannot be canceled"
+            draft.leave(row, Verdict.BLOCKED, "not-cancelable", note, sid, status)
+
+
+def _cancel_step(row: int, phone_number: str, sid: str, status: str) -> Step:
+    """The step that deletes one order; its incoming phone number goes with it (reference page)."""
+    return Step(
+        row,
+        Action.CANCEL,
+        phone_number,
+        sid=sid,
+        before={"status": status},
+        precondition={"status": status, "sid": sid},
+        risk="high: the order and its incoming phone number are deleted",
+    )

@@ -191,7 +191,7 @@ def carrier_ends(case: Case, world: WorldSettings) -> tuple[str, int]:
     return ("rejected" if rejected or _trouble(case, world, "carrier") else "enabled"), after
 
 
-def test_ends(case: Case, world: WorldSettings) -> tuple[str, int]:
+def capability_ends(case: Case, world: WorldSettings) -> tuple[str, int]:
     """`passed` or `failed`, and after how many seconds."""
     after = stage_seconds(case, world, "test", world.testing_hours)
     fixed = FATES[case.fate].test

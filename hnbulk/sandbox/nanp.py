@@ -64,15 +64,15 @@ _ZONES = {
 #: "Toll-free" area codes: free to the caller, no place, no zone.
 TOLL_FREE = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 # +1 outside of the United States and Canada: the Caribbean and the Pacific.
-_FOREIGN = frozenset(
-    "242 246 264 268 284 340 345 441 473 649 658 664 670 671 684 721 758 767 784 787 809 829 849 868 869 876 "
-    "939".split()
-)
+_FOREIGN = """
+    242 246 264 268 284 340 345 441 473 649 658 664 670 671 684 721 758 767 784 787 809 829 849 868
+    869 876 939"""
 # Personal, non-geographic, satellite and premium: real numbers that cannot be hosted.
-_NOT_HOSTABLE = frozenset(
-    "500 521 522 523 524 525 526 527 528 529 532 533 544 566 577 588 600 622 633 710 900".split()
-)
+_NOT_HOSTABLE = """
+    500 521 522 523 524 525 526 527 528 529 532 533 544 566 577 588 600 622 633 710 900"""
 _ZONE_OF = {code: zone for zone, codes in _ZONES.items() for code in codes.split()}
+_FOREIGN_CODES = frozenset(_FOREIGN.split())
+_NOT_HOSTABLE_CODES = frozenset(_NOT_HOSTABLE.split())
 #: Every area code with a place, in order.
 AREA_CODES: tuple[str, ...] = tuple(sorted(_ZONE_OF))
 
@@ -91,9 +91,9 @@ def judge(phone_number: str) -> int | None:
     if not parts:
         return 22102
     code = parts[1]
-    if code in _FOREIGN:
+    if code in _FOREIGN_CODES:
         return 22103
-    if code in _NOT_HOSTABLE:
+    if code in _NOT_HOSTABLE_CODES:
         return 22110
     return None if code in _ZONE_OF or code in TOLL_FREE else 22102
 

@@ -1,0 +1,403 @@
+"""The outside world: Twilio's checks, people who answer phones, signers, carriers, idle timers.
+
+What happens next to an order follows from its record and its fate alone; the world keeps a list
+of these moments and carries each out at its own time, so one long step of the clock and many
+short ones come to the same. It knows no HTTP and no API parameter. The numbers with fixed fates
+are in the table of `fates`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from threading import RLock
+
+from hnbulk.lifecycle import CODE_LIFETIME, MAX_ATTEMPTS, Mover, is_terminal, may_letter_move, may_move
+from hnbulk.sandbox import chance, fates
+from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, Case, WorldSettings, days
+from hnbulk.sandbox.records import Books, Call, Letter, Number, Order
+
+CODE_SECONDS = int(CODE_LIFETIME.total_seconds())
+
+# Why an order is stuck or has failed, as `failure_reason` tells it.
+SMS_ENABLED = "The number is currently SMS enabled."
+NOT_ELIGIBLE = "A problem occurred while processing the order."
+NO_CARRIER = "The carrier did not accept the request to enable the number."
+TEST_FAILED = "The capability test did not pass."
+ATTEMPTS_USED = "Reached maximum verification attempts."
+BILL_REFUSED = "The phone bill does not prove ownership of the number."
+IDLE_VERIFICATION = "The order has been idle in verification for seven days."
+IDLE_LETTER = "The letter of authorization was not signed within seven days."
+IDLE_ACTION = "No answer within seven days of the order requiring action."
+IDLE_LONG = "The order has been idle for more than thirty days."
+
+# (due, label, attempt, change, sid, ticket): ties are broken by what they are about, never by arrival.
+Entry = tuple[int, str, int, int, str, int]
+
+
+class World:
+    """One world. Every call that changes it holds `lock`, and gives whole seconds since 1970."""
+
+    def __init__(self, seed: int, settings: WorldSettings) -> None:
+        self.seed = seed
+        self.settings = settings
+        self.lock = RLock()
+        self.books = Books()
+        self.fates: dict[str, str] = dict(FIXED_NUMBERS)
+        self._due: list[Entry] = []
+
+    # What happens by itself.
+
+    def next_due(self) -> int | None:
+        """When the next thing happens by itself, None where nothing will."""
+        while self._due:
+            due, _, _, _, sid, ticket = self._due[0]
+            if self._ticket(sid) == ticket:
+                return due
+            heapq.heappop(self._due)
+        return None
+
+    def run_until(self, now: int) -> None:
+        """Everything due until `now`, included, has happened, each thing at its own time."""
+        while (due := self.next_due()) is not None and due <= now:
+            sid = heapq.heappop(self._due)[4]
+            if sid in self.books.letters:
+                self._end_letter(self.books.letters[sid], due)
+            else:
+                self._carry_out(self.books.orders[sid], due)
+
+    def reschedule_all(self) -> None:
+        """The list of what is due is made anew from the records, as after restoring them."""
+        self._due.clear()
+        for order in self.books.orders.values():
+            self._schedule(order)
+        for letter in self.books.letters.values():
+            self._schedule_letter(letter)
+
+    # What a client does.
+
+    def case_for(self, account: str, phone_number: str) -> Case:
+        """The next order of a number in an account, as chance sees it."""
+        earlier = sum(order.account_sid == account for order in self.books.with_number(phone_number))
+        return Case(self.seed, account, phone_number, earlier + 1, self.fates.get(phone_number, "ordinary"))
+
+    def create(self, case: Case, now: int, *, number_settings: dict[str, str], **shown: object) -> Order:
+        """A new order in `twilio-processing`, with its incoming phone number."""
+        order = Order(
+            sid=chance.sid("HR", *case.parts()),
+            account_sid=case.account,
+            incoming_phone_number_sid=chance.sid("PN", *case.parts()),
+            phone_number=case.phone_number,
+            attempt=case.attempt,
+            fate=case.fate,
+            created=now,
+            updated=now,
+            since=now,
+        )
+        for name, value in shown.items():
+            setattr(order, name, value)
+        number = Number(
+            order.incoming_phone_number_sid, case.account, case.phone_number, order.sid, now, now
+        )
+        number.settings = dict(number_settings)
+        order.history.append({"status": order.status, "at": now, "mover": str(Mover.CLIENT)})
+        self.books.add_order(order, number)
+        self._schedule(order)
+        return order
+
+    def touch(self, order: Order, now: int) -> None:
+        """The order has been changed by its client."""
+        order.updated = now
+        order.encoded = None
+        self._schedule(order)
+
+    def call(self, order: Order, now: int) -> Call:
+        """A verification call is under way; the order is in `pending-verification`.
+
+        Within the code's ten minutes the call carries the same code, after them a new one.
+        """
+        order.calls_placed += 1
+        nth = order.calls_placed
+        case = self._case(order)
+        if order.verification_code is None or now >= order.code_at + CODE_SECONDS:
+            order.verification_code = chance.digits(self.settings.code_digits, *case.parts("code", nth))
+            order.code_at = now
+        ends, after = fates.call_ends(
+            case, self.settings, nth, now + order.call_delay, extension=order.extension is not None
+        )
+        call = Call(
+            sid=chance.sid("CA", *case.parts(nth)),
+            order_sid=order.sid,
+            phone_number=order.phone_number,
+            at=now,
+            attempt=nth,
+            ends=ends,
+            ends_at=now + order.call_delay + after,
+            code=order.verification_code,
+        )
+        self.books.add_call(call)
+        order.verification_attempts += 1
+        order.verification_call_sids = [*(order.verification_call_sids or ()), call.sid]
+        self._move(order, "pending-verification", Mover.CLIENT, now)
+        return call
+
+    def review(self, order: Order, now: int) -> None:
+        """A phone bill is under review; the order is in `pending-verification`."""
+        if order.review_at is None:
+            order.reviews += 1
+            order.review_at = now
+            self._move(order, "pending-verification", Mover.CLIENT, now)
+
+    def use_up(self, order: Order, now: int) -> None:
+        """One attempt too many: the order requires action."""
+        self._move(order, "action-required", Mover.TWILIO, now, ATTEMPTS_USED)
+
+    def code_is_right(self, order: Order, code: str, now: int) -> bool:
+        """`code` is the order's, and its ten minutes are not over."""
+        return code == order.verification_code and now < order.code_at + CODE_SECONDS
+
+    def verify(self, order: Order, now: int, mover: Mover = Mover.CLIENT) -> None:
+        """The order's ownership is verified."""
+        self._move(order, "verified", mover, now)
+
+    def delete(self, order: Order, now: int) -> None:
+        """The order is canceled and its incoming phone number gone."""
+        _hold(may_move(order.status, None), order.status, "deleted")
+        order.history.append({"status": "deleted", "at": now, "mover": str(Mover.CLIENT)})
+        order.updated = now
+        order.encoded = None
+        self.books.remove_order(order)
+        self._schedule(order)
+
+    def write_letter(
+        self, account: str, orders: Sequence[Order], now: int, *, address_sid: str, email: str
+    ) -> Letter:
+        """A letter for `orders` is out for signing; its content is still to be filled in."""
+        about = [f"{order.sid}.{order.letters + 1}" for order in sorted(orders, key=lambda one: one.sid)]
+        letter = Letter(
+            sid=chance.sid("PX", self.seed, account, *about),
+            account_sid=account,
+            address_sid=address_sid,
+            email=email,
+            contact_title=None,
+            contact_phone_number=None,
+            order_sids=[order.sid for order in orders],
+            created=now,
+            updated=now,
+        )
+        letter.history.append({"status": "signing", "at": now, "mover": str(Mover.CLIENT)})
+        self.books.add_letter(letter)
+        self._send_out(letter, now)
+        return letter
+
+    def reopen(self, letter: Letter, now: int) -> None:
+        """The letter's content may change; its orders are back in `verified`."""
+        self._move_letter(letter, "opened", Mover.CLIENT, now)
+        self._release(letter, Mover.SIGNER, now)
+
+    def sign_again(self, letter: Letter, now: int) -> None:
+        """The letter is out for signing again, with those of its orders that are free and verified."""
+        self._move_letter(letter, "signing", Mover.CLIENT, now)
+        self._send_out(letter, now)
+
+    # The moments of an order.
+
+    def _schedule(self, order: Order) -> None:
+        order.ticket += 1
+        moment = self._next_moment(order)
+        if moment is not None:
+            entry = (moment[0], order.phone_number, order.attempt, order.changes, order.sid, order.ticket)
+            heapq.heappush(self._due, entry)
+
+    def _next_moment(self, order: Order) -> tuple[int, str] | None:
+        """When the next thing happens to the order by itself, and what: the earliest of all."""
+        if order.deleted or is_terminal(order.status):
+            return None
+        moments = [(order.updated + days(self.settings.idle_days), "idle-long")]
+        moments += self._stage_moments(order)
+        return min(moments)
+
+    def _stage_moments(self, order: Order) -> list[tuple[int, str]]:
+        world, case = self.settings, self._case(order)
+        match order.status:
+            case "twilio-processing":
+                ends, after = fates.check_ends(case, world)
+                return [] if ends == "never" else [(order.since + after, f"check {ends}")]
+            case "received":
+                return [(order.updated + days(world.verification_idle_days), "idle-verification")]
+            case "pending-verification":
+                idle = (order.updated + days(world.verification_idle_days), "idle-verification")
+                return [idle, *self._verification_moments(order, case)]
+            case "pending-loa":
+                return [(order.since + days(world.letter_idle_days), "idle-letter")]
+            case "carrier-processing":
+                ends, after = fates.carrier_ends(case, world)
+                return [(order.since + after, f"carrier {ends}")]
+            case "testing":
+                ends, after = fates.capability_ends(case, world)
+                return [(order.since + after, f"test {ends}")]
+            case "action-required":
+                after_operator = fates.operator_ends(case, world, order.changes)
+                fixed = [] if after_operator is None else [(order.since + after_operator, "fixed")]
+                return [(order.since + days(world.action_days), "idle-action"), *fixed]
+        return []
+
+    def _verification_moments(self, order: Order, case: Case) -> list[tuple[int, str]]:
+        ringing = [call for call in self.books.calls_of(order.sid) if call.outcome == "ringing"]
+        moments = [(call.ends_at, f"call {call.sid}") for call in ringing]
+        if order.review_at is not None:
+            ends, after = fates.bill_ends(case, self.settings, order.reviews)
+            moments.append((order.review_at + after, f"bill {ends}"))
+        return moments
+
+    def _carry_out(self, order: Order, at: int) -> None:
+        moment = self._next_moment(order)
+        if moment is None or moment[0] != at:
+            raise RuntimeError("the world's list and its orders do not agree")
+        what, _, detail = moment[1].partition(" ")
+        match what:
+            case "check":
+                reason = {"failed": SMS_ENABLED, "action-required": NOT_ELIGIBLE}.get(detail, "")
+                self._move(order, detail, Mover.TWILIO, at, reason)
+            case "call":
+                self._end_call(order, self.books.calls[detail], at)
+            case "bill":
+                self._end_review(order, detail, at)
+            case "carrier" if detail == "enabled":
+                self._move(order, "testing", Mover.CARRIER, at)
+            case "carrier":
+                self._move(order, "action-required", Mover.TWILIO, at, NO_CARRIER)
+            case "test" if detail == "passed":
+                self._move(order, "completed", Mover.TWILIO, at)
+            case "test":
+                self._move(order, "action-required", Mover.TWILIO, at, TEST_FAILED)
+            case "fixed":
+                self._send_back(order, at)
+            case "idle-action":
+                self._move(order, "failed", Mover.TIMER, at, order.failure_reason or IDLE_ACTION)
+            case "idle-long":
+                self._move(order, "failed", Mover.TIMER, at, IDLE_LONG)
+            case _:
+                reason = IDLE_LETTER if what == "idle-letter" else IDLE_VERIFICATION
+                self._move(order, "action-required", Mover.TIMER, at, reason)
+
+    def _end_call(self, order: Order, call: Call, at: int) -> None:
+        expired = call.ends == "right" and at >= order.code_at + CODE_SECONDS
+        call.outcome = "late" if expired else call.ends
+        if call.outcome == "right" and call.code == order.verification_code:
+            self._move(order, "verified", Mover.PERSON, at)
+        elif order.verification_attempts >= MAX_ATTEMPTS and not self._is_ringing(order):
+            self._move(order, "action-required", Mover.TWILIO, at, ATTEMPTS_USED)
+        else:
+            self._schedule(order)
+
+    def _end_review(self, order: Order, ends: str, at: int) -> None:
+        if ends == "accepted":
+            self._move(order, "verified", Mover.OPERATOR, at)
+        else:
+            self._move(order, "action-required", Mover.TWILIO, at, BILL_REFUSED)
+
+    def _is_ringing(self, order: Order) -> bool:
+        return any(call.outcome == "ringing" for call in self.books.calls_of(order.sid))
+
+    def _send_back(self, order: Order, at: int) -> None:
+        """An operator has found the fault: on from where it was met, with fresh attempts."""
+        met = next(e["status"] for e in reversed(order.history[:-1]) if e["status"] != "action-required")
+        back = {"twilio-processing": "received", "pending-verification": "received"}
+        order.verification_attempts = 0
+        onward = {"pending-loa": "verified", "testing": "carrier-processing"}
+        self._move(order, {**back, **onward}.get(met, met), Mover.OPERATOR, at)
+
+    def _move(self, order: Order, target: str, mover: Mover, at: int, reason: str = "") -> None:
+        _hold(may_move(order.status, target), order.status, target)
+        order.changes += 1
+        if target != order.status:
+            order.since = at
+        if target != "pending-verification":
+            order.review_at = None
+            for call in self.books.calls_of(order.sid):
+                call.outcome = "hung-up" if call.outcome == "ringing" else call.outcome
+        order.status = target
+        order.updated = at
+        order.failure_reason = reason
+        order.encoded = None
+        order.history.append({"status": target, "at": at, "mover": str(mover)})
+        if target == "completed":
+            number = self.books.numbers[order.incoming_phone_number_sid]
+            number.status, number.updated = "in-use", at
+        self._schedule(order)
+
+    # The moments of a letter.
+
+    def _send_out(self, letter: Letter, now: int) -> None:
+        """The mail is out: the letter's free, verified orders wait for its signature."""
+        letter.sent += 1
+        taken = [self.books.orders[sid] for sid in letter.order_sids]
+        taken = [order for order in taken if order.status == "verified" and not order.deleted]
+        for order in taken:
+            order.letters += 1
+            order.signing_document_sid = letter.sid
+            self._move(order, "pending-loa", Mover.CLIENT, now)
+        dealt = [(order.fate, order.letters) for order in taken]
+        letter.ends, after = fates.letter_ends(
+            self.seed, f"{letter.sid}.{letter.sent}", dealt, self.settings
+        )
+        letter.due = None if letter.ends == "never" else now + after
+        self._schedule_letter(letter)
+
+    def _end_letter(self, letter: Letter, at: int) -> None:
+        if letter.ends == "refused":
+            self._move_letter(letter, "canceled", Mover.SIGNER, at)
+            self._release(letter, Mover.SIGNER, at)
+            return
+        self._move_letter(letter, "signed", Mover.SIGNER, at)
+        for order in self._waiting_for(letter):
+            self._move(order, "carrier-processing", Mover.SIGNER, at)
+
+    def _release(self, letter: Letter, mover: Mover, at: int) -> None:
+        for order in self._waiting_for(letter):
+            order.signing_document_sid = None
+            self._move(order, "verified", mover, at)
+
+    def _waiting_for(self, letter: Letter) -> list[Order]:
+        orders = (self.books.orders[sid] for sid in letter.order_sids)
+        waiting = [
+            order
+            for order in orders
+            if order.status == "pending-loa"
+            and order.signing_document_sid == letter.sid
+            and not order.deleted
+        ]
+        return sorted(waiting, key=lambda order: (order.phone_number, order.attempt))
+
+    def _move_letter(self, letter: Letter, target: str, mover: Mover, at: int) -> None:
+        _hold(may_letter_move(letter.status, target), letter.status, target)
+        letter.status = target
+        letter.updated = at
+        letter.due = None
+        letter.history.append({"status": target, "at": at, "mover": str(mover)})
+        self._schedule_letter(letter)
+
+    def _schedule_letter(self, letter: Letter) -> None:
+        letter.ticket += 1
+        if letter.due is not None:
+            heapq.heappush(self._due, (letter.due, letter.sid, 0, letter.sent, letter.sid, letter.ticket))
+
+    def _case(self, order: Order) -> Case:
+        return Case(self.seed, order.account_sid, order.phone_number, order.attempt, order.fate)
+
+    def _ticket(self, sid: str) -> int:
+        letter = self.books.letters.get(sid)
+        return self.books.orders[sid].ticket if letter is None else letter.ticket
+
+
+def give_fate(world: World, phone_number: str, name: str) -> None:
+    """Orders of the number made from now on have the fate; those there are keep theirs."""
+    if name not in FATES:
+        raise ValueError(f"no such fate: {name!r}; there are {', '.join(FATES)}")
+    world.fates[phone_number] = name
+
+
+def _hold(allowed: bool, source: str, target: str) -> None:
+    if not allowed:
+        raise RuntimeError(f"the lifecycle has no move from {source} to {target}")

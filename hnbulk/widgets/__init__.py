@@ -1,0 +1,17 @@
+"""Widgets for a notebook: choose orders by hand, and place verification calls under a person's eyes.
+
+Each is a thin face over calls of `account`: it shows, asks and follows, and decides nothing.
+This folder is the only one that knows ipywidgets, an extra of the installation.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+if find_spec("ipywidgets") is None:
+    raise ImportError("the widgets need ipywidgets; install it with: pip install 'hnbulk[lab]'")
+
+from hnbulk.widgets.order_browser import OrderBrowser
+from hnbulk.widgets.verification_desk import VerificationDesk
+
+__all__ = ["OrderBrowser", "VerificationDesk"]

@@ -1,0 +1,117 @@
+"""The object a notebook holds: reading is free, changing needs a plan that was approved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import hnbulk as hn
+from hnbulk.errors import InputError, LimitRefused, PlanRefused
+from hnbulk.intake import read_bytes
+
+LIST = b"""Branch,Phone,Ext.,Email
+Harbour,(415) 555-0100,,a@example.com
+Mill,415-555-0101,12,b@example.com
+Quay,415 555 0102,,c@example.com
+"""
+
+
+def posts(account: hn.Account) -> int:
+    """How many requests that could change something the sandbox has received."""
+    assert account.sandbox is not None
+    return sum(entry["method"] != "GET" for entry in account.sandbox.ledger())
+
+
+def apply(account: hn.Account, plan: hn.Plan, **options: object) -> None:
+    account.apply(plan, approve=plan.checksum[:8], **options).wait(timeout=60)  # type: ignore[arg-type]
+
+
+def test_planning_sends_nothing_but_reads(account: hn.Account) -> None:
+    """A plan is made, shown and saved without one request that could change something."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    assert plan.file.counts == {"create": 3, "update": 1}
+    assert posts(account) == 0
+
+
+def test_a_list_with_errors_is_refused_unless_set_aside(account: hn.Account) -> None:
+    """Error rows stop a plan; set aside on purpose, the others go on."""
+    intake = read_bytes(LIST + b"Bad,12,,\n", name="list.csv")
+    with pytest.raises(InputError, match="set.aside"):
+        account.plan(intake)
+    assert account.plan(intake, set_aside=True).file.counts["set-aside"] == 1
+
+
+def test_an_applied_plan_leaves_nothing_to_do(account: hn.Account) -> None:
+    """plan(plan applied) = no change, dependent update included."""
+    intake = read_bytes(LIST, name="list.csv")
+    apply(account, account.plan(intake))
+    assert account.plan(intake).file.counts == {"nothing": 3}
+    assert account.orders(phone_number="+14155550101")["extension"].tolist() == ["12"]
+
+
+def test_a_wrong_approval_is_refused(account: hn.Account) -> None:
+    """Nothing is sent without the plan's own checksum."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    with pytest.raises(PlanRefused):
+        account.apply(plan, approve="0" * 8)
+    assert posts(account) == 0
+
+
+def test_results_are_tables_with_the_users_own_columns(account: hn.Account) -> None:
+    """Each input row is in exactly one table."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    run = account.apply(plan, approve=plan.checksum[:8])
+    run.wait(timeout=60)
+    assert run.results.success["Branch"].tolist() == ["Harbour", "Mill", "Quay"]
+    assert len(run.results.error) == len(run.results.unprocessed) == 0
+
+
+def test_few_targets_in_a_long_list_are_read_by_number(tmp_path: Path) -> None:
+    """With thousands of orders and a short file, planning asks for the file's numbers only."""
+    with hn.connect_sandbox(seed=7, orders=2100, home=tmp_path) as account:
+        assert account.sandbox is not None
+        before = len(account.sandbox.ledger())
+        account.plan(read_bytes(LIST, name="list.csv"))
+        asked = account.sandbox.ledger()[before:]
+        assert len(asked) == 2 + 3
+
+
+def test_calls_wait_for_their_exact_number(account: hn.Account) -> None:
+    """No phone rings without the plan's count, and with it each due order is called once."""
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    plan = account.verify(max_calls=2)
+    assert plan.file.counts["verify"] == 2
+    with pytest.raises(LimitRefused):
+        account.apply(plan, approve=plan.checksum[:8])
+    apply(account, plan, place_calls=2)
+    assert account.sandbox is not None
+    assert len(account.sandbox.calls()) == 2
+
+
+def test_polls_become_events_and_a_funnel(account: hn.Account) -> None:
+    """What polls saw is the history, and the funnel counts each number once."""
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    account.poll()
+    assert set(account.events()["source"].astype(str)) == {"own", "poll"}
+    assert int(account.funnel().table["current"].sum()) == 3
+
+
+def test_an_account_shows_neither_token_nor_person(account: hn.Account) -> None:
+    """repr and HTML name the account and the place, no secret."""
+    assert account.sandbox is not None
+    shown = repr(account) + account._repr_html_() + repr(account.connection) + repr(vars(account))
+    assert account.sandbox.auth_token not in shown
+
+
+def test_two_sandboxes_of_one_seed_are_one_world(tmp_path: Path) -> None:
+    """The same seed and the same acts give the same orders, sids included."""
+    frames = []
+    for name in ("a", "b"):
+        with hn.connect_sandbox(seed=3, home=tmp_path / name) as account:
+            apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+            frames.append(account.orders().sort_values("phone_number", ignore_index=True))
+    pd.testing.assert_frame_equal(frames[0], frames[1])
