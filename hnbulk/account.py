@@ -164,8 +164,12 @@ class Account:
         No phone rings until the plan is given to `apply` with its checksum and its exact number of
         calls. `max_calls` and `at_once` default to the account's limits (10 and 2).
         """
-        given = {"max_calls": max_calls, "at_once": at_once, "toll_free_zone": toll_free_zone}
-        limits = replace(self.limits, **{name: value for name, value in given.items() if value is not None})
+        limits = replace(
+            self.limits,
+            max_calls=max_calls or self.limits.max_calls,
+            at_once=at_once or self.limits.at_once,
+            toll_free_zone=toll_free_zone or self.limits.toll_free_zone,
+        )
         read_at = self.now
         return Plan(
             build_calls(

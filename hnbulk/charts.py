@@ -25,7 +25,7 @@ from hnbulk.files import write_private
 if TYPE_CHECKING:
     import altair as alt
 
-#: One colour per status. Pairwise distance in OKLab stays above 0.1 for normal, deuteranope and protanope eyes.
+#: One colour per status, pairwise over 0.1 apart in OKLab for normal, deuteranope and protanope eyes.
 COLORS: Mapping[str, str] = {
     "twilio-processing": "#778999",
     "received": "#9CD0FB",
@@ -54,14 +54,14 @@ def color_of(status: str) -> str:
 
 
 def share_text(share: float) -> str:
-    """`98 %`, `99.7 %`, `0.4 %`: whole percents, one decimal near the ends, never rounded to all or none."""
+    """`98 %`, `99.7 %`, `0.4 %`: whole, one decimal near the ends, never all or none by rounding."""
     if pd.isna(share):
         return "–"
     percent = share * 100
     if 0 < percent < 0.1:
-        return "< 0.1 %"
+        return "<0.1 %"
     if 99.9 < percent < 100:
-        return "> 99.9 %"
+        return ">99.9 %"
     near_an_end = 0 < percent < 0.95 or 99.05 < percent < 100
     return f"{percent:.1f} %" if near_an_end else f"{percent:.0f} %"
 
@@ -93,7 +93,9 @@ class Picture:
         """`path` holds the picture, mode 0600. Raises `UsageError` unless it ends in .svg or .png."""
         place = Path(path)
         if place.suffix.lower() not in {".svg", ".png"}:
-            raise UsageError(f"a picture is saved as .svg or .png, not {place.suffix or 'without ending'!r}.")
+            raise UsageError(
+                f"a picture is saved as .svg or .png, not {place.suffix or 'without ending'!r}."
+            )
         content = self.png() if place.suffix.lower() == ".png" else self.svg.encode()
         write_private(place, content)
         return place
@@ -135,12 +137,10 @@ def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -
     data = _data(rows)
     light = (
         alt.Chart(data)
-        .mark_bar(opacity=0.3, cornerRadiusEnd=2)
+        .mark_bar(opacity=0.3)
         .encode(x=alt.X("reached:Q", scale=room, axis=None), y=y, color=color)
     )
-    strong = (
-        alt.Chart(data).mark_bar(cornerRadiusEnd=2).encode(x=alt.X("current:Q", scale=room), y=y, color=color)
-    )
+    strong = alt.Chart(data).mark_bar().encode(x=alt.X("current:Q", scale=room), y=y, color=color)
     label = (
         alt.Chart(data)
         .mark_text(align="left", dx=7, fontSize=12.5, color=_INK)
@@ -148,7 +148,8 @@ def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -
     )
     title = _title(
         f"How far {_count(numbers)} came",
-        f"light: reached this stage or a later one · strong: there now · % of all = share of {_all(numbers)}",
+        "light: reached this stage or a later one · strong: there now · "
+        f"% of all = share of {_all(numbers)}",
         f"% of previous = share of those that reached the stage above · as of {when_text(as_of)}",
     )
     height = 32 * len(stages)
@@ -168,7 +169,7 @@ def standing_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None)
         x=alt.X("current:Q", axis=None, scale=alt.Scale(domain=[0, widest * 1.25], nice=False)),
         y=alt.Y("stage:N", sort=None, title=None, scale=alt.Scale(domain=stages, paddingInner=0.28)),
     )
-    bars = base.mark_bar(cornerRadiusEnd=2).encode(color=_by_status([r["stage"] for r in rows], legend=False))
+    bars = base.mark_bar().encode(color=_by_status([r["stage"] for r in rows], legend=False))
     labels = base.mark_text(align="left", dx=7, fontSize=12.5, color=_INK).encode(text="label:N")
     title = _title(
         f"Where {_count(numbers)} stand now",
@@ -203,7 +204,8 @@ def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
     )
     title = _title(
         "How long numbers stay in each stage",
-        "share of all stays in that stage that are not over yet (Kaplan-Meier; those still there count as open)",
+        "share of all stays in that stage that are not over yet "
+        "(Kaplan-Meier; those still there count as open)",
         f"a line ends where observation ends: nothing is extrapolated · as of {when_text(as_of)}",
     )
     said = f"share still in the stage over days, for {', '.join(stages)}"
@@ -300,10 +302,10 @@ def _all(numbers: int) -> str:
     return "the one number" if numbers == 1 else f"all {numbers:,} numbers"
 
 
-def _data(rows: _Records) -> alt.Data:
+def _data(rows: _Records) -> alt.InlineData:
     import altair as alt
 
-    return alt.Data(values=rows)
+    return alt.InlineData(values=rows)
 
 
 def _by_status(stages: Sequence[str], *, legend: bool) -> alt.Color:
@@ -332,12 +334,16 @@ def _nothing(what: str) -> Picture:
     import altair as alt
 
     note = (
-        alt.Chart(_data([{"text": "no events yet"}])).mark_text(fontSize=18, color=_SOFT).encode(text="text:N")
+        alt.Chart(_data([{"text": "no events yet"}]))
+        .mark_text(fontSize=18, color=_SOFT)
+        .encode(text="text:N")
     )
     return _drawn(note, _title(what), height=120, alt=f"{what}: no events yet")
 
 
-def _drawn(chart: alt.Chart | alt.LayerChart, title: alt.TitleParams, *, height: int, alt: str) -> Picture:
+def _drawn(
+    chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: alt.TitleParams, *, height: int, alt: str
+) -> Picture:
     spec = chart.properties(title=title, width=640, height=height).to_dict()
     spec["config"] = _LOOK
     return Picture(spec=spec, alt=alt)
@@ -373,5 +379,11 @@ _LOOK: dict[str, Any] = {
         "labelPadding": 8,
         "gridColor": _LINE,
     },
-    "legend": {"labelColor": _INK, "labelFontSize": 12, "rowPadding": 5, "labelLimit": 220, "symbolStrokeWidth": 3},
+    "legend": {
+        "labelColor": _INK,
+        "labelFontSize": 12,
+        "rowPadding": 5,
+        "labelLimit": 220,
+        "symbolStrokeWidth": 3,
+    },
 }

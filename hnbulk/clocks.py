@@ -37,7 +37,7 @@ class SteppedClock:
 
     frozen = True
 
-    def __init__(self, now: Callable[[], datetime], advance: Callable[[float], None]) -> None:
+    def __init__(self, now: Callable[[], datetime], advance: Callable[[float], object]) -> None:
         self._now = now
         self._advance = advance
 

@@ -68,8 +68,13 @@ class Connection:
         self, *, rate: float | None = None, connections: int | None = None, settle: float | None = None
     ) -> Pace:
         """The connection's pace with what is given changed."""
-        changes = {"rate": rate, "connections": connections, "settle": settle}
-        return replace(self.pace, **{name: value for name, value in changes.items() if value is not None})
+        now = self.pace
+        return replace(
+            now,
+            rate=now.rate if rate is None else rate,
+            connections=connections or now.connections,
+            settle=now.settle if settle is None else settle,
+        )
 
     def read(self, request: Request) -> Reply:
         """The reply to one read, at the account's pace. Raises as `Client.read` does."""

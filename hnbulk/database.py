@@ -51,6 +51,7 @@ class Database:
         self._connection = connection
         self._lock = threading.Lock()
         self._open = True
+        self._version = int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     @classmethod
     def open(cls, path: Path, shape: Shape) -> Self:
@@ -110,6 +111,12 @@ class Database:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise _refusal(self.path, self._shape, str(error)) from None
+
+    def changed_elsewhere(self) -> bool:
+        """Another process has written to the file since this was last asked (or since it was opened)."""
+        version = int(self.read("PRAGMA data_version")[0][0])
+        changed, self._version = version != self._version, version
+        return changed
 
     def close(self) -> None:
         """The file is closed; closing twice is fine."""

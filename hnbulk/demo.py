@@ -24,6 +24,7 @@ from hnbulk.files import private_folder, write_private
 from hnbulk.frames import records_of
 from hnbulk.handle import RunHandle
 from hnbulk.intake import Intake, read_bytes
+from hnbulk.models import mask_phone
 from hnbulk.report import build_report
 from hnbulk.results import PARTS
 from hnbulk.review import Plan
@@ -34,7 +35,7 @@ POLL_EVERY = timedelta(hours=6)
 DAYS = 45
 #: The caps on calls are lifted here by name: nobody's phone rings in a sandbox.
 LIMITS = CallLimits(max_calls=100_000, at_once=100_000, toll_free_zone="America/New_York")
-SIGNER = {"contact_title": "Operations manager", "contact_phone_number": "+14155550100"}
+SIGNER_TITLE, SIGNER_PHONE = "Operations manager", "+14155550100"
 
 
 @dataclass
@@ -153,7 +154,9 @@ def _apply_edits(telling: _Telling, edited: Intake) -> dict[str, Any]:
         plan = account.plan(edited, set_aside=True)
         account.apply(plan, approve=plan.checksum[:8]).wait(progress=telling.progress)
         again = account.plan(edited, set_aside=True)
-    telling.say("\n" + plan.excerpt(updates=3) + "\n")
+    telling.say("")
+    for line in _first_changes(plan):
+        telling.say(f"           {line}")
     telling.line("edit", f"the list a week later: {_told(plan)}; planned again: {_told(again)}")
     return {"edit": plan.file.counts, "again": again.file.counts}
 
@@ -196,7 +199,7 @@ def _verify(telling: _Telling) -> list[dict[str, Any]]:
 def _authorize(telling: _Telling) -> dict[str, int]:
     account = telling.account
     with telling.chapter("letters"):
-        plan = account.authorize(**SIGNER)
+        plan = account.authorize(contact_title=SIGNER_TITLE, contact_phone_number=SIGNER_PHONE)
         plan.save(telling.out / "letters.plan")
         letters = len({step.group for step in plan.file.steps})
         if letters:
@@ -257,6 +260,17 @@ def _step(account: Account) -> pd.DataFrame:
 def _count_statuses(orders: pd.DataFrame) -> dict[str, int]:
     counts = orders["status"].value_counts(sort=False)
     return {str(name): int(count) for name, count in counts.items() if count}
+
+
+def _first_changes(plan: Plan, *, most: int = 4) -> list[str]:
+    """A few updates as a person reads them: number, field, before and after."""
+    updates = plan.changes[plan.changes["action"] == "update"].astype(object)
+    shown = [
+        f"{mask_phone(change.phone_number)}  {change.field}: {change.before} -> {change.after}"
+        for change in updates.head(most).itertuples()
+    ]
+    left = len(updates) - len(shown)
+    return [*shown, f"... and {left:,} more"] if left > 0 else shown
 
 
 def _told(plan: Plan) -> str:

@@ -30,7 +30,7 @@ UPDATABLE = (
 FIXED = ("address_sid", "account_sid")
 # An order that shows nothing has these (reference page, properties).
 _DEFAULTS = {"verification_type": "phone-call"}
-_LISTS = frozenset({"cc_emails"})
+_LISTS = frozenset({"cc_emails", "verification_call_sids"})
 _WHOLE_NUMBERS = frozenset({"call_delay"})
 
 
@@ -59,6 +59,19 @@ def values(frame: pd.DataFrame, name: str) -> list[Any]:
     if name in _WHOLE_NUMBERS:
         return [None if pd.isna(cell) else int(cell) for cell in column.tolist()]
     return [cell or None for cell in _texts(column).to_pylist()]
+
+
+def as_found(frame: pd.DataFrame, name: str) -> list[Any]:
+    """A column of orders exactly as the service shows it, to be found again before a change is sent.
+
+    Texts keep their blanks; no list is an empty list and no number is 0, as in `models.Order`.
+    """
+    column = frame[name]
+    if name in _LISTS:
+        return [list(cell or ()) for cell in _lists(column)]
+    if name in _WHOLE_NUMBERS:
+        return [int(cell) for cell in column.fillna(0).tolist()]
+    return [None if pd.isna(cell) or cell == "" else str(cell) for cell in column.tolist()]
 
 
 def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any]]:

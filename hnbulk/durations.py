@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,16 +82,21 @@ def stage_spells(events: pd.DataFrame, now: datetime) -> pd.DataFrame:
     to `now`). An order whose number has a later attempt is over at the latest when that began.
     Ordered by number, attempt, order and time of entry.
     """
-    changes = status_changes(events, now)
+    return spells_of(status_changes(events, now), now)
+
+
+def spells_of(changes: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """The stays that the changes of `status_changes` make: see `stage_spells`."""
     if changes.empty:
         return _no_spells()
     order = changes["order_sid"]
     same = order.eq(order.shift(-1))
     left_from = changes["not_before"].shift(-1).where(same)
     left_at = changes["seen_at"].shift(-1).where(same)
-    superseded = ~same & _next_attempt_start(changes).notna()
+    next_attempt = _next_attempt_start(changes)
+    superseded = ~same & next_attempt.notna()
     left_from = left_from.mask(superseded, changes["seen_at"])
-    left_at = left_at.mask(superseded, _next_attempt_start(changes))
+    left_at = left_at.mask(superseded, next_attempt)
     return _measured(changes, left_from, left_at, pd.Timestamp(now))
 
 
@@ -152,7 +158,7 @@ def status_changes(events: pd.DataFrame, now: datetime) -> pd.DataFrame:
 
 
 def duration_text(seconds: float | None) -> str:
-    """`2 d 4 h`, `5 h 10 min`, `12 min`, `40 s`: the two largest units, rounded; "not yet" where missing."""
+    """`2 d 4 h`, `5 h 10 min`, `12 min`, `40 s`: two largest units, rounded; "not yet" where missing."""
     if seconds is None or math.isnan(seconds):
         return "not yet"
     if seconds < 59.5:
@@ -259,7 +265,7 @@ def _measured(
 
 def _no_spells() -> pd.DataFrame:
     moment = "datetime64[us, UTC]"
-    kinds = {
+    kinds: dict[str, Any] = {
         **dict.fromkeys(SPELL_COLUMNS, "string"),
         **dict.fromkeys(("entered_not_before", "entered_at", "left_not_before", "left_at"), moment),
         "attempt": "int64",

@@ -40,7 +40,8 @@ class HnbulkError(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """The document `--json` prints for this error: `{"error": {"code", "message", ...}}`."""
-        return {"error": {"code": self.code, "message": self.message, **self.facts}}
+        own = {"code": self.code, "message": self.message}
+        return {"error": own | self.facts | own}
 
 
 class UsageError(HnbulkError):

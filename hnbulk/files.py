@@ -21,7 +21,7 @@ def write_private(path: Path, content: bytes) -> None:
     """
     try:
         handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
     try:
         with os.fdopen(handle, "wb") as file:
@@ -41,7 +41,7 @@ def private_folder(path: Path) -> Path:
     """`path` is a folder of mode 0700 when this made it; an existing folder stays as it is."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
     return path
 
@@ -54,8 +54,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    reason = error.strerror or type(error).__name__
+def _unwritable(path: Path, error: OSError | ValueError) -> UsageError:
+    reason = getattr(error, "strerror", None) or "not a file name"
     return UsageError(
         f"cannot write {path}: {reason}. Choose another place or make room, then run it again.",
         path=str(path),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hnbulk import charts, durations, lifecycle
 from hnbulk.charts import Picture, color_of, share_text, when_text
@@ -145,11 +146,15 @@ def build_funnel(events: pd.DataFrame, *, now: datetime | None = None) -> Funnel
     as_of = now if now is not None else (None if pd.isna(last) else last.to_pydatetime())
     moment = as_of if as_of is not None else datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     changes = durations.status_changes(events, moment)
-    spells = durations.stage_spells(events, moment)
+    spells = durations.spells_of(changes, moment)
     standing = _standing(changes, pd.Timestamp(moment))
     table = _table(changes, standing, spells)
     return Funnel(
-        as_of=None if changes.empty else as_of, table=table, standing=standing, changes=changes, spells=spells
+        as_of=None if changes.empty else as_of,
+        table=table,
+        standing=standing,
+        changes=changes,
+        spells=spells,
     )
 
 
@@ -172,15 +177,15 @@ def _table(changes: pd.DataFrame, standing: pd.DataFrame, spells: pd.DataFrame) 
     stages = list(changes["status"].cat.categories)
     kind = changes["status"].dtype
     seen = changes.groupby("status", observed=False)["phone_number"].nunique().reindex(stages)
-    reached = seen.copy()
-    reached.loc[list(lifecycle.FUNNEL)] = _reached_on_path(changes)
+    on_path = _reached_on_path(changes)
+    reached = pd.Series([*on_path, *seen.iloc[len(on_path) :]], index=stages, dtype="int64")
     current = standing["status"].value_counts().reindex(stages, fill_value=0)
     times = durations.times_of(spells).set_index("stage").reindex(stages)
     before = reached.where(reached.index.isin(lifecycle.FUNNEL)).shift()
     before = before.where(reached.index.isin(lifecycle.FUNNEL))
     frame = pd.DataFrame(
         {
-            "stage": pd.Categorical(stages, dtype=kind),
+            "stage": pd.Series(stages, dtype=kind),
             "reached": reached.to_numpy(dtype=np.int64),
             "inferred": (reached - seen).to_numpy(dtype=np.int64),
             "current": current.to_numpy(dtype=np.int64),
@@ -195,14 +200,22 @@ def _table(changes: pd.DataFrame, standing: pd.DataFrame, spells: pd.DataFrame) 
     return frame[list(TABLE_COLUMNS)]
 
 
-def _reached_on_path(changes: pd.DataFrame) -> list[int]:
+def _reached_on_path(changes: pd.DataFrame) -> NDArray[np.intp]:
     """Numbers that came at least to each stage of the path."""
-    place = {name: lifecycle.FUNNEL.index(name) if name in lifecycle.FUNNEL else 0 for name in _names(changes)}
+    place = {
+        name: lifecycle.FUNNEL.index(name) if name in lifecycle.FUNNEL else 0 for name in _names(changes)
+    }
     farthest = (
-        changes["status"].map(place).astype("int64").groupby(changes["phone_number"], sort=False).max().to_numpy()
+        changes["status"]
+        .map(place)
+        .astype("int64")
+        .groupby(changes["phone_number"], sort=False)
+        .max()
+        .to_numpy()
     )
     counts = np.bincount(farthest, minlength=len(lifecycle.FUNNEL))
-    return [int(count) for count in counts[::-1].cumsum()[::-1]]
+    at_least: NDArray[np.intp] = counts[::-1].cumsum()[::-1]
+    return at_least
 
 
 def _names(changes: pd.DataFrame) -> list[str]:
@@ -251,8 +264,8 @@ def _text(funnel: Funnel) -> str:
     head = [
         _headline(funnel),
         "",
-        f"{'':33}{'reached':>8}{'% of':>8}{'% of':>8}{'now':>7}{'median':>16}",
-        f"{'stage':33}{'':>8}{'all':>8}{'prev.':>8}{'here':>7}{'time there':>16}",
+        f"{'':32}{'reached':>8}{'% of':>8}{'% of':>8}{'now':>8}{'median':>16}",
+        f"{'stage':32}{'':>8}{'all':>8}{'prev.':>8}{'here':>8}{'time there':>16}",
     ]
     lines = []
     for row in funnel.table.to_dict("records"):
@@ -267,8 +280,8 @@ def _text_row(row: Mapping[Any, Any]) -> str:
     stage = str(row["stage"])[:20]
     of_previous = share_text(row["share_of_previous"])
     return (
-        f"{stage:20} {_bar(share, 12)}{row['reached']:>8,}{share_text(row['share_of_all']):>8}"
-        f"{of_previous:>8}{row['current']:>7,}{_time_there(row):>16}"
+        f"{stage:20} {_bar(share, 11)}{row['reached']:>8,}{share_text(row['share_of_all']):>8}"
+        f"{of_previous:>8}{row['current']:>8,}{_time_there(row):>16}"
     )
 
 
@@ -285,19 +298,20 @@ def _first_side(table: pd.DataFrame) -> str | None:
 
 def _footnotes(funnel: Funnel) -> list[str]:
     inferred = int(funnel.table["inferred"].sum())
+    everyone = "the one number" if funnel.numbers == 1 else f"all {funnel.numbers:,} numbers"
     notes = [
-        f"% of all: share of {'the one number' if funnel.numbers == 1 else f'all {funnel.numbers:,} numbers'}"
-        ". % of prev.: share of those that reached the stage above.",
+        f"% of all: share of {everyone}.",
+        "% of prev.: share of those that reached the stage above.",
         "median time there: open stays count as open; ± is what the looks left unseen.",
     ]
     if inferred:
         noun = "passage was" if inferred == 1 else "passages were"
-        notes.insert(1, f"reached: in the stage or a later one; {inferred:,} {noun} not seen but inferred.")
+        notes.append(f"reached: in the stage or a later one; {inferred:,} {noun} inferred, not seen.")
     return notes
 
 
 _STYLE = """
-.hn-funnel{font:14px/1.45 system-ui,sans-serif;max-width:56rem;color:inherit}
+.hn-funnel{font:14px/1.45 system-ui,sans-serif;max-width:56rem;overflow-x:auto;color:inherit}
 .hn-funnel table{border-collapse:collapse;width:100%;background:transparent;color:inherit}
 .hn-funnel caption{text-align:left;font-weight:600;padding:0 0 .4rem;color:inherit}
 .hn-funnel th,.hn-funnel td{padding:.25rem .5rem;text-align:right;white-space:nowrap;
@@ -305,7 +319,7 @@ _STYLE = """
 .hn-funnel th{font-weight:600;vertical-align:bottom}
 .hn-funnel th:first-child,.hn-funnel td:first-child{text-align:left}
 .hn-funnel .hn-side td{border-top:2px solid rgba(128,128,128,.5)}
-.hn-funnel .hn-bar{width:9rem;height:.8rem;background:rgba(128,128,128,.18);border-radius:2px}
+.hn-funnel .hn-bar{width:6rem;height:.8rem;background:#e6eaef;border-radius:2px}
 .hn-funnel .hn-bar i{display:block;height:100%;border-radius:2px}
 .hn-funnel p{margin:.4rem 0 0;opacity:.75;font-size:12px}
 """.strip()
@@ -316,7 +330,9 @@ def _html(funnel: Funnel) -> str:
     if funnel.as_of is None:
         return f'<div class="hn-funnel"><style>{_STYLE}</style><p>Funnel: no events yet</p></div>'
     side = _first_side(funnel.table)
-    rows = "".join(_html_row(row, first_side=row["stage"] == side) for row in funnel.table.to_dict("records"))
+    rows = "".join(
+        _html_row(row, first_side=row["stage"] == side) for row in funnel.table.to_dict("records")
+    )
     titles = ("stage", "", "reached", "% of all", "% of previous", "now here", "median time there")
     head = "".join(f"<th>{title}</th>" for title in titles)
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in _footnotes(funnel))
@@ -330,9 +346,7 @@ def _html(funnel: Funnel) -> str:
 def _html_row(row: Mapping[Any, Any], *, first_side: bool) -> str:
     share = 0.0 if math.isnan(row["share_of_all"]) else row["share_of_all"]
     stage = str(row["stage"])
-    bar = (
-        f'<div class="hn-bar"><i style="width:{share * 100:.2f}%;background:{color_of(stage)}"></i></div>'
-    )
+    bar = f'<div class="hn-bar"><i style="width:{share * 100:.2f}%;background:{color_of(stage)}"></i></div>'
     cells = (
         html.escape(stage),
         bar,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,9 @@ from typing import Any, NamedTuple, Self
 from hnbulk.database import Database, Shape, Statement
 
 _SCHEMA = """
-CREATE TABLE lineages (id INTEGER PRIMARY KEY, account_sid TEXT, base_url TEXT, UNIQUE (account_sid, base_url))
-STRICT;
+CREATE TABLE lineages (
+    id INTEGER PRIMARY KEY, account_sid TEXT, base_url TEXT, UNIQUE (account_sid, base_url)
+) STRICT;
 CREATE TABLE orders (
     lineage INTEGER NOT NULL REFERENCES lineages, order_sid TEXT NOT NULL, phone_number TEXT NOT NULL,
     date_created INTEGER NOT NULL, PRIMARY KEY (lineage, order_sid)
@@ -70,7 +71,7 @@ class Reading(NamedTuple):
 
     snapshot_id: str
     at: datetime
-    count: int
+    orders: int
     digest: str
 
 
@@ -106,6 +107,8 @@ class History:
         """
         now = _micros(seen_at)
         with self._lock:
+            if self._database.changed_elsewhere():
+                self._load()
             orders: list[Statement] = []
             events: list[Statement] = []
             fresh: dict[str, tuple[str, int]] = {}
@@ -130,9 +133,9 @@ class History:
                 self._sets.add(digest)
         return len(events)
 
-    def note_calls(self, order_sids: Sequence[str], *, at: datetime, run_id: str | None = None) -> None:
-        """Calls to these orders were asked for by us at `at`."""
-        rows = [(self._lineage, sid, _micros(at), run_id) for sid in order_sids]
+    def note_calls(self, calls: Iterable[tuple[datetime, str]], *, run_id: str | None = None) -> None:
+        """Calls by us are durable: when, and to the order of which sid."""
+        rows = [(self._lineage, sid, _micros(at), run_id) for at, sid in calls]
         with self._lock:
             self._database.write([("INSERT INTO calls VALUES (NULL, ?, ?, ?, ?)", row) for row in rows])
 
@@ -141,8 +144,8 @@ class History:
         orders of one number by `date_created`."""
         rows = self._database.read(
             "SELECT e.order_sid, o.phone_number, status, seen_at, not_before, source, attempt, run_id FROM "
-            "events e JOIN (SELECT order_sid, phone_number, rank() OVER (PARTITION BY phone_number ORDER BY "
-            "date_created, order_sid) AS attempt FROM orders WHERE lineage = ?1) o USING (order_sid) "
+            "events e JOIN (SELECT order_sid, phone_number, rank() OVER (PARTITION BY phone_number "
+            "ORDER BY date_created, order_sid) AS attempt FROM orders WHERE lineage = ?1) o USING (order_sid) "
             "WHERE e.lineage = ?1 ORDER BY seen_at, e.id",
             (self._lineage,),
         )
@@ -234,7 +237,9 @@ class History:
         digest = hashlib.sha256(sids).hexdigest()[:32]
         statements: list[Statement] = []
         if digest not in self._sets:
-            statements.append(("INSERT OR IGNORE INTO sets VALUES (?, ?)", (digest, zlib.compress(sids, 1))))
+            statements.append(
+                ("INSERT OR IGNORE INTO sets VALUES (?, ?)", (digest, zlib.compress(sids, 1)))
+            )
         row = (self._lineage, now, len(fresh), digest, source)
         statements.append(("INSERT INTO readings VALUES (NULL, ?, ?, ?, ?, ?)", row))
         return digest, statements

@@ -14,7 +14,6 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from typing import Any, Self
 
 from hnbulk.commits import Commits
 from hnbulk.database import Database, Shape, Statement
+from hnbulk.entries import RUNNING, Attempt, Ended, Intent, Result, RunRecord
 from hnbulk.errors import UsageError
 from hnbulk.runlock import RunLock, holder_of
 from hnbulk.steps import Ending, PlanFile, State, loads_plan
@@ -48,8 +48,8 @@ CREATE TABLE outcomes (
 ) STRICT;
 CREATE INDEX outcomes_attempt ON outcomes (attempt);
 CREATE TABLE endings (
-    id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, state TEXT NOT NULL,
-    sid TEXT, status TEXT, code TEXT, message TEXT, next_step TEXT, retryable INTEGER NOT NULL, content TEXT
+    id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
+    state TEXT NOT NULL, sid TEXT, status TEXT, code TEXT, message TEXT, next_step TEXT, retryable INTEGER NOT NULL, content TEXT
 ) STRICT;
 CREATE INDEX endings_step ON endings (run_id, step);
 CREATE INDEX endings_content ON endings (content) WHERE content IS NOT NULL;
@@ -68,87 +68,6 @@ SHAPE = Shape(
     way_out="Restore it from a copy, or move it away and plan again: the service is asked what is "
     "already there before anything is sent.",
 )
-
-FINISHED = "finished"
-RUNNING = "running"
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """One run as the journal knows it. `counts`: steps by state; steps without ending are `pending`."""
-
-    run_id: str
-    kind: str
-    state: str  # running, stopped, interrupted, finished; `unfinished` where its process died
-    checksum: str
-    input_name: str
-    made_at: datetime
-    steps: int
-    counts: Mapping[str, int] = field(default_factory=dict)
-    note: str | None = None
-
-    @property
-    def unfinished(self) -> bool:
-        """Something of it may be left to resume."""
-        return self.state != FINISHED
-
-    @property
-    def ended(self) -> int:
-        """How many of its steps have ended, one way or another."""
-        open_states = (str(State.PENDING), str(State.IN_DOUBT))
-        return sum(count for state, count in self.counts.items() if state not in open_states)
-
-    def as_line(self) -> dict[str, Any]:
-        """The run as one JSON object."""
-        plain = {"made_at": self.made_at.isoformat(), "counts": dict(self.counts), "ended": self.ended}
-        return {**asdict(self), **plain}
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One request about to be sent, for the step `step` (the first one, where several share it).
-
-    `fence` is what was seen just before (counts, sids, statuses: no person's data).
-    """
-
-    step: int
-    n: int
-    operation: str
-    fingerprint: str
-    wall: datetime
-    mono: float
-    fence: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one attempt. The newest result of an attempt counts."""
-
-    attempt: int
-    kind: str  # an OutcomeKind, or ABSENT where looking up proved that it was not processed
-    reason: str
-    at: datetime
-    code: int | None = None
-    sid: str | None = None
-    status: str | None = None
-    server_date: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An attempt with its newest result; `kind` None where the process died before one."""
-
-    attempt: int
-    step: int
-    n: int
-    operation: str
-    fingerprint: str
-    fence: Mapping[str, Any]
-    wall: datetime
-    mono: float
-    boot: str
-    kind: str | None
-    reason: str | None
 
 
 class Journal:
@@ -173,8 +92,8 @@ class Journal:
         """This account's runs at this address, newest first."""
         self.flush()
         rows = self._database.read(
-            "SELECT r.run_id, kind, checksum, input_name, made_at, steps, state, note FROM runs r JOIN states "
-            "s ON s.id = (SELECT max(id) FROM states WHERE run_id = r.run_id) "
+            "SELECT r.run_id, kind, checksum, input_name, made_at, steps, state, note "
+            "FROM runs r JOIN states s ON s.id = (SELECT max(id) FROM states WHERE run_id = r.run_id) "
             "WHERE account_sid = ? AND base_url = ? ORDER BY r.rowid DESC",
             (self.account_sid, self.base_url),
         )
@@ -192,7 +111,9 @@ class Journal:
         """The one right to run in this home. Raises `RunLocked`."""
         return RunLock.take(self.home, run_id)
 
-    def begin(self, run_id: str, plan: PlanFile, *, kind: str, at: datetime, options: Mapping[str, Any]) -> None:
+    def begin(
+        self, run_id: str, plan: PlanFile, *, kind: str, at: datetime, options: Mapping[str, Any]
+    ) -> None:
         """A new run and its plan are durable, in state `running`."""
         head = plan.header
         row = (run_id, self.account_sid, self.base_url, plan.checksum, head.input_name, kind)
@@ -215,7 +136,8 @@ class Journal:
     def plan_of(self, run_id: str) -> PlanFile:
         """The plan of a run, its checksum proved. Raises `UsageError`, `PlanAltered`."""
         rows = self._database.read(
-            "SELECT content FROM plans NATURAL JOIN runs WHERE run_id = ? AND account_sid = ? AND base_url = ?",
+            "SELECT content FROM plans NATURAL JOIN runs "
+            "WHERE run_id = ? AND account_sid = ? AND base_url = ?",
             (run_id, self.account_sid, self.base_url),
         )
         if not rows:
@@ -261,19 +183,20 @@ class Journal:
             "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) ORDER BY step",
             (run_id,),
         )
-        return [Ending(row[0], State(row[1]), *row[2:7], retryable=bool(row[7])) for row in rows]
+        return [Ending(row[0], State(row[1]), *row[2:7], bool(row[7])) for row in rows]
 
     def attempts(self, run_id: str) -> list[Attempt]:
         """Every attempt of a run, oldest first, with its newest result."""
         self.flush()
         rows = self._database.read(
-            "SELECT a.id, step, n, operation, fingerprint, fence, wall, mono, boot, kind, reason FROM attempts a "
-            "LEFT JOIN outcomes o ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) "
+            "SELECT a.id, step, n, operation, fingerprint, fence, wall, kind, reason "
+            "FROM attempts a LEFT JOIN outcomes o ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) "
             "WHERE run_id = ? ORDER BY a.id",
             (run_id,),
         )
         return [
-            Attempt(*row[:5], json.loads(row[5]), datetime.fromisoformat(row[6]), *row[7:]) for row in rows
+            Attempt(*row[:5], json.loads(row[5]), datetime.fromisoformat(row[6]), row[7], row[8])
+            for row in rows
         ]
 
     def refused(self) -> dict[str, tuple[str, str]]:
@@ -319,17 +242,6 @@ class Journal:
             counts=dict(counts),
             note=note,
         )
-
-
-ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An ending on its way to the journal; `content` is the content hash of a create step."""
-
-    ending: Ending
-    content: str | None = None
 
 
 def new_run_id(wall: datetime, checksum: str) -> str:

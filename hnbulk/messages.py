@@ -66,16 +66,19 @@ class Reply:
     @property
     def date(self) -> datetime | None:
         """The server's `Date`, UTC; None where absent or not a date."""
-        text = self.headers.get("date")
-        if text is None:
-            return None
-        try:
-            return parsedate_to_datetime(text).astimezone(UTC)
-        except (ValueError, TypeError, OverflowError):
-            return None
+        return read_http_date(self.headers.get("date"))
 
     def __repr__(self) -> str:
         return f"Reply({self.status}, {len(self.body)} bytes)"
+
+
+def read_http_date(text: str | None) -> datetime | None:
+    """A date of an HTTP header, UTC; None where there is none or it is not a date."""
+    try:
+        parsed = parsedate_to_datetime(text or "")
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 class Phase(StrEnum):

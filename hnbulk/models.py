@@ -44,9 +44,12 @@ def read_date(text: str) -> datetime:
     except ValueError:
         try:
             parsed = parsedate_to_datetime(text)
-        except (TypeError, IndexError) as error:
+        except (TypeError, IndexError, OverflowError) as error:
             raise ValueError("not a date") from error
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    try:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("not a date of this age of the world") from error
 
 
 def _blank_to_none(value: Any) -> Any:
@@ -69,9 +72,22 @@ def _list(value: Any) -> Any:
     return () if value is None else value
 
 
+def _number(value: Any) -> Any:
+    return 0 if value is None else value
+
+
+def _flags(value: Any) -> Any:
+    flags = {} if value is None else value
+    if not isinstance(flags, dict):
+        return flags
+    return {name: flag for name, flag in flags.items() if flag is not None}
+
+
 Text = Annotated[str | None, BeforeValidator(_blank_to_none)]
 Date = Annotated[datetime | None, BeforeValidator(_date)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
+Number = Annotated[int, BeforeValidator(_number)]
+Flags = Annotated[dict[str, bool], BeforeValidator(_flags)]
 
 
 class _Resource(BaseModel):
@@ -93,16 +109,16 @@ class Order(_Resource):
     incoming_phone_number_sid: Text = None
     signing_document_sid: Text = None
     phone_number: Text = Field(default=None, repr=False)
-    capabilities: dict[str, bool] = Field(default_factory=dict, repr=False)
+    capabilities: Flags = Field(default_factory=dict, repr=False)
     friendly_name: Text = Field(default=None, repr=False)
     unique_name: Text = Field(default=None, repr=False)
     status: Annotated[str, BeforeValidator(_status)]
     failure_reason: Text = None
-    verification_attempts: int = 0
+    verification_attempts: Number = 0
     verification_type: Text = None
     verification_document_sid: Text = None
     extension: Text = Field(default=None, repr=False)
-    call_delay: int = 0
+    call_delay: Number = 0
     verification_code: Text = Field(default=None, repr=False)
     verification_call_sids: Texts = Field(default=(), repr=False)
 

@@ -19,10 +19,14 @@ import numpy as np
 import pandas as pd
 
 from hnbulk import lifecycle
-from hnbulk.differences import FIXED, UPDATABLE, any_of, differing, records, values
+from hnbulk.differences import FIXED, UPDATABLE, any_of, as_found, differing, records, values
 from hnbulk.errors import UsageError
+from hnbulk.live import LiveOrders
 from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, canonical, sort_steps
 from hnbulk.thresholds import check_thresholds
+
+Rows = Sequence[tuple[int, Mapping[str, str]]]  # row number and its own cells
+SetAside = Mapping[int, tuple[str, str]]  # row number to code and note
 
 #: What a new order can be given; `extension` and `call_delay` need an update after it.
 CREATE_FIELDS = (
@@ -43,8 +47,6 @@ CREATE_FIELDS = (
     "account_sid",
 )
 LATER_FIELDS = ("extension", "call_delay")
-#: Never echoed by the API, so they can be set but not compared.
-WRITE_ONLY = frozenset(name for name in CREATE_FIELDS if name.startswith(("sms_", "status_callback_")))
 
 # A host this rare among creates that otherwise share one is worth a second look (a changed
 # SmsUrl takes every inbound message with it).
@@ -64,9 +66,9 @@ def build_plan(
     targets: pd.DataFrame,
     orders: pd.DataFrame,
     *,
-    rows: Sequence[tuple[int, Mapping[str, str]]],
+    rows: Rows,
     columns: Sequence[str],
-    set_aside: Mapping[int, tuple[str, str]],
+    set_aside: SetAside,
     input_name: str,
     input_hash: str,
     dialect: str,
@@ -100,12 +102,9 @@ def build_plan(
         read_at=read_at.isoformat(),
         snapshot_id=snapshot_id,
     )
-    draft = _Draft(dict(rows))
-    for row, (code, note) in set_aside.items():
-        verdict = Verdict.CONFLICT if code == "conflicting-rows" else Verdict.SET_ASIDE
-        draft.leave(row, verdict, code, note)
+    draft = _Draft.of(rows, set_aside)
     asked = _distinct(targets[~targets["row"].isin(list(set_aside))], draft)
-    live = _LiveOrders.of(orders)
+    live = LiveOrders.of(orders)
     matched = _plan_targets(draft, asked, live, account_sid=account_sid)
     if refused and not retry_refused:
         _block_refused(draft, refused)
@@ -114,9 +113,9 @@ def build_plan(
         _plan_cancels(draft, live, named=targets["phone_number"])
     check_thresholds(
         matched=matched,
-        updates=sum(step.action is Action.UPDATE and step.sid is not None for step in draft.steps),
+        updates=draft.count(Action.UPDATE),
         live=len(live.orders),
-        cancels=sum(step.action is Action.CANCEL for step in draft.steps),
+        cancels=draft.count(Action.CANCEL),
         allow_updates=allow_updates,
         allow_cancels=allow_cancels,
     )
@@ -129,15 +128,11 @@ def unique_name(account_sid: str, phone_number: str, generation: int) -> str:
     The same on every machine and after a lost journal; no phone number in clear.
     """
     text = f"hnbulk|1|{account_sid}|{phone_number}|{generation}"
-    digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()
+    digest = base64.b32encode(hashlib.sha256(text.encode()).digest()[:15]).decode()
     return f"hn1-{digest[:20].lower()}"
 
 
-def _refuse_blind_prune(
-    rows: Sequence[tuple[int, Mapping[str, str]]],
-    targets: pd.DataFrame,
-    set_aside: Mapping[int, tuple[str, str]],
-) -> None:
+def _refuse_blind_prune(rows: Rows, targets: pd.DataFrame, set_aside: SetAside) -> None:
     unread = {row for row, _ in rows} - set(targets["row"].tolist()) | set_aside.keys()
     faulty = sum(set_aside.get(row, ("", ""))[0] != "duplicate-row" for row in unread)
     if faulty:
@@ -156,6 +151,14 @@ class _Draft:
     steps: list[Step] = field(default_factory=list)
     decided: dict[int, PlanRow] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, rows: Rows, set_aside: SetAside) -> _Draft:
+        draft = cls(dict(rows))
+        for row, (code, note) in set_aside.items():
+            verdict = Verdict.CONFLICT if code == "conflicting-rows" else Verdict.SET_ASIDE
+            draft.leave(row, verdict, code, note)
+        return draft
+
     def leave(
         self,
         row: int,
@@ -168,42 +171,14 @@ class _Draft:
         note = note or _NOTES.get(code or "")
         self.decided[row] = PlanRow(row, self.cells.get(row, {}), verdict, code, note, sid, status)
 
+    def count(self, action: Action) -> int:
+        """Steps on orders that exist: an update of an order yet to be created changes none."""
+        return sum(step.action is action and step.sid is not None for step in self.steps)
+
     def rows(self) -> tuple[PlanRow, ...]:
         for row in self.cells.keys() - self.decided.keys():
             self.leave(row, Verdict.SET_ASIDE, "no-target")
         return tuple(self.decided[row] for row in sorted(self.decided))
-
-
-@dataclass(frozen=True, slots=True)
-class _LiveOrders:
-    """The live orders, where each number's one is, and what failed before them."""
-
-    orders: pd.DataFrame
-    doubled: list[str]  # numbers with more than one live order
-    failures: Mapping[str, int]  # failed orders by number
-    index: pd.Index[Any]  # numbers with one live order
-    place: np.ndarray[Any, np.dtype[np.intp]]  # its position in `orders`, -1 behind the last
-
-    @classmethod
-    def of(cls, orders: pd.DataFrame) -> _LiveOrders:
-        alive = np.array(
-            [lifecycle.is_live(str(name)) for name in orders["status"].tolist()], dtype=np.bool_
-        )
-        known = orders["phone_number"].notna().to_numpy(dtype=np.bool_)
-        live = orders[alive & known].drop_duplicates("sid").reset_index(drop=True)
-        failed = orders[~alive & known].drop_duplicates("sid")["phone_number"]
-        twice = live["phone_number"].duplicated(keep=False).to_numpy(dtype=np.bool_)
-        return cls(
-            orders=live,
-            doubled=live["phone_number"][twice].unique().tolist(),
-            failures=Counter(failed.tolist()),
-            index=pd.Index(live["phone_number"][~twice], dtype="str"),
-            place=np.append(np.flatnonzero(~twice), -1),
-        )
-
-    def find(self, numbers: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.intp]]:
-        """The position of each number's one live order; -1 where it has none, or two."""
-        return self.place[self.index.get_indexer(pd.Index(numbers, dtype="str"))]
 
 
 def _distinct(asked: pd.DataFrame, draft: _Draft) -> pd.DataFrame:
@@ -228,7 +203,7 @@ def _distinct(asked: pd.DataFrame, draft: _Draft) -> pd.DataFrame:
     return asked[~asked["row"].isin(list(draft.decided))]
 
 
-def _plan_targets(draft: _Draft, asked: pd.DataFrame, live: _LiveOrders, *, account_sid: str) -> int:
+def _plan_targets(draft: _Draft, asked: pd.DataFrame, live: LiveOrders, *, account_sid: str) -> int:
     """Every target has a verdict; returns how many have a live order to be compared with."""
     at = live.find(asked["phone_number"])
     matched = at >= 0
@@ -251,7 +226,7 @@ def _plan_updates(draft: _Draft, asked: pd.DataFrame, orders: pd.DataFrame) -> N
         draft.leave(rows[n], Verdict.NOTHING, sid=sids[n], status=statuses[n])
     places = np.flatnonzero(differs)
     after = {name: values(asked.iloc[places], name) for name in UPDATABLE}
-    before = {name: values(orders.iloc[places], name) for name in UPDATABLE}
+    before = {name: as_found(orders.iloc[places], name) for name in UPDATABLE}
     numbers = asked["phone_number"].iloc[places].tolist()
     for k, n in enumerate(places.tolist()):
         names = [name for name in UPDATABLE if changes[name][n]]
@@ -297,7 +272,7 @@ def _update_risk(names: Sequence[str], status: str) -> str | None:
     return None
 
 
-def _plan_creates(draft: _Draft, asked: pd.DataFrame, live: _LiveOrders, *, account_sid: str) -> None:
+def _plan_creates(draft: _Draft, asked: pd.DataFrame, live: LiveOrders, *, account_sid: str) -> None:
     """An order for each row whose number has none, and an update behind it where one is needed."""
     given = asked["unique_name"]
     double = (given.notna() & given.duplicated(keep=False)).to_numpy(dtype=np.bool_)
@@ -363,7 +338,7 @@ def _block_refused(draft: _Draft, refused: Mapping[str, tuple[str, str]]) -> Non
     draft.steps = [step for step in draft.steps if step.row not in answers]
 
 
-def _plan_cancels(draft: _Draft, live: _LiveOrders, *, named: pd.Series[Any]) -> None:
+def _plan_cancels(draft: _Draft, live: LiveOrders, *, named: pd.Series[Any]) -> None:
     """A row for each live order the file does not name: a cancel where its status allows it."""
     others = live.orders[~live.orders["phone_number"].isin(named)].sort_values(["phone_number", "sid"])
     doubled = set(live.doubled)

@@ -168,12 +168,15 @@ def sort_rows(plan: PlanFile, endings: Iterable[Ending]) -> Results:
     return Results((*own, *EXTRA_COLUMNS), parts["success"], parts["error"], parts["unprocessed"])
 
 
-def next_step(code: str | None, state: State | Verdict) -> str:
-    """What a person does next: by code where the answer was final, else by state or verdict."""
-    if isinstance(state, Verdict):
-        return NEXT_STEPS.get(code or "", _BY_VERDICT[state])
-    final = state in (State.REFUSED, State.PENDING)
-    return NEXT_STEPS.get(code or "", _BY_STATE[state]) if final else _BY_STATE[state]
+def next_step(code: str | None, state: State | Verdict, given: str | None = None) -> str:
+    """What a person does next: by code where the answer was final, else as `given`, else by state.
+
+    A code says nothing final about a row in doubt or in conflict.
+    """
+    default = _BY_VERDICT[state] if isinstance(state, Verdict) else _BY_STATE[state]
+    final = isinstance(state, Verdict) or state in (State.REFUSED, State.PENDING)
+    by_code = NEXT_STEPS.get(code or "") if final else None
+    return by_code or given or default
 
 
 def _of_row(row: PlanRow, endings: Sequence[Ending]) -> tuple[Part, Cells]:
@@ -190,7 +193,7 @@ def _of_row(row: PlanRow, endings: Sequence[Ending]) -> tuple[Part, Cells]:
         "hn_status": next((status for status in statuses if status), ""),
         "hn_error_code": (worst.code or str(worst.state)) if failed else "",
         "hn_error": single_line(worst.message or "") if failed else "",
-        "hn_next_step": (worst.next_step or next_step(worst.code, worst.state)) if failed else "",
+        "hn_next_step": next_step(worst.code, worst.state, worst.next_step) if failed else "",
         "hn_retryable": "yes" if failed and worst.retryable else "no",
     }
     return part, extra

@@ -38,9 +38,15 @@ class RunLock:
                 "stop it where it was started.",
                 run_id=holder or None,
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, run_id.encode("ascii"), 0)
-        return cls(handle)
+        lock = cls(handle)
+        lock.name(run_id)
+        return lock
+
+    def name(self, run_id: str) -> None:
+        """Whoever finds the lock held is told this run."""
+        if self._handle is not None:
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, run_id.encode("ascii"), 0)
 
     def release(self) -> None:
         """The lock is free; releasing twice is fine."""

@@ -6,17 +6,29 @@ The kind is read from the plan's own steps. Nothing is sent here but by the kind
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict
 
 from hnbulk import apply, authorize, verify
+from hnbulk.client import Client
 from hnbulk.connection import Connection
-from hnbulk.engine import Run
+from hnbulk.engine import Run, WorldClock
 from hnbulk.errors import UsageError
 from hnbulk.files import private_folder, write_private
+from hnbulk.history import History
+from hnbulk.journal import Journal
 from hnbulk.results import PARTS, Results, sort_rows
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, PlanFile
 
 ORDERS, CALLS, LETTERS = "orders", "calls", "letters"
+
+
+class _Means(TypedDict):
+    client: Client
+    journal: Journal
+    history: History
+    clock: WorldClock
+    pace: Pace
 
 
 def kind_of(plan: PlanFile) -> str:
@@ -51,19 +63,12 @@ def start_run(
     kind = kind_of(plan)
     if place_calls is not None and kind != CALLS:
         raise UsageError("--place-calls is for a plan of calls; this plan has none.")
-    shared = {
-        "client": connection.client,
-        "journal": connection.journal,
-        "history": connection.history,
-        "clock": connection.clock,
-        "pace": pace or connection.pace,
-        "approve": approve,
-    }
+    means = _means(connection, pace)
     if kind == CALLS:
-        return verify.start(plan, place_calls=place_calls, **shared)
+        return verify.start(plan, approve=approve, place_calls=place_calls, **means)
     if kind == LETTERS:
-        return authorize.start(plan, **shared)
-    return apply.start(plan, **shared)
+        return authorize.start(plan, approve=approve, **means)
+    return apply.start(plan, approve=approve, **means)
 
 
 def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace | None = None) -> Run:
@@ -79,15 +84,12 @@ def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace 
         raise UsageError(f"there is {wanted} of this account in {connection.home}; see `hnbulk runs`.")
     run_id = chosen[0].run_id
     kind = kind_of(connection.journal.plan_of(run_id))
-    module = {CALLS: verify, LETTERS: authorize, ORDERS: apply}[kind]
-    return module.resume(
-        run_id,
-        client=connection.client,
-        journal=connection.journal,
-        history=connection.history,
-        clock=connection.clock,
-        pace=pace or connection.pace,
-    )
+    means = _means(connection, pace)
+    if kind == CALLS:
+        return verify.resume(run_id, **means)
+    if kind == LETTERS:
+        return authorize.resume(run_id, **means)
+    return apply.resume(run_id, **means)
 
 
 def write_results(results: Results, stem: Path) -> dict[str, Path]:
@@ -97,9 +99,9 @@ def write_results(results: Results, stem: Path) -> dict[str, Path]:
     where one cannot be written.
     """
     private_folder(stem.parent)
-    paths = {part: stem.with_name(f"{stem.name}.{part}.csv") for part in PARTS}
-    for part, path in paths.items():
-        write_private(path, results.csv(part).encode())
+    paths: dict[str, Path] = {part: stem.with_name(f"{stem.name}.{part}.csv") for part in PARTS}
+    for part in PARTS:
+        write_private(paths[part], results.csv(part).encode())
     return paths
 
 
@@ -107,3 +109,13 @@ def results_of(connection: Connection, run_id: str) -> Results:
     """Every input row of a run with what became of it, by the journal alone."""
     plan = connection.journal.plan_of(run_id)
     return sort_rows(plan, connection.journal.endings(run_id))
+
+
+def _means(connection: Connection, pace: Pace | None) -> _Means:
+    return {
+        "client": connection.client,
+        "journal": connection.journal,
+        "history": connection.history,
+        "clock": connection.clock,
+        "pace": pace or connection.pace,
+    }

@@ -112,9 +112,18 @@ def test_accounts_and_addresses_do_not_mix(tmp_path: Path) -> None:
 
 def test_last_calls_are_our_own_newest_ones(history: History) -> None:
     """Each order's last call by us is known by its time."""
-    history.note_calls(["HR1", "HR2"], at=at(1), run_id="r1")
-    history.note_calls(["HR1"], at=at(2), run_id="r2")
+    history.note_calls([(at(1), "HR1"), (at(1), "HR2")], run_id="r1")
+    history.note_calls([(at(2), "HR1")], run_id="r2")
     assert history.last_calls() == {"HR1": at(2), "HR2": at(1)}
+
+
+def test_what_another_process_saw_is_known(tmp_path: Path) -> None:
+    """Two open histories of one account do not repeat each other's events."""
+    with open_history(tmp_path) as one, open_history(tmp_path) as two:
+        assert one.observe([seen("received")], seen_at=at(6), source="poll") == 2
+        assert two.observe([seen("received")], seen_at=at(7), source="poll") == 0
+        assert one.observe([seen("verified")], seen_at=at(8), source="poll") == 1
+        assert times(one)[-1][1] == at(7)
 
 
 def test_a_foreign_file_is_refused_and_kept(tmp_path: Path) -> None:

@@ -175,6 +175,13 @@ def test_the_next_step_of_a_doubtful_row_does_not_follow_its_error_code() -> Non
     assert "hnbulk audit" in next_step("22110", State.CONFLICT)
 
 
+def test_a_known_code_says_more_than_the_run_and_the_run_more_than_the_state() -> None:
+    """The table by code comes first where the answer is final, then what the ending says."""
+    assert "carrier" in next_step("22110", State.REFUSED, "change the row")
+    assert next_step("99999", State.REFUSED, "change the row") == "change the row"
+    assert next_step(None, State.REVIEW, "look at the order") == "look at the order"
+
+
 def test_a_message_of_the_service_becomes_one_harmless_line() -> None:
     """Control and direction signs of the service's text do not reach a terminal or sheet."""
     assert single_line("a\x1b[31m\nb\u202ec") == "a [31m b c"

@@ -134,7 +134,7 @@ def funnel(
     if picture is not None:
         made.plot().save(picture)
         talk.say(f"picture: {picture}")
-    talk.show(str(made), {"as_of": made.now, "numbers": made.numbers, "stages": records_of(made.table)})
+    talk.show(str(made), {"as_of": made.as_of, "numbers": made.numbers, "stages": records_of(made.table)})
 
 
 def report(
@@ -152,7 +152,10 @@ def report(
     with connect() as account:
         account.poll(progress=talk.progress)
         page = build_report(
-            funnel=account.funnel(), made_at=account.now, account_label=account.connection.account_sid
+            funnel=account.funnel(),
+            title="Hosted numbers",
+            made_at=account.now,
+            account_label=account.connection.account_sid,
         )
     write_private(out, page.encode())
     talk.show(f"report: {out}", {"report": str(out), "bytes": len(page.encode())})

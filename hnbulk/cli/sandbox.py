@@ -6,13 +6,16 @@ import os
 import stat
 import sys
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
+
+if TYPE_CHECKING:
+    from hnbulk.sandbox import SandboxClock
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,10 +38,10 @@ def sandbox(
 
     Set what it prints in another terminal, and every other verb talks to it.
     """
-    from hnbulk.sandbox import SandboxClock, build_sandbox
+    from hnbulk.sandbox import build_sandbox
     from hnbulk.serving import serve
 
-    made = build_sandbox(seed=seed, orders=orders, clock=SandboxClock(**_clock_mode(clock)))
+    made = build_sandbox(seed=seed, orders=orders, clock=_clock(clock))
     with serve(made.api, port=port) as api, serve(made.admin) as admin:
         document = {
             "base_url": api.url,
@@ -61,11 +64,13 @@ def sandbox(
         _wait_for_the_end()
 
 
-def _clock_mode(text: str) -> dict[str, object]:
-    if text in ("real", "stepped"):
-        return {"mode": text}
+def _clock(text: str) -> SandboxClock:
+    from hnbulk.sandbox import SandboxClock
+
     try:
-        return {"mode": "fast", "speed": float(text.removeprefix("x"))}
+        if text == "real" or text == "stepped":
+            return SandboxClock(text)
+        return SandboxClock("fast", speed=float(text.removeprefix("x")))
     except ValueError:
         raise UsageError(f"--clock {text}: give `real`, `stepped` or `xN`, such as x3600.") from None
 
@@ -74,7 +79,7 @@ def _wait_for_the_end() -> None:
     """Returns when stdin, where it is a pipe, is closed, or on Ctrl-C or SIGTERM."""
     try:
         if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-            while sys.stdin.buffer.read1(4096):
+            while os.read(sys.stdin.fileno(), 4096):
                 pass
         else:
             threading.Event().wait()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
@@ -77,7 +77,7 @@ _NOT_HOSTABLE_CODES = frozenset(_NOT_HOSTABLE.split())
 AREA_CODES: tuple[str, ...] = tuple(sorted(_ZONE_OF))
 
 
-@cache
+@lru_cache(maxsize=65536)
 def judge(phone_number: str) -> int | None:
     """The error code of a number that cannot be hosted, None for one that may.
 

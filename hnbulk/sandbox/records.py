@@ -10,7 +10,7 @@ import json
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from hnbulk.sandbox.clock import stamp
 
@@ -48,6 +48,10 @@ _MADE = {"capabilities", "date_created", "date_updated", "url"}
 _PLAIN = tuple(key for key in ORDER_KEYS if key not in _MADE)
 
 Key = tuple[int, str]
+T = TypeVar("T", "Order", "Letter", "Number", "Call")
+# Kept for speed only, made anew when needed.
+_KEPT = {"encoded", "ticket"}
+_CHECKED: dict[str, type] = {"int": int, "str": str, "bool": bool, "list[str]": list}
 
 
 @dataclass(slots=True)
@@ -219,10 +223,11 @@ class Books:
         self._by_name: dict[str, list[str]] = {}
         self._calls_of: dict[str, list[str]] = {}
 
-    def add_order(self, order: Order, number: Number) -> None:
-        """The order and its number are known."""
+    def add_order(self, order: Order, number: Number | None) -> None:
+        """The order, and its number unless that is gone, are known."""
         self.orders[order.sid] = order
-        self.numbers[number.sid] = number
+        if number is not None:
+            self.numbers[number.sid] = number
         self._by_number.setdefault(order.phone_number, []).append(order.sid)
         if not order.deleted:
             insort(self.order_keys, order.key)
@@ -279,14 +284,15 @@ def encode(document: Any) -> bytes:
 
 def as_plain(record: Order | Letter | Number | Call) -> dict[str, Any]:
     """A record as JSON can hold it, without what is only kept for speed."""
-    plain = asdict(record)
-    plain.pop("encoded", None)
-    return plain
+    return {name: value for name, value in asdict(record).items() if name not in _KEPT}
 
 
-def from_plain[T: (Order, Letter, Number, Call)](kind: type[T], plain: dict[str, Any]) -> T:
+def from_plain(kind: type[T], plain: dict[str, Any]) -> T:
     """The record that `as_plain` was made from. Raises `ValueError` for one of another shape."""
-    names = {one.name for one in fields(kind)} - {"encoded"}
-    if set(plain) != names:
+    types = {one.name: str(one.type) for one in fields(kind) if one.name not in _KEPT}
+    if not isinstance(plain, dict) or set(plain) != set(types):
         raise ValueError(f"a {kind.__name__.lower()} of the state has not the fields it should have")
+    for name, declared in types.items():
+        if declared in _CHECKED and type(plain[name]) is not _CHECKED[declared]:
+            raise ValueError(f"{name} of a {kind.__name__.lower()} of the state is not {declared}")
     return kind(**plain)

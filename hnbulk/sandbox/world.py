@@ -12,24 +12,13 @@ import heapq
 from collections.abc import Sequence
 from threading import RLock
 
-from hnbulk.lifecycle import CODE_LIFETIME, MAX_ATTEMPTS, Mover, is_terminal, may_letter_move, may_move
+from hnbulk.lifecycle import CODE_LIFETIME, MAX_ATTEMPTS, Mover, may_letter_move, may_move
 from hnbulk.sandbox import chance, fates
-from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, Case, WorldSettings, days
+from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, Case, WorldSettings
+from hnbulk.sandbox.moments import ATTEMPTS_USED, Moment, next_moment
 from hnbulk.sandbox.records import Books, Call, Letter, Number, Order
 
 CODE_SECONDS = int(CODE_LIFETIME.total_seconds())
-
-# Why an order is stuck or has failed, as `failure_reason` tells it.
-SMS_ENABLED = "The number is currently SMS enabled."
-NOT_ELIGIBLE = "A problem occurred while processing the order."
-NO_CARRIER = "The carrier did not accept the request to enable the number."
-TEST_FAILED = "The capability test did not pass."
-ATTEMPTS_USED = "Reached maximum verification attempts."
-BILL_REFUSED = "The phone bill does not prove ownership of the number."
-IDLE_VERIFICATION = "The order has been idle in verification for seven days."
-IDLE_LETTER = "The letter of authorization was not signed within seven days."
-IDLE_ACTION = "No answer within seven days of the order requiring action."
-IDLE_LONG = "The order has been idle for more than thirty days."
 
 # (due, label, attempt, change, sid, ticket): ties are broken by what they are about, never by arrival.
 Entry = tuple[int, str, int, int, str, int]
@@ -45,6 +34,7 @@ class World:
         self.books = Books()
         self.fates: dict[str, str] = dict(FIXED_NUMBERS)
         self._due: list[Entry] = []
+        self._moments: dict[str, Moment] = {}  # by order, what its valid entry in the list stands for
 
     # What happens by itself.
 
@@ -69,6 +59,7 @@ class World:
     def reschedule_all(self) -> None:
         """The list of what is due is made anew from the records, as after restoring them."""
         self._due.clear()
+        self._moments.clear()
         for order in self.books.orders.values():
             self._schedule(order)
         for letter in self.books.letters.values():
@@ -163,6 +154,7 @@ class World:
     def delete(self, order: Order, now: int) -> None:
         """The order is canceled and its incoming phone number gone."""
         _hold(may_move(order.status, None), order.status, "deleted")
+        self._hang_up(order)
         order.history.append({"status": "deleted", "at": now, "mover": str(Mover.CLIENT)})
         order.updated = now
         order.encoded = None
@@ -205,81 +197,25 @@ class World:
     def _schedule(self, order: Order) -> None:
         order.ticket += 1
         moment = self._next_moment(order)
+        self._moments.pop(order.sid, None)
         if moment is not None:
-            entry = (moment[0], order.phone_number, order.attempt, order.changes, order.sid, order.ticket)
+            self._moments[order.sid] = moment
+            entry = (moment.at, order.phone_number, order.attempt, order.changes, order.sid, order.ticket)
             heapq.heappush(self._due, entry)
 
-    def _next_moment(self, order: Order) -> tuple[int, str] | None:
-        """When the next thing happens to the order by itself, and what: the earliest of all."""
-        if order.deleted or is_terminal(order.status):
-            return None
-        moments = [(order.updated + days(self.settings.idle_days), "idle-long")]
-        moments += self._stage_moments(order)
-        return min(moments)
-
-    def _stage_moments(self, order: Order) -> list[tuple[int, str]]:
-        world, case = self.settings, self._case(order)
-        match order.status:
-            case "twilio-processing":
-                ends, after = fates.check_ends(case, world)
-                return [] if ends == "never" else [(order.since + after, f"check {ends}")]
-            case "received":
-                return [(order.updated + days(world.verification_idle_days), "idle-verification")]
-            case "pending-verification":
-                idle = (order.updated + days(world.verification_idle_days), "idle-verification")
-                return [idle, *self._verification_moments(order, case)]
-            case "pending-loa":
-                return [(order.since + days(world.letter_idle_days), "idle-letter")]
-            case "carrier-processing":
-                ends, after = fates.carrier_ends(case, world)
-                return [(order.since + after, f"carrier {ends}")]
-            case "testing":
-                ends, after = fates.capability_ends(case, world)
-                return [(order.since + after, f"test {ends}")]
-            case "action-required":
-                after_operator = fates.operator_ends(case, world, order.changes)
-                fixed = [] if after_operator is None else [(order.since + after_operator, "fixed")]
-                return [(order.since + days(world.action_days), "idle-action"), *fixed]
-        return []
-
-    def _verification_moments(self, order: Order, case: Case) -> list[tuple[int, str]]:
-        ringing = [call for call in self.books.calls_of(order.sid) if call.outcome == "ringing"]
-        moments = [(call.ends_at, f"call {call.sid}") for call in ringing]
-        if order.review_at is not None:
-            ends, after = fates.bill_ends(case, self.settings, order.reviews)
-            moments.append((order.review_at + after, f"bill {ends}"))
-        return moments
+    def _next_moment(self, order: Order) -> Moment | None:
+        calls = self.books.calls_of(order.sid) if order.status == "pending-verification" else ()
+        return next_moment(order, self._case(order), calls, self.settings)
 
     def _carry_out(self, order: Order, at: int) -> None:
-        moment = self._next_moment(order)
-        if moment is None or moment[0] != at:
-            raise RuntimeError("the world's list and its orders do not agree")
-        what, _, detail = moment[1].partition(" ")
-        match what:
-            case "check":
-                reason = {"failed": SMS_ENABLED, "action-required": NOT_ELIGIBLE}.get(detail, "")
-                self._move(order, detail, Mover.TWILIO, at, reason)
+        moment = self._moments.pop(order.sid)
+        match moment.what:
             case "call":
-                self._end_call(order, self.books.calls[detail], at)
-            case "bill":
-                self._end_review(order, detail, at)
-            case "carrier" if detail == "enabled":
-                self._move(order, "testing", Mover.CARRIER, at)
-            case "carrier":
-                self._move(order, "action-required", Mover.TWILIO, at, NO_CARRIER)
-            case "test" if detail == "passed":
-                self._move(order, "completed", Mover.TWILIO, at)
-            case "test":
-                self._move(order, "action-required", Mover.TWILIO, at, TEST_FAILED)
+                self._end_call(order, self.books.calls[moment.call_sid], at)
             case "fixed":
                 self._send_back(order, at)
-            case "idle-action":
-                self._move(order, "failed", Mover.TIMER, at, order.failure_reason or IDLE_ACTION)
-            case "idle-long":
-                self._move(order, "failed", Mover.TIMER, at, IDLE_LONG)
             case _:
-                reason = IDLE_LETTER if what == "idle-letter" else IDLE_VERIFICATION
-                self._move(order, "action-required", Mover.TIMER, at, reason)
+                self._move(order, moment.target, moment.mover, at, moment.reason)
 
     def _end_call(self, order: Order, call: Call, at: int) -> None:
         expired = call.ends == "right" and at >= order.code_at + CODE_SECONDS
@@ -291,11 +227,12 @@ class World:
         else:
             self._schedule(order)
 
-    def _end_review(self, order: Order, ends: str, at: int) -> None:
-        if ends == "accepted":
-            self._move(order, "verified", Mover.OPERATOR, at)
-        else:
-            self._move(order, "action-required", Mover.TWILIO, at, BILL_REFUSED)
+    def _hang_up(self, order: Order) -> None:
+        """Nothing about the order's verification is under way any more."""
+        order.review_at = None
+        if order.calls_placed:
+            for call in self.books.calls_of(order.sid):
+                call.outcome = "hung-up" if call.outcome == "ringing" else call.outcome
 
     def _is_ringing(self, order: Order) -> bool:
         return any(call.outcome == "ringing" for call in self.books.calls_of(order.sid))
@@ -314,9 +251,7 @@ class World:
         if target != order.status:
             order.since = at
         if target != "pending-verification":
-            order.review_at = None
-            for call in self.books.calls_of(order.sid):
-                call.outcome = "hung-up" if call.outcome == "ringing" else call.outcome
+            self._hang_up(order)
         order.status = target
         order.updated = at
         order.failure_reason = reason

@@ -6,12 +6,12 @@ This folder is the only one that knows ipywidgets, an extra of the installation.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-if find_spec("ipywidgets") is None:
-    raise ImportError("the widgets need ipywidgets; install it with: pip install 'hnbulk[lab]'")
-
-from hnbulk.widgets.order_browser import OrderBrowser
-from hnbulk.widgets.verification_desk import VerificationDesk
+try:
+    from hnbulk.widgets.order_browser import OrderBrowser
+    from hnbulk.widgets.verification_desk import VerificationDesk
+except ModuleNotFoundError as error:
+    if error.name != "ipywidgets":
+        raise
+    raise ImportError("the widgets need ipywidgets. Install it: pip install 'hnbulk[lab]'") from None
 
 __all__ = ["OrderBrowser", "VerificationDesk"]

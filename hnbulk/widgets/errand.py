@@ -48,14 +48,13 @@ class Errand:
             raise self.error
 
     def _run(self, job: Callable[[], None]) -> None:
-        self._on_change()
         try:
+            self._on_change()
             job()
         except BaseException as error:
             self.error = error
-        finally:
-            self.busy = False
-            self._on_change()
+        self.busy = False
+        self._on_change()
 
 
 def one_line(error: BaseException | None) -> str:

@@ -7,7 +7,6 @@ marks have colours of their own. This module builds text and controls and holds 
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +15,7 @@ import ipywidgets as ipw
 import pandas as pd
 
 from hnbulk.charts import color_of
+from hnbulk.results import single_line
 
 _CSS = """
 .hn-desk { color: var(--jp-ui-font-color1, inherit); }
@@ -29,6 +29,8 @@ _CSS = """
   font-variant-numeric: tabular-nums; }
 .hn-desk .hn-cells > span { overflow: hidden; text-overflow: ellipsis; }
 .hn-desk .hn-names { font-weight: 600; }
+.hn-desk .hn-told, .hn-desk .hn-asked, .hn-desk .hn-run, .hn-desk .hn-page { margin: 0 .7em 0 0; }
+.hn-desk .hn-tick input { vertical-align: middle; margin-top: -.1em; }
 .hn-desk .hn-row { border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .3)); }
 .hn-desk .hn-row:hover { background: var(--jp-layout-color2, rgba(128, 128, 128, .12)); }
 .hn-desk table.hn-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -40,10 +42,8 @@ _CSS = """
 
 
 def plain(value: Any) -> str:
-    """`value` as one line of text: missing is empty, control and direction signs become spaces."""
-    if value is None or value is pd.NA or value is pd.NaT:
-        return ""
-    return "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in str(value))
+    """`value` as one line of text: missing is empty, control and direction signs become blanks."""
+    return "" if value is None or value is pd.NA or value is pd.NaT else single_line(str(value))
 
 
 def escaped(value: Any) -> str:
@@ -72,10 +72,10 @@ def status_mark(status: Any) -> str:
     return f'<span class="hn-mark" style="background:{color_of(name)}"></span>{html.escape(name)}'
 
 
-def cells(parts: Iterable[str], *, columns: str, kind: str = "") -> str:
+def cells(parts: Iterable[str], *, columns: str) -> str:
     """One line of a grid; `parts` are HTML already, `columns` is its CSS template."""
     inner = "".join(f"<span>{part}</span>" for part in parts)
-    return f'<div class="hn-cells {kind}" style="grid-template-columns:{columns}">{inner}</div>'
+    return f'<div class="hn-cells" style="grid-template-columns:{columns}">{inner}</div>'
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -108,6 +108,11 @@ def button(text: str, name: str, *, style: str = "", tooltip: str = "") -> Any:
         description=text, button_style=style, tooltip=tooltip, layout=ipw.Layout(width="auto")
     )
     return named(made, name)
+
+
+def bar(*controls: Any) -> Any:
+    """Controls side by side, wrapped where the page is narrow."""
+    return ipw.HBox(controls, layout=ipw.Layout(flex_flow="row wrap", align_items="center"))
 
 
 def root(name: str, *children: Any) -> Any:

@@ -1,0 +1,180 @@
+"""A run of letters of authorization: one request a letter, for all its orders together.
+
+An order that is no longer ready is left out of its letter and reported. A letter in doubt shows
+in its orders: they name the document that holds them. It is repeated once at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hnbulk import engine, lifecycle, wire
+from hnbulk.client import Client
+from hnbulk.engine import Means, Run, WorldClock
+from hnbulk.history import History
+from hnbulk.journal import Journal
+from hnbulk.messages import Reply
+from hnbulk.models import Order
+from hnbulk.outcome import Expected, Operation, Outcome
+from hnbulk.settings import Pace
+from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.work import Act, Chain, Desk, Ready
+
+#: From so many orders in a letter on, reading whole pages is cheaper than asking for each.
+_LARGE = 50
+
+
+def start(
+    plan: PlanFile,
+    *,
+    client: Client,
+    journal: Journal,
+    history: History,
+    clock: WorldClock,
+    pace: Pace,
+    approve: str,
+) -> Run:
+    """The letters of the plan are under way. Raises as `engine.start` does; nothing was sent then."""
+    return engine.start(plan, Letters(), Means(client, journal, history, clock, pace), approve=approve)
+
+
+def resume(
+    run_id: str, *, client: Client, journal: Journal, history: History, clock: WorldClock, pace: Pace
+) -> Run:
+    """The run goes on where it ended. Raises as `engine.resume` does."""
+    return engine.resume(run_id, Letters(), Means(client, journal, history, clock, pace))
+
+
+class Letters:
+    """What letters mean to the engine."""
+
+    kind = "letters"
+    has_canary = False
+    sends_on_resume = True
+
+    def waves(self, plan: PlanFile) -> list[list[Chain]]:
+        """One wave of letters; the steps of a group are one letter."""
+        groups: dict[str, list[int]] = {}
+        for number, step in enumerate(plan.steps):
+            groups.setdefault(step.group or f"step {number}", []).append(number)
+        return [[(Act(tuple(steps)),) for steps in groups.values()]]
+
+    def operation(self, _act: Act, _desk: Desk) -> Operation:
+        """A letter."""
+        return Operation.LETTER
+
+    def most_sends(self, _act: Act, _desk: Desk) -> int:
+        """Two."""
+        return 2
+
+    def open_wave(self, _wave: Sequence[Chain], _desk: Desk) -> datetime | None:
+        """At once."""
+        return None
+
+    def prepare(self, act: Act, desk: Desk, *, again: bool) -> Ready | list[Ending]:
+        """The letter for those of its orders that may be authorized now."""
+        live = _read(act, desk, again=again)
+        ready, left_out = [], []
+        for number in act.steps:
+            order = live.get(number)
+            if order is not None and lifecycle.may_authorize(order.status):
+                ready.append(order.sid)
+            else:
+                left_out.append(_stale(number, desk.plan.steps[number].sid, order))
+        if not ready:
+            return left_out
+        params = {**desk.step(act).after, "hosted_number_order_sids": ready}
+        return Ready(
+            wire.create_letter(desk.lookups.dialect, params),
+            Expected(),
+            {"orders": ready},
+            tuple(left_out),
+        )
+
+    def done(self, act: Act, outcome: Outcome, _reply: Reply, desk: Desk) -> list[Ending]:
+        """Sent: its orders wait for a signature."""
+        live = _read(act, desk, again=True)
+        at = outcome.server_date or desk.clock.now()
+        held = {
+            number: order for number, order in live.items() if order.signing_document_sid == outcome.sid
+        }
+        desk.saw(held.values(), at=at, source="own")
+        return [_sent(number, order.sid, order.status, outcome.sid) for number, order in live.items()]
+
+    def refused(self, act: Act, outcome: Outcome, desk: Desk) -> list[Ending]:
+        """Refused: none of its orders is in a letter."""
+        code = str(outcome.code) if outcome.code is not None else outcome.reason
+        return [
+            Ending(
+                number,
+                State.REFUSED,
+                desk.plan.steps[number].sid,
+                code=code,
+                message=outcome.message,
+                next_step="correct the letter's fields and plan it again",
+            )
+            for number in act.steps
+        ]
+
+    def settle(self, act: Act, fence: Mapping[str, Any], desk: Desk) -> list[Ending] | None:
+        """Sent, where all its orders name one document; none, where none of them names any."""
+        sent = set(fence.get("orders", ()))
+        live = _read(act, desk, again=True)
+        letters = {order.signing_document_sid for order in live.values() if order.sid in sent}
+        if letters <= {None}:
+            return None
+        endings = []
+        for number in act.steps:
+            sid, order = desk.plan.steps[number].sid, live.get(number)
+            if order is None or sid not in sent:
+                endings.append(_stale(number, sid, order))
+            elif len(letters) == 1:
+                endings.append(_sent(number, order.sid, order.status, order.signing_document_sid))
+            else:
+                endings.append(_review(number, order.sid, order.status))
+        return endings
+
+    def unknown(self, act: Act, desk: Desk) -> list[Ending]:
+        """For a person to look at."""
+        return [_review(number, desk.plan.steps[number].sid, None) for number in act.steps]
+
+    def close_wave(self, _done: Sequence[int], _desk: Desk) -> datetime | None:
+        """Signers take days."""
+        return None
+
+    def look_back(self, _done: Sequence[int], _desk: Desk) -> list[Ending]:
+        """Nothing to add."""
+        return []
+
+
+def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:
+    """The letter's orders as they are, by step; those that are gone are left out."""
+    if again:
+        desk.forget_listing()
+    sids = {number: desk.plan.steps[number].sid or "" for number in act.steps}
+    if len(sids) >= _LARGE:
+        known = desk.listing().orders
+        return {number: known[sid] for number, sid in sids.items() if sid in known}
+    found = {number: desk.lookups.order(sid) for number, sid in sids.items()}
+    live = {number: order for number, order in found.items() if order is not None}
+    if not again:
+        desk.saw(live.values(), at=desk.clock.now(), source="poll")
+    return live
+
+
+def _sent(number: int, sid: str, status: str, letter: str | None) -> Ending:
+    return Ending(number, State.DONE, sid, status, message=f"letter {letter}")
+
+
+def _stale(number: int, sid: str | None, order: Order | None) -> Ending:
+    status = order.status if order else None
+    message = f"the order is {status} now" if order else "the order is not there any more"
+    code = "status" if order else "gone"
+    return Ending(number, State.STALE, sid, status, code, message, "plan the letters again", retryable=True)
+
+
+def _review(number: int, sid: str | None, status: str | None) -> Ending:
+    note = "it cannot be told whether the letter went out"
+    return Ending(number, State.REVIEW, sid, status, "letter-unknown", note, "look at the documents")

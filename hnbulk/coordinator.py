@@ -1,0 +1,156 @@
+"""One run's coordinator: waves in order, canary first, doubts last, and the only one who waits.
+
+Workers are idle whenever it lets the world's time pass. What may be sent and how often is not
+decided here but in `sending`, what is absent in `doubts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from hnbulk.doubts import Resolver
+from hnbulk.pool import Pool
+from hnbulk.sending import Doubt, Sender, is_doubtful, sent_before
+from hnbulk.settings import Pace
+from hnbulk.steps import State
+from hnbulk.throttle import Throttle
+from hnbulk.work import Chain
+
+
+class Coordinator:
+    """Hands out the work of one run, and alone waits for the world."""
+
+    def __init__(
+        self, sender: Sender, pool: Pool, throttle: Throttle, pace: Pace, *, resumed: bool
+    ) -> None:
+        self.sender = sender
+        self.desk = sender.desk
+        self.work = sender.work
+        self.clock = sender.desk.clock
+        self.pool = pool
+        self.throttle = throttle
+        self.pace = pace
+        self.resumed = resumed
+        self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle, self.wait_until)
+
+    def run(self) -> None:
+        """Every step has ended, or the run was told to stop."""
+        waves = self.work.waves(self.desk.plan)
+        may_send = self.work.sends_on_resume or not self.resumed
+        if self.resumed:
+            self._take_up([chain for wave in waves for chain in wave])
+            if may_send:
+                self.resolver.look_once()
+            else:
+                self._settle()
+        if may_send:
+            for wave in waves:
+                if self.throttle.stopping:
+                    return
+                self._wave(wave)
+
+    def wait_until(self, moment: datetime) -> bool:
+        """The world's time is `moment`. False where the run stops meanwhile."""
+        if self.clock.frozen:
+            self.clock.wait_until(moment)
+            return not self.throttle.stopping
+        while (left := (moment - self.clock.now()).total_seconds()) > 0 and not self.throttle.stopping:
+            self.throttle.rest(min(left, 0.5))
+        return not self.throttle.stopping
+
+    def _wave(self, wave: Sequence[Chain]) -> None:
+        opens = self.work.open_wave(wave, self.desk)
+        if opens is not None and not self._wait_for(f"waiting until {opens:%H:%M} UTC", opens):
+            return
+        before = self.sender.tally.sent
+        todo = [chain for chain in wave if self._is_pending(chain)]
+        first = todo[: self.pace.canary] if self.work.has_canary else []
+        if first and not self._canary_lives(first):
+            return
+        self._drain(todo[len(first) :])
+        if self.sender.tally.sent > before:
+            self._look_back(wave)
+
+    def _drain(self, chains: Sequence[Chain]) -> None:
+        """The chains' steps have ended, or the run stops. What is in doubt is decided last."""
+        todo = list(chains)
+        while todo:
+            self._perform(todo)
+            if not self.throttle.release_hold():
+                break
+            self.resolver.look_once()
+            again = self._settle() if self.sender.too_many_doubts else []
+            todo = [chain for chain in todo if self._is_pending(chain)]
+            todo += [chain for chain in again if chain not in todo]
+        while self.sender.doubts and not self.throttle.stopping:
+            self._perform(self._settle())
+            self.throttle.release_hold()
+
+    def _perform(self, chains: Sequence[Chain]) -> None:
+        jobs = [partial(self.sender.perform, chain) for chain in chains]
+        self.pool.run(jobs, may_start=self.throttle.may_start, meanwhile=self.desk.remember)
+        self.desk.remember()
+
+    def _settle(self) -> list[Chain]:
+        self.sender.tally.doing = f"looking up {len(self.sender.doubts)} in doubt"
+        again = self.resolver.settle_all()
+        self.sender.tally.doing = ""
+        if self.sender.doubts and not self.throttle.stopping:
+            self.throttle.stop(
+                f"{len(self.sender.doubts)} requests are in doubt and could not be looked up; resume later."
+            )
+        self.desk.remember()
+        return again
+
+    def _canary_lives(self, first: Sequence[Chain]) -> bool:
+        """The first rows went alone and came out one way or another; else the rest does not follow."""
+        # doubts taken up from before wait until the end of the queue
+        older, self.sender.doubts = self.sender.doubts, []
+        self._drain(first)
+        self.sender.doubts += older
+        if self.throttle.stopping:
+            return False
+        if any(self._is_pending(chain) for chain in first):
+            self.throttle.stop("the first rows could not be sent; the rest was not tried.")
+            return False
+        return True
+
+    def _is_pending(self, chain: Chain) -> bool:
+        doubted = {doubt.act for doubt in self.sender.doubts}
+        return any(self.sender.open_steps(act) for act in chain) and not doubted.intersection(chain)
+
+    def _look_back(self, wave: Sequence[Chain]) -> None:
+        steps = [step for chain in wave for act in chain for step in act.steps]
+        done = [step for step in steps if self.sender.tally.state(step) is State.DONE]
+        worth_it = self.work.close_wave(done, self.desk)
+        if worth_it is not None and self._wait_for("waiting for answers", worth_it):
+            self.sender.end(self.work.look_back(done, self.desk))
+            self.desk.remember()
+
+    def _wait_for(self, doing: str, moment: datetime) -> bool:
+        self.sender.tally.doing = doing
+        waited = self.wait_until(moment)
+        self.sender.tally.doing = ""
+        return waited
+
+    def _take_up(self, chains: Sequence[Chain]) -> None:
+        """What the journal knows is known again: what ended, what is in doubt, how often it was sent."""
+        journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
+        endings = journal.endings(run_id)
+        tally.put((one.step, one.state) for one in endings)
+        for one in endings:
+            if one.state is State.DONE:
+                self.desk.keep_sid(one.step, one.sid)
+        attempts = journal.attempts(run_id)
+        now, mono = self.clock.now(), self.throttle.monotonic()
+        for chain in chains:
+            for act in chain:
+                own = [attempt for attempt in attempts if attempt.step == act.first]
+                if own:
+                    self.sender.sent[act] = sent_before(own)
+                if own and self.sender.open_steps(act) and is_doubtful(own[-1]):
+                    doubt = Doubt(chain, act, own[-1].attempt, dict(own[-1].fence), now, mono)
+                    self.sender.doubts.append(doubt)
+                    tally.put((step, State.IN_DOUBT) for step in self.sender.open_steps(act))

@@ -1,0 +1,119 @@
+"""Requests whose outcome nobody knows are looked up until it is known, or until time has decided.
+
+Nothing is taken as absent before the settle window has passed by the world's clock and by our
+own, and before two looks saw nothing, the last of them after the window (safety rules, 2.1 step 8).
+This sends no write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain as joined
+from itertools import islice, repeat
+
+from hnbulk.entries import ABSENT, Result
+from hnbulk.errors import ServiceRefused, ServiceUnreachable
+from hnbulk.failpoints import failpoint
+from hnbulk.outcome import OutcomeKind
+from hnbulk.pool import Pool
+from hnbulk.sending import Doubt, Sender
+from hnbulk.steps import Ending, State
+from hnbulk.throttle import Throttle
+from hnbulk.work import Chain, WorldClock
+
+#: Seconds between looks; the last one repeats.
+_LOOKS = (0, 1, 2, 4, 8, 16, 30)
+_LAST_LOOK = 60
+#: Past the settle window, a service that cannot be asked is given up on after so many looks.
+_MOST_LOOKS = 20
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Decides the doubts of one run, with its workers."""
+
+    sender: Sender
+    pool: Pool
+    clock: WorldClock
+    throttle: Throttle
+    settle: float
+    wait_until: Callable[[datetime], bool]  # False where the run stops meanwhile
+
+    def look_once(self) -> None:
+        """Doubts that one look decides are decided; none is taken as absent."""
+        self._look(self.sender.doubts)
+
+    def settle_all(self) -> list[Chain]:
+        """Every doubt is decided, unless the run stops or the service cannot be asked; the
+        chains that may be sent again."""
+        again: list[Chain] = []
+        for delay in islice(joined(_LOOKS, repeat(_LAST_LOOK)), _MOST_LOOKS):
+            doubts = self.sender.doubts
+            if not doubts or (delay and not self.wait_until(self._next_look(doubts, delay))):
+                break
+            self._look(doubts)
+            again += self._take_absent()
+        return again
+
+    def _next_look(self, doubts: Sequence[Doubt], delay: float) -> datetime:
+        now = self.clock.now()
+        settled = max(doubt.since for doubt in doubts) + timedelta(seconds=self.settle)
+        later = now + timedelta(seconds=delay)
+        return min(later, settled) if now < settled else later
+
+    def _look(self, doubts: Sequence[Doubt]) -> None:
+        decided: list[Doubt] = []
+
+        def look(doubt: Doubt) -> None:
+            failpoint("recovery")
+            settled = self._is_settled(doubt)
+            try:
+                endings = self.sender.work.settle(doubt.act, doubt.fence, self.sender.desk)
+            except (ServiceUnreachable, ServiceRefused):
+                return  # the next look asks again
+            if endings is None:
+                # only a look begun after the window may be the last one
+                doubt.empty_looks = min(doubt.empty_looks, 1) + 1 if settled else 1
+                return
+            decided.append(doubt)
+            self._decide(doubt, endings)
+
+        self.pool.run([partial(look, doubt) for doubt in list(doubts)])
+        self.sender.doubts = [doubt for doubt in self.sender.doubts if doubt not in decided]
+
+    def _decide(self, doubt: Doubt, endings: list[Ending]) -> None:
+        done = next((one for one in endings if one.state is State.DONE), None)
+        result = Result(
+            attempt=doubt.attempt,
+            kind=str(OutcomeKind.DONE if done else OutcomeKind.AMBIGUOUS),
+            reason="found" if done else "undecided",
+            at=self.clock.now(),
+            sid=done.sid if done else None,
+            status=done.status if done else None,
+        )
+        self.sender.end(endings, results=[result])
+
+    def _is_settled(self, doubt: Doubt) -> bool:
+        world = (self.clock.now() - doubt.since).total_seconds() >= self.settle
+        # a clock that stands still is waited on by stepping it: our own time says nothing then
+        own = self.clock.frozen or self.throttle.monotonic() - doubt.since_mono >= self.settle
+        return world and own
+
+    def _take_absent(self) -> list[Chain]:
+        """Doubts that time has decided: their request was not processed."""
+        absent = [doubt for doubt in self.sender.doubts if doubt.empty_looks >= 2]
+        self.sender.doubts = [doubt for doubt in self.sender.doubts if doubt.empty_looks < 2]
+        again: list[Chain] = []
+        for doubt in absent:
+            result = Result(doubt.attempt, ABSENT, "not-there", self.clock.now())
+            act, desk, work = doubt.act, self.sender.desk, self.sender.work
+            if self.sender.sent[act].possible < work.most_sends(act, desk):
+                pending = [Ending(step, State.PENDING) for step in self.sender.open_steps(act)]
+                self.sender.end(pending, results=[result])
+                again.append(doubt.chain)
+            else:
+                self.sender.end(work.unknown(act, desk), results=[result])
+        return again

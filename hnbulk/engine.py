@@ -1,0 +1,297 @@
+"""The journalled executor: checks that a plan may be applied, and runs it in threads of its own.
+
+Nothing is started without the approval of the very plan, the one lock of the home, and a journal
+that holds it. What a step means is for the kind of run (`work.Work`); this knows no order.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from hnbulk.approval import check_age, check_approval, refuse_unfinished
+from hnbulk.client import Client
+from hnbulk.coordinator import Coordinator
+from hnbulk.entries import FINISHED, RunRecord
+from hnbulk.errors import (
+    AccessRefused,
+    HnbulkError,
+    RunInterrupted,
+    RunStopped,
+)
+from hnbulk.history import History
+from hnbulk.journal import Journal, new_run_id
+from hnbulk.lookups import Lookups
+from hnbulk.pool import Pool
+from hnbulk.progress import Progress, Report, Tally
+from hnbulk.runlock import RunLock
+from hnbulk.sending import Sender
+from hnbulk.settings import Pace
+from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.throttle import Throttle
+from hnbulk.wire import DIALECTS
+from hnbulk.work import Desk, Work, WorldClock
+
+__all__ = ["Means", "Progress", "Report", "Run", "WorldClock", "resume", "start"]
+
+#: How long an interrupted run waits for replies under way, seconds.
+GRACE = 8.0
+ALREADY = "already applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a run works with. The last three are the pace clock: real, unless a test brings its own."""
+
+    client: Client
+    journal: Journal
+    history: History
+    clock: WorldClock
+    pace: Pace
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+
+    def throttle(self) -> Throttle:
+        """A throttle of this pace that nobody uses yet."""
+        return Throttle(self.pace, monotonic=self.monotonic, sleep=self.sleep, chance=self.chance)
+
+
+class Run:
+    """One run under way, or over. Its threads go on whether anybody waits or not."""
+
+    def __init__(self, run_id: str, kind: str, tally: Tally, throttle: Throttle, journal: Journal) -> None:
+        self.run_id = run_id
+        self.kind = kind
+        self._tally = tally
+        self._throttle = throttle
+        self._journal = journal
+        self._over = threading.Event()
+        self._report: Report | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run is at this moment."""
+        return self._tally.progress
+
+    @property
+    def state(self) -> str:
+        """`running`, `paused`, or how it ended."""
+        if self._report is not None:
+            return self._report.state
+        if self._error is not None:
+            return "stopped"
+        return "paused" if self._throttle.paused else "running"
+
+    def pause(self) -> None:
+        """No further row is begun until `resume`; requests under way end as they would."""
+        self._throttle.pause()
+
+    def resume(self) -> None:
+        """Rows are begun again."""
+        self._throttle.resume()
+
+    def stop(self) -> None:
+        """No new request starts any more; what is left can be resumed later."""
+        self._throttle.stop("stopped by hand.")
+
+    def endings(self) -> list[Ending]:
+        """What became of the steps so far, by the journal."""
+        return self._journal.endings(self.run_id)
+
+    def wait(
+        self, timeout: float | None = None, *, on_progress: Callable[[Progress], object] | None = None
+    ) -> Report:
+        """The run is over, and how. `on_progress` is called with where it is, about ten times a second.
+
+        Raises `TimeoutError` after `timeout` seconds, the run going on. Ctrl-C stops the run, waits
+        at most eight seconds for replies under way, and raises `RunInterrupted`.
+        """
+        try:
+            self._wait(timeout, on_progress)
+        except KeyboardInterrupt:
+            self._throttle.stop("interrupted.", interrupted=True)
+            with suppress(KeyboardInterrupt):  # a second one ends the waiting, not the bookkeeping
+                self._over.wait(GRACE)
+        if self._throttle.interrupted:
+            raise RunInterrupted(
+                f"interrupted; nothing is lost. Go on with `hnbulk resume {self.run_id}`.",
+                run_id=self.run_id,
+                counts=self._tally.counts,
+            ) from None
+        if on_progress is not None:
+            on_progress(self.progress)
+        if self._error is not None:
+            raise self._error
+        if self._report is None:
+            raise TimeoutError(f"run {self.run_id} is still under way")
+        return self._report
+
+    def finish(self, report: Report | None, error: BaseException | None = None) -> None:
+        """Whoever waits is told. Only the run's own coordinator calls this."""
+        self._report = report
+        self._error = error
+        self._over.set()
+
+    def _wait(self, timeout: float | None, on_progress: Callable[[Progress], object] | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._over.wait(0.1):
+            if on_progress is not None:
+                on_progress(self.progress)
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+
+    def __repr__(self) -> str:
+        return f"Run({self.run_id}, {self.state}, {self.progress})"
+
+
+def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
+    """A run of the plan is under way, or the finished run of this very plan is handed back.
+
+    Raises `UsageError`, `PlanRefused` and its kinds, or `AccessRefused`; nothing was sent then.
+    """
+    client = means.client
+    check_approval(plan, account_sid=client.account_sid, base_url=client.base_url, approve=approve)
+    journal = means.journal
+    lock = journal.lock("start")
+    try:
+        known = journal.runs()
+        for record in known:
+            if record.checksum == plan.checksum and not record.unfinished:
+                lock.release()
+                return _over_already(record, means)
+        refuse_unfinished(plan, known, journal)
+        _learn_the_time(plan, means)
+        now = means.clock.now()
+        check_age(plan, now)
+        run_id = new_run_id(now, plan.checksum)
+        lock.name(run_id)
+        journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
+        return _launch(run_id, plan, work, means, lock, began_at=now)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def resume(run_id: str, work: Work, means: Means) -> Run:
+    """The run goes on: what is in doubt is looked up first, then what was never sent goes out.
+
+    A finished run is handed back as it is. Raises `UsageError` where there is no such run,
+    `RunLocked` where it is under way.
+    """
+    journal = means.journal
+    lock = journal.lock(run_id)
+    try:
+        record = journal.run(run_id)
+        if not record.unfinished:
+            lock.release()
+            return _over_already(record, means)
+        plan = journal.plan_of(run_id)
+        _learn_the_time(plan, means)
+        journal.mark(run_id, "running", at=means.clock.now())
+        return _launch(run_id, plan, work, means, lock, began_at=record.made_at, resumed=True)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _launch(
+    run_id: str,
+    plan: PlanFile,
+    work: Work,
+    means: Means,
+    lock: RunLock,
+    *,
+    began_at: datetime,
+    resumed: bool = False,
+) -> Run:
+    throttle = means.throttle()
+    lookups = Lookups(means.client, DIALECTS[plan.header.dialect], throttle, now=means.clock.now)
+    desk = Desk(
+        plan,
+        run_id=run_id,
+        lookups=lookups,
+        history=means.history,
+        clock=means.clock,
+        began_at=began_at,
+        resumed=resumed,
+    )
+    tally = Tally(len(plan.steps))
+    sender = Sender(run_id, work, desk, means.client, means.journal, throttle, tally)
+    run = Run(run_id, work.kind, tally, throttle, means.journal)
+
+    def coordinate() -> None:
+        pool = Pool(means.pace.connections, name=f"hnbulk-{run_id}")
+        report: Report | None = None
+        error: BaseException | None = None
+        try:
+            coordinator = Coordinator(sender, pool, throttle, means.pace, resumed=resumed)
+            _run_to_its_end(coordinator, throttle)
+            report = _close(run, work, throttle, tally, means, resumed=resumed)
+        except BaseException as raised:  # raised again by `wait`, in whichever thread asks
+            error = raised
+        finally:
+            pool.close(timeout=0.0 if throttle.interrupted else None)
+            lock.release()
+            run.finish(report, error)
+
+    threading.Thread(target=coordinate, name=f"hnbulk-{run_id}", daemon=True).start()
+    return run
+
+
+def _run_to_its_end(coordinator: Coordinator, throttle: Throttle) -> None:
+    """The work is done, or the run was told to stop and why."""
+    try:
+        coordinator.run()
+    except HnbulkError as error:
+        code = error.exit_code if isinstance(error, AccessRefused) else RunStopped.exit_code
+        throttle.stop(error.message, exit_code=code)
+
+
+def _close(
+    run: Run, work: Work, throttle: Throttle, tally: Tally, means: Means, *, resumed: bool
+) -> Report:
+    """The journal says how the run ended."""
+    counts = tally.counts
+    left = counts.get(str(State.PENDING), 0) if work.sends_on_resume or not resumed else 0
+    doubts = counts.get(str(State.IN_DOUBT), 0)
+    all_done = counts == {str(State.DONE): sum(counts.values())} or not counts
+    if not left and not doubts:
+        state, code, message = FINISHED, 0 if all_done else 3, _unplaced(counts)
+    else:
+        state = "interrupted" if throttle.interrupted else "stopped"
+        reason = throttle.reason or "some rows could not be sent."
+        code = throttle.exit_code or RunStopped.exit_code
+        message = f"{reason} Go on with `hnbulk resume {run.run_id}`."
+    means.journal.mark(run.run_id, state, at=means.clock.now(), note=message or None)
+    return Report(run.run_id, state, code, counts, message)
+
+
+def _unplaced(counts: dict[str, int]) -> str:
+    pending = counts.get(str(State.PENDING), 0)
+    return f"{pending} calls were never placed; a resume places none. Plan them again." if pending else ""
+
+
+def _learn_the_time(plan: PlanFile, means: Means) -> None:
+    """A world that runs by itself has told its time: before its first reply nobody knows it."""
+    if not means.clock.frozen:
+        dialect = DIALECTS[plan.header.dialect]
+        Lookups(means.client, dialect, means.throttle(), now=means.clock.now).greet()
+
+
+def _over_already(record: RunRecord, means: Means) -> Run:
+    """The handle of a run that has finished; nothing is sent."""
+    tally = Tally(record.steps)
+    endings = means.journal.endings(record.run_id)
+    tally.put((one.step, one.state) for one in endings)
+    run = Run(record.run_id, record.kind, tally, means.throttle(), means.journal)
+    done = all(one.state is State.DONE for one in endings) and len(endings) == record.steps
+    message = f"this plan was applied by run {record.run_id}; nothing was sent again."
+    run.finish(Report(record.run_id, ALREADY, 0 if done else 3, tally.counts, message))
+    return run

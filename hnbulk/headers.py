@@ -1,0 +1,134 @@
+"""Which column of a list is which field: the names people give their columns.
+
+A header counts without case, accents, blanks and punctuation. Two columns for one field are
+refused, never chosen between. This module reads no cell below the header.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from hnbulk.errors import InputError
+from hnbulk.models import mask
+
+#: Field to the headers that mean it; the field's own name always does.
+FIELD_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "phone_number": (
+        "Phone",
+        "Phone #",
+        "Phone no.",
+        "Telephone",
+        "Telephone number",
+        "Tel.",
+        "Tel. no.",
+        "Number",
+        "Business phone",
+        "Business Phone #",
+        "Business phone number",
+        "Branch phone",
+        "Store phone",
+        "Office phone",
+        "Main line",
+        "Main number",
+        "Main phone",
+        "Landline",
+        "DID",
+        "Numéro",
+        "Numéro de téléphone",
+        "Téléphone",
+        "Teléfono",
+    ),
+    "friendly_name": (
+        "Name",
+        "Branch",
+        "Branch name",
+        "Site",
+        "Site name",
+        "Location",
+        "Location name",
+        "Store",
+        "Store name",
+        "Office",
+        "Label",
+        "Display name",
+        "Nom",
+        "Succursale",
+        "Nombre",
+    ),
+    "unique_name": ("Unique id",),
+    "cc_emails": ("CC", "Cc email", "Cc e-mails", "Copy to", "Email cc", "Copies"),
+    "email": (
+        "E-mail",
+        "Email address",
+        "Manager e-mail",
+        "Manager email address",
+        "Owner e-mail",
+        "Contact e-mail",
+        "Signer e-mail",
+        "Mail",
+        "Courriel",
+        "Correo",
+    ),
+    "address_sid": ("Address id", "Owner address sid"),
+    "sms_url": ("SMS webhook", "SMS webhook URL", "Webhook", "Webhook URL", "Inbound URL", "Message URL"),
+    "sms_method": ("SMS webhook method", "Webhook method"),
+    "sms_fallback_url": ("Fallback URL", "SMS fallback"),
+    "sms_fallback_method": ("Fallback method",),
+    "status_callback_url": ("Status callback", "Callback URL", "Callback", "Status URL"),
+    "status_callback_method": ("Callback method",),
+    "sms_application_sid": ("Application sid", "SMS application", "App sid"),
+    "verification_type": ("Verification", "Verify by"),
+    "verification_document_sid": ("Document sid", "Verification document", "Phone bill sid", "Bill sid"),
+    "account_sid": ("Subaccount", "Subaccount sid"),
+    "extension": ("Ext", "Ext.", "Extn", "x", "Phone extension", "Ext #", "Poste"),
+    "call_delay": ("Delay", "Call delay seconds", "Call delay (s)"),
+}
+
+
+def _folded(header: str) -> str:
+    plain = unicodedata.normalize("NFKD", header).casefold()
+    return re.sub(r"[^0-9a-z]", "", plain)
+
+
+_FIELD_OF = {_folded(name): field for field, aliases in FIELD_ALIASES.items() for name in (field, *aliases)}
+
+
+def field_of(header: str) -> str | None:
+    """The field a header means; None where no field has that name."""
+    return _FIELD_OF.get(_folded(header))
+
+
+def map_headers(columns: Sequence[str], *, name: str) -> dict[str, str]:
+    """The columns that mean a field, in file order: column to field.
+
+    Raises `InputError` where two columns mean one field or none is the phone number; `name` is
+    the file's, for the message.
+    """
+    mapping = {column: field for column in columns if (field := field_of(column)) is not None}
+    seen: dict[str, str] = {}
+    for column, field in mapping.items():
+        if field in seen:
+            raise InputError(
+                f"{name}, row 1: the columns {seen[field]!r} and {column!r} both mean {field}. "
+                "Keep one, or rename the other.",
+                file=name,
+                row=1,
+            )
+        seen[field] = column
+    if "phone_number" not in seen:
+        raise InputError(
+            f"{name}, row 1: no column is the phone number. The headers are "
+            f"{', '.join(map(_shown, columns))}; accepted names are "
+            f"{', '.join(FIELD_ALIASES['phone_number'][:6])} and the like. Name the column, in row 1.",
+            file=name,
+            row=1,
+        )
+    return mapping
+
+
+def _shown(header: str) -> str:
+    """A header for a message; one that looks like a cell of data is masked."""
+    data = "@" in header or len(re.sub(r"[^0-9]", "", header)) > 4
+    return repr(mask(header) if data else header[:40])

@@ -1,0 +1,206 @@
+"""What a plan comes to, as a person asks: how many of what, what changes, what stands in the way.
+
+Plain values made from the plan file alone, for a page, a terminal or a frame to show. Texts of
+the service and of files are on one line and without control signs here; nothing is escaped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hnbulk.results import single_line
+from hnbulk.steps import Action, PlanFile, PlanRow, Step, Verdict
+
+BLANK = "–"
+#: The verdicts of rows that a person has to look at, the gravest first.
+WITHOUT_STEP = (Verdict.CONFLICT, Verdict.BLOCKED, Verdict.SET_ASIDE)
+# Never echoed by the API (reference page, properties): they can be set but not compared.
+_WRITE_ONLY = ("sms_", "status_callback_")
+# Fields worth a word when creates share them or not: one, many.
+_SHARED = {
+    "sms_url": ("SMS URL", "SMS URLs"),
+    "sms_application_sid": ("SMS application", "SMS applications"),
+    "status_callback_url": ("status callback", "status callbacks"),
+    "address_sid": ("address", "addresses"),
+    "email": ("signer", "signers"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the summary: an action or verdict, how often, and what is in it."""
+
+    action: str
+    count: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change:
+    """One field of one step; `before` and `after` are texts to show."""
+
+    row: int | None
+    action: str
+    phone_number: str
+    field: str
+    before: str
+    after: str
+    risk: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Rows that have no step for one reason."""
+
+    verdict: Verdict
+    code: str
+    note: str
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A risk and the steps that carry it."""
+
+    action: str
+    risk: str
+    rows: tuple[int, ...]
+
+
+def lines(plan: PlanFile) -> list[Line]:
+    """The summary: each action with what its steps share, then each other verdict by code."""
+    steps = {action: [step for step in plan.steps if step.action is action] for action in Action}
+    dependent = [step for step in steps[Action.UPDATE] if step.sid is None]
+    updates = [step for step in steps[Action.UPDATE] if step.sid is not None]
+    rows = {verdict: [row for row in plan.rows if row.verdict is verdict] for verdict in Verdict}
+    both = [
+        Line("create", len(steps[Action.CREATE]), _creates(steps[Action.CREATE])),
+        Line("update", len(updates), _fields(updates)),
+        Line("update", len(dependent), f"{_fields(dependent)}, once the order is created"),
+        Line("cancel", len(steps[Action.CANCEL]), _counted(_statuses(steps[Action.CANCEL]))),
+        Line("verify", len(steps[Action.VERIFY]), _calls(steps[Action.VERIFY])),
+        Line("authorize", len(steps[Action.AUTHORIZE]), _letters(steps[Action.AUTHORIZE])),
+        Line("nothing", len(rows[Verdict.NOTHING]), "already as wanted"),
+        *(
+            Line(str(verdict), len(rows[verdict]), _counted(row.code or "" for row in rows[verdict]))
+            for verdict in (Verdict.BLOCKED, Verdict.CONFLICT, Verdict.SET_ASIDE)
+        ),
+    ]
+    return [line for line in both if line.count]
+
+
+def changes(plan: PlanFile, *actions: Action) -> Iterator[Change]:
+    """Field by field, the steps of these actions (of all, where none is named)."""
+    for step in plan.steps:
+        if actions and step.action not in actions:
+            continue
+        names = step.after or {"status": None}
+        for name in names:
+            yield Change(
+                row=step.row,
+                action=str(step.action),
+                phone_number=step.phone_number,
+                field=name,
+                before=shown(step.before.get(name)),
+                after=_after(step, name),
+                risk=step.risk,
+            )
+
+
+def obstacles(plan: PlanFile, *verdicts: Verdict) -> list[Obstacle]:
+    """The rows without a step, together where their reason is the same; the most frequent first."""
+    grouped: dict[tuple[Verdict, str, str], list[PlanRow]] = {}
+    for row in plan.rows:
+        if row.verdict in verdicts:
+            key = (row.verdict, row.code or "", single_line(row.note or ""))
+            grouped.setdefault(key, []).append(row)
+    found = [Obstacle(*key, tuple(row.row for row in rows)) for key, rows in grouped.items()]
+    return sorted(found, key=lambda one: (verdicts.index(one.verdict), -len(one.rows), one.code))
+
+
+def cautions(plan: PlanFile) -> list[Caution]:
+    """Each risk with the rows that carry it; cancels first."""
+    grouped: dict[tuple[str, str], list[int]] = {}
+    for step in plan.steps:
+        if step.risk:
+            grouped.setdefault((str(step.action), single_line(step.risk)), []).append(step.row or 0)
+    found = [Caution(*key, tuple(rows)) for key, rows in grouped.items()]
+    return sorted(found, key=lambda one: (one.action != Action.CANCEL, -len(one.rows)))
+
+
+def requests(plan: PlanFile) -> int:
+    """How many POST and DELETE requests the plan sends when all goes well; a letter is one."""
+    letters = {step.group for step in plan.steps if step.group}
+    return len(letters) + sum(step.group is None for step in plan.steps)
+
+
+def shown(value: Any) -> str:
+    """A value of a step as one line of text; a blank as `–`."""
+    if value is None or value == "" or value == []:
+        return BLANK
+    if isinstance(value, (list, tuple)):
+        return ", ".join(single_line(str(part)) for part in value)
+    return single_line(str(value))
+
+
+def rows_text(rows: Sequence[int], *, most: int = 6) -> str:
+    """`row 2`, `rows 2, 3` or `rows 2, 3, 4, 5, 6, 7 and 93 more`."""
+    named = ", ".join(str(row) for row in rows[:most])
+    more = f" and {len(rows) - most:,} more" if len(rows) > most else ""
+    return f"row{'s' if len(rows) > 1 else ''} {named}{more}"
+
+
+def _after(step: Step, name: str) -> str:
+    if step.action is Action.CANCEL:
+        return "deleted"
+    value = shown(step.after.get(name))
+    return f"set to {value}" if name.startswith(_WRITE_ONLY) else value
+
+
+def _creates(steps: Sequence[Step]) -> str:
+    parts = []
+    for name, (one, many) in _SHARED.items():
+        given = Counter(str(step.after[name]) for step in steps if name in step.after)
+        if given:
+            without = len(steps) - given.total()
+            what = f"same {one}" if len(given) == 1 else f"{len(given):,} {many}"
+            parts.append(f"{what} ({without:,} without)" if without else what)
+    again = sum(bool(step.precondition.get("generation")) for step in steps)
+    if again:
+        parts.append(f"{again:,} again after a failed order")
+    return "; ".join(parts)
+
+
+def _fields(steps: Sequence[Step]) -> str:
+    return _counted(name for step in steps for name in step.after)
+
+
+def _statuses(steps: Sequence[Step]) -> Iterable[str]:
+    return (str(step.precondition.get("status", "")) for step in steps)
+
+
+def _calls(steps: Sequence[Step]) -> str:
+    if not steps:
+        return ""
+    waves = len({step.precondition["wave"] for step in steps})
+    first = min(step.precondition["not_before"] for step in steps)
+    last = max(step.precondition["not_before"] for step in steps)
+    many = f"{waves} wave{'s' if waves > 1 else ''}"
+    return f"{many}, from {moment(first)}" + (f" to {moment(last)}" if last != first else "")
+
+
+def moment(iso: str) -> str:
+    """`2026-01-05T15:00:00+00:00` as `2026-01-05 15:00 UTC`."""
+    return f"{iso[:10]} {iso[11:16]} UTC"
+
+
+def _letters(steps: Sequence[Step]) -> str:
+    letters = len({step.group for step in steps})
+    return f"{letters:,} letter{'s' if letters > 1 else ''}, mailed at once"
+
+
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{word or 'no reason'} {count:,}" for word, count in Counter(words).most_common())

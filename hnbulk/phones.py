@@ -1,0 +1,163 @@
+"""Reading one cell of a spreadsheet as a phone number that can be hosted, or saying why it is not.
+
+Nothing is repaired: a number whose digits a spreadsheet may have changed is refused. Only US and
+Canadian numbers pass. This module touches no table, file or network.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType
+
+
+class PhoneFault(StrEnum):
+    """Why a cell is no number that can be hosted; the words are problem codes."""
+
+    MISSING = "phone-missing"
+    NUMBER_FORMAT = "phone-number-format"
+    SIGNS = "phone-signs"
+    LETTERS = "phone-letters"
+    TOO_SHORT = "phone-too-short"
+    TOO_LONG = "phone-too-long"
+    AREA_CODE = "phone-area-code"
+    COUNTRY = "phone-country"
+    CARIBBEAN = "phone-caribbean"
+    PREMIUM = "phone-premium"
+    SPECIAL = "phone-special"
+    INVALID = "phone-invalid"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Phone:
+    """A number in E.164 (`+1` and ten digits), and the extension the cell held beside it."""
+
+    number: str
+    extension: str | None = None
+
+
+_BLANKS = frozenset({"", "na", "n/a", "#n/a", "nan", "none", "null", "nil", "tbd", "unknown", "?"})
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")
+
+# What a spreadsheet makes of a number: 4.15555E+09, 4155550100.0, 4,155,550,100.
+_NUMBER_FORMATS = re.compile(
+    r"[+-]?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+"
+    r"|[+-]?[0-9]{5,}\.[0-9]+"
+    r"|[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?"
+)
+# The extension: digits, #, * and w, a pause (error dictionary, 22117).
+_EXTENSION = re.compile(
+    r"(?P<number>.*[0-9).])[\s,;]*(?:extension|extn|ext|poste|x|#)[.:=\s]*(?P<extension>[0-9#*w]+)",
+    re.IGNORECASE,
+)
+_SIGNS = re.compile(r"[0-9 ()+./-]*")
+_HOSTABLE = frozenset(
+    {
+        PhoneNumberType.FIXED_LINE,
+        PhoneNumberType.MOBILE,  # US and Canadian numbers do not show which of the two they are
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        PhoneNumberType.TOLL_FREE,
+    }
+)
+_COUNTRIES = frozenset({"US", "CA"})
+_LENGTH = 10  # digits after the country code
+
+
+def read_phone(cell: str) -> Phone | PhoneFault:
+    """The number in a cell, or the first reason why there is none.
+
+    A ten-digit number, or eleven digits with a leading 1, is read as a number of the US or
+    Canada; any other country needs its `+` and is refused as such. Blanks of any width and
+    dashes of any length may stand between the digits.
+    """
+    text = tidy(cell).translate(_DASHES)
+    if text.lower() in _BLANKS or not text.strip("-. "):
+        return PhoneFault.MISSING
+    if _NUMBER_FORMATS.fullmatch(text):
+        return PhoneFault.NUMBER_FORMAT
+    text = (
+        re.sub(r"tel:\s*", "", text, count=1, flags=re.IGNORECASE) if text[:4].lower() == "tel:" else text
+    )
+    split = _EXTENSION.fullmatch(text)
+    extension = split["extension"] if split else None
+    text = split["number"] if split else text
+    if any(sign.isalpha() for sign in text):
+        return PhoneFault.LETTERS
+    if not _SIGNS.fullmatch(text) or "+" in text[1:].lstrip("("):
+        return PhoneFault.SIGNS
+    national = _national(re.sub(r"[^0-9]", "", text), plus="+" in text)
+    if isinstance(national, PhoneFault):
+        return national
+    return _fault(national) or Phone(f"+1{national}", extension)
+
+
+def tidy(text: str) -> str:
+    """`text` without blanks around it, and with every blank inside (no-break too) an ordinary one."""
+    plain = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in text)
+    return plain.strip(" \t\r\n")
+
+
+def _national(digits: str, *, plus: bool) -> str | PhoneFault:
+    """The ten digits behind the country code 1."""
+    if plus and not digits.startswith("1"):
+        return PhoneFault.COUNTRY if _is_country(digits) else PhoneFault.INVALID
+    if not plus and digits.startswith("011"):  # how one dials abroad from the US and Canada
+        return PhoneFault.COUNTRY
+    if digits.startswith("1") and (plus or len(digits) > _LENGTH):
+        digits = digits[1:]
+    if len(digits) < _LENGTH:
+        return PhoneFault.TOO_SHORT
+    return digits if len(digits) == _LENGTH else PhoneFault.TOO_LONG
+
+
+def _is_country(digits: str) -> bool:
+    try:
+        return phonenumbers.parse(f"+{digits}", None).country_code is not None
+    except NumberParseException:
+        return False
+
+
+def _fault(national: str) -> PhoneFault | None:
+    """Why these ten digits are no number to host; None where they are."""
+    area = national[:3]
+    if area[0] in "01":
+        return PhoneFault.AREA_CODE
+    if _is_elsewhere(area):
+        return PhoneFault.CARIBBEAN
+    number = phonenumbers.PhoneNumber(country_code=1, national_number=int(national))
+    kind = phonenumbers.number_type(number)
+    if kind == PhoneNumberType.PREMIUM_RATE or area == "900":
+        return PhoneFault.PREMIUM
+    if kind == PhoneNumberType.UNKNOWN:
+        return PhoneFault.INVALID if _is_in_use(area) else PhoneFault.AREA_CODE
+    if kind not in _HOSTABLE:
+        return PhoneFault.SPECIAL
+    return None if phonenumbers.region_code_for_number(number) in _COUNTRIES else PhoneFault.CARIBBEAN
+
+
+@cache
+def _is_elsewhere(area: str) -> bool:
+    """The area code is of a country or territory that shares +1 with the US and Canada."""
+    for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
+        metadata = PhoneMetadata.metadata_for_region(region, None)
+        leading = metadata.leading_digits if metadata else None
+        if region not in _COUNTRIES and leading and re.match(rf"(?:{leading})", area):
+            return True
+    return False
+
+
+@cache
+def _is_in_use(area: str) -> bool:
+    """Some number of the area code exists."""
+    some = (
+        phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{area}{rest}")) for rest in _TRIALS
+    )
+    return any(phonenumbers.is_valid_number(number) for number in some)
+
+
+_TRIALS = ("2345678", "5550123", "9345678")

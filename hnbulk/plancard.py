@@ -1,0 +1,190 @@
+"""A plan as one piece of HTML for a notebook: tiles, tables, warnings, and how to apply it.
+
+Every text is escaped; there is no script and nothing is loaded from elsewhere. Colours sit on
+edges and words, never behind text, so the card reads on a light and on a dark page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from itertools import groupby
+
+from hnbulk import overview
+from hnbulk.overview import BLANK, Line, moment, rows_text
+from hnbulk.results import single_line
+from hnbulk.steps import Action, PlanFile
+
+_TONES = {
+    "create": "good",
+    "update": "info",
+    "cancel": "bad",
+    "verify": "info",
+    "authorize": "info",
+    "nothing": "calm",
+    "blocked": "warn",
+    "conflict": "bad",
+    "set-aside": "calm",
+}
+_STYLE = """
+.hn-plan{--hn-edge:var(--jp-border-color2,rgba(128,128,128,.35));--hn-good:var(--jp-success-color1,#2e9e5b);
+--hn-info:var(--jp-brand-color1,#2f7fd1);--hn-warn:var(--jp-warn-color1,#d98200);
+--hn-bad:var(--jp-error-color1,#d64545);--hn-calm:rgba(128,128,128,.7);
+color:inherit;background:transparent;font-family:var(--jp-ui-font-family,system-ui,sans-serif);
+font-size:13px;line-height:1.45;max-width:60rem}
+.hn-plan h4{margin:1.1em 0 .4em;font-size:13px;font-weight:600}
+.hn-plan p{margin:.2em 0}
+.hn-plan small{opacity:.75}
+.hn-plan .hn-tiles{display:flex;flex-wrap:wrap;gap:8px;margin:.8em 0}
+.hn-plan .hn-tile{border:1px solid var(--hn-edge);border-left:4px solid var(--hn-calm);border-radius:4px;
+padding:6px 14px 7px 10px;min-width:5.5rem}
+.hn-plan .hn-tile b{display:block;font-size:22px;line-height:1.2;font-weight:600;
+font-variant-numeric:tabular-nums}
+.hn-plan .hn-good{border-left-color:var(--hn-good)}.hn-plan .hn-info{border-left-color:var(--hn-info)}
+.hn-plan .hn-warn{border-left-color:var(--hn-warn)}.hn-plan .hn-bad{border-left-color:var(--hn-bad)}
+.hn-plan table{border-collapse:collapse;margin:0;color:inherit;background:transparent;font-size:13px}
+.hn-plan th,.hn-plan td{text-align:left;vertical-align:top;padding:3px 14px 3px 0;
+border:0;border-bottom:1px solid var(--hn-edge);background:transparent;color:inherit;white-space:normal;
+overflow-wrap:anywhere;max-width:26rem}
+.hn-plan th{font-weight:600;opacity:.75}
+.hn-plan td.hn-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.hn-plan td.hn-t{font-variant-numeric:tabular-nums;white-space:nowrap}
+.hn-plan del{opacity:.7}.hn-plan ins{text-decoration:none;font-weight:600}
+.hn-plan .hn-note{border-left:4px solid var(--hn-warn);padding:2px 0 2px 10px;margin:.35em 0}
+.hn-plan .hn-note.hn-bad{border-left-color:var(--hn-bad)}
+.hn-plan .hn-note.hn-calm{border-left-color:var(--hn-calm)}
+.hn-plan code{font-family:var(--jp-code-font-family,monospace);background:transparent;color:inherit;
+border:1px solid var(--hn-edge);border-radius:3px;padding:1px 5px;white-space:pre-wrap;
+overflow-wrap:anywhere}
+.hn-plan summary{cursor:pointer}
+"""
+
+
+def card(file: PlanFile, *, lines: Sequence[Line], checksum: str, how: Sequence[str], most: int) -> str:
+    """The card of a plan; `how` are the ways to apply it, `most` how many steps are shown in full."""
+    parts = (
+        _head(file, checksum),
+        _tiles(lines),
+        _summary(lines),
+        _cautions(file, most),
+        _updates(file, most),
+        _listed(file, Action.CANCEL, "Cancels", most),
+        _listed(file, Action.CREATE, "Creates", most),
+        _listed(file, Action.VERIFY, "Calls", most),
+        _listed(file, Action.AUTHORIZE, "Letters", most),
+        _obstacles(file, most),
+        _foot(how, checksum),
+    )
+    return f'<div class="hn-plan"><style>{_STYLE}</style>{"".join(parts)}</div>'
+
+
+def _text(value: object) -> str:
+    return escape(single_line(str(value)))
+
+
+def _head(file: PlanFile, checksum: str) -> str:
+    head = file.header
+    count = overview.requests(file)
+    return (
+        f"<p><b>Plan {_text(checksum[:8])}</b> of {_text(head.input_name)}</p>"
+        f"<p><small>for {_text(head.account_sid)} at {_text(head.base_url)} ({_text(head.dialect)}); "
+        f"{len(file.rows):,} rows, {count:,} requests, read {_text(moment(head.read_at))}</small></p>"
+    )
+
+
+def _tiles(lines: Iterable[Line]) -> str:
+    tiles = (
+        f'<div class="hn-tile hn-{_TONES[line.action]}"><b>{line.count:,}</b>{_text(line.action)}</div>'
+        for line in lines
+    )
+    return f'<div class="hn-tiles">{"".join(tiles)}</div>'
+
+
+def _summary(lines: Iterable[Line]) -> str:
+    rows = (
+        f'<tr><td class="hn-n">{line.count:,} ×</td><td>{_text(line.action)}</td>'
+        f"<td>{_text(line.what)}</td></tr>"
+        for line in lines
+    )
+    return f"<table><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _cautions(file: PlanFile, most: int) -> str:
+    return "".join(
+        f'<p class="hn-note{" hn-bad" if one.action == Action.CANCEL else ""}"><b>Warning</b> '
+        f"{_text(one.action)} of {rows_text(one.rows)}: {_text(one.risk)}</p>"
+        for one in overview.cautions(file)[:most]
+    )
+
+
+def _updates(file: PlanFile, most: int) -> str:
+    """Field by field, before and after; a step's row and number stand in its first line."""
+    steps = [step for step in file.steps if step.action is Action.UPDATE]
+    if not steps:
+        return ""
+    rows = []
+    some = PlanFile(file.header, tuple(steps[:most]), ())
+    for (row, number), fields in groupby(
+        overview.changes(some), key=lambda one: (one.row, one.phone_number)
+    ):
+        place, named = str(row if row is not None else BLANK), number
+        for one in fields:
+            rows.append(
+                f'<tr><td class="hn-n">{_text(place)}</td><td class="hn-t">{_text(named)}</td>'
+                f"<td>{_text(one.field)}</td><td><del>{_text(one.before)}</del></td><td>→</td>"
+                f"<td><ins>{_text(one.after)}</ins></td></tr>"
+            )
+            place = named = ""
+    head = "<tr><th>row</th><th>number</th><th>field</th><th>before</th><th></th><th>after</th></tr>"
+    table = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<h4>Updates</h4>{table}{_more(len(steps), most)}"
+
+
+def _listed(file: PlanFile, action: Action, title: str, most: int) -> str:
+    """The first steps of an action, each in one line, folded away."""
+    steps = [step for step in file.steps if step.action is action]
+    if not steps:
+        return ""
+    rows = []
+    for step in steps[:most]:
+        some = PlanFile(file.header, (step,), ())
+        fields = "; ".join(f"{one.field} {one.after}" for one in overview.changes(some))
+        when = step.precondition.get("not_before")
+        if when:
+            fields = f"wave {step.precondition['wave']}, from {moment(str(when))}"
+        rows.append(
+            f'<tr><td class="hn-n">{_text(step.row if step.row is not None else BLANK)}</td>'
+            f'<td class="hn-t">{_text(step.phone_number)}</td><td>{_text(step.group or "")}</td>'
+            f"<td>{_text(fields)}</td></tr>"
+        )
+    table = f"<table><tbody>{''.join(rows)}</tbody></table>"
+    return (
+        f"<h4>{title}</h4><details><summary>{len(steps):,} in all</summary>"
+        f"{table}{_more(len(steps), most)}</details>"
+    )
+
+
+def _obstacles(file: PlanFile, most: int) -> str:
+    found = overview.obstacles(file, *overview.WITHOUT_STEP)
+    if not found:
+        return ""
+    notes = (
+        f'<p class="hn-note hn-{_TONES[str(one.verdict)]}"><b>{_text(str(one.verdict).capitalize())}</b> '
+        f"{_text(one.code)} ({rows_text(one.rows)}){': ' if one.note else ''}{_text(one.note)}</p>"
+        for one in found[:most]
+    )
+    return f"<h4>Rows without a step</h4>{''.join(notes)}{_more(len(found), most)}"
+
+
+def _more(count: int, most: int) -> str:
+    return f"<p><small>… and {count - most:,} more</small></p>" if count > most else ""
+
+
+def _foot(how: Sequence[str], checksum: str) -> str:
+    if not how:
+        return "<h4>Nothing to do: no request would be sent.</h4>"
+    ways = "".join(f"<p><code>{_text(way)}</code></p>" for way in how)
+    return (
+        f"<h4>Nothing has been sent. To apply exactly this:</h4>{ways}"
+        f"<p><small>checksum {_text(checksum)}</small></p>"
+    )

@@ -1,0 +1,411 @@
+"""The report: one HTML page that tells a reader without the tool how the numbers are doing.
+
+Headline first, then pictures and tables, then what to do. The page is one file: no script, no
+outside request, charts and tables inside. It holds counts and masked numbers, never a phone
+number, e-mail address or code; every text from outside is escaped. This module reads no clock.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+from great_tables import GT
+
+from hnbulk.charts import Picture, color_of, share_text, when_text
+from hnbulk.durations import duration_text, time_text
+from hnbulk.funnel import Funnel
+from hnbulk.models import mask, mask_email, mask_phone
+
+STUCK_SHOWN = 20
+STUCK_AFTER = timedelta(days=3)
+
+_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_PHONE = re.compile(r"(?<![\w+])\+?1?[\s.-]?\(?[2-9]\d{2}\)?[\s.-]?\d{3}[\s.-]?\d{4}(?!\w)")
+_ABROAD = re.compile(r"(?<![\w+])\+\d{7,15}(?!\w)")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def build_report(
+    *,
+    funnel: Funnel,
+    title: str,
+    made_at: datetime,
+    account_label: str,
+    plan_summary: pd.DataFrame | None = None,
+    problems: pd.DataFrame | None = None,
+    results_counts: Mapping[str, int] | None = None,
+    calls: pd.DataFrame | None = None,
+    seed: int | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """The page as one self-contained HTML document; sections without data are left out.
+
+    `problems` has the problem columns; `plan_summary` and `calls` are small tables shown as they
+    are, `results_counts` the rows of a run by where they ended. `seed` marks a rehearsal in the
+    sandbox. Phone numbers and e-mail addresses in any text are masked.
+    """
+    sections = (
+        _story(funnel),
+        _progress(funnel),
+        _times(funnel),
+        _standing(funnel),
+        _stuck(funnel),
+        _problems(problems),
+        _plain("plan", "What was planned", plan_summary, "Rows of the input file by what the plan does."),
+        _outcomes(results_counts),
+        _plain("calls", "Verification calls by attempt", calls, "No call is placed without approval."),
+        _notes(notes),
+    )
+    origin = "" if seed is None else f" · rehearsal in the sandbox, seed {int(seed)}"
+    byline = f"{_text(account_label)} · made {when_text(made_at)}{origin}"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
+        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>\n<body><main>"
+        f"<header><h1>{_text(title)}</h1><p>{byline}</p></header>\n"
+        + "\n".join(section for section in sections if section)
+        + "\n</main></body></html>\n"
+    )
+
+
+def masked(text: str) -> str:
+    """`text` with every phone number and e-mail address in it masked."""
+    text = _EMAIL.sub(lambda found: mask_email(found[0]), text)
+    text = _PHONE.sub(lambda found: _mask_american(found[0]), text)
+    return _ABROAD.sub(lambda found: mask(found[0]), text)
+
+
+def _mask_american(number: str) -> str:
+    lead = number[: len(number) - len(number.lstrip())]
+    return lead + mask_phone("+1" + re.sub(r"\D", "", number)[-10:])
+
+
+def _text(value: object) -> str:
+    return html.escape(masked(str(value)))
+
+
+def _story(funnel: Funnel) -> str:
+    if funnel.as_of is None:
+        words = "No events yet: nothing was seen of any number."
+        return f'<section class="story"><p class="headline">{words}</p></section>'
+    share = share_text(funnel.completed / funnel.numbers)
+    noun = "number is" if funnel.numbers == 1 else "numbers are"
+    parts = [
+        f'<p class="headline"><strong>{funnel.completed:,}</strong> of {funnel.numbers:,} {noun} completed '
+        f"({html.escape(share)}).</p>",
+        _stripe(funnel),
+        f"<p>As of {when_text(funnel.as_of)}. {_rest(funnel)}</p>",
+    ]
+    return f'<section class="story">{"".join(parts)}{_todo(funnel)}</section>'
+
+
+def _stripe(funnel: Funnel) -> str:
+    """All numbers as one bar, completed first, one part per status."""
+    now = [(str(stage), int(count)) for stage, count in _now(funnel)]
+    now.sort(key=lambda part: part[0] != "completed")
+    parts = (
+        f'<i style="width:{100 * count / funnel.numbers:.3f}%;background:{color_of(stage)}"></i>'
+        for stage, count in now
+    )
+    keys = (
+        f'<li><b style="background:{color_of(stage)}"></b>{_text(stage)} {count:,}</li>'
+        for stage, count in now
+    )
+    return f'<div class="stripe">{"".join(parts)}</div><ul class="keys">{"".join(keys)}</ul>'
+
+
+def _now(funnel: Funnel) -> Iterable[tuple[str, int]]:
+    rows = funnel.table.loc[funnel.table["current"] > 0]
+    return zip(rows["stage"], rows["current"], strict=True)
+
+
+def _rest(funnel: Funnel) -> str:
+    failed = int(funnel.standing["status"].eq("failed").sum())
+    under_way = funnel.numbers - funnel.completed - failed
+    stuck = len(funnel.stuck(STUCK_AFTER))
+    return (
+        f"{under_way:,} are under way, {stuck:,} of them longer than "
+        f"{duration_text(STUCK_AFTER.total_seconds())} in one place; {failed:,} failed."
+    )
+
+
+def _todo(funnel: Funnel) -> str:
+    steps = funnel.next_steps
+    if steps.empty:
+        return "<p>Nothing is left to do.</p>"
+    waits = steps["next_step"].str.startswith("wait:")
+    acts = "".join(
+        f"<li><b>{count:,}</b> {_text(stage)}: {_text(step)}</li>"
+        for stage, count, step in steps.loc[~waits].itertuples(index=False)
+    )
+    waiting = ", ".join(f"{row.current:,} {_text(row.stage)}" for row in steps.loc[waits].itertuples())
+    last = f"<li>Nothing to do but wait: {waiting}</li>" if waiting else ""
+    return f'<h2>What to do next</h2><ul class="todo">{acts}{last}</ul>'
+
+
+def _progress(funnel: Funnel) -> str:
+    if funnel.as_of is None:
+        return ""
+    everyone = f"% of all {funnel.numbers:,}"
+    rows = [
+        {
+            "stage": str(row["stage"]),
+            "reached": f"{row['reached']:,}",
+            "of these inferred": f"{row['inferred']:,}",
+            everyone: share_text(row["share_of_all"]),
+            "% of the stage before": share_text(row["share_of_previous"]),
+            "there now": f"{row['current']:,}",
+        }
+        for row in funnel.table.to_dict("records")
+    ]
+    caption = (
+        "Reached: seen in the stage or in a later one; inferred: passed through between two looks, unseen. "
+        "action-required and failed stand beside the path, so they have no stage before."
+    )
+    body = _chart(funnel.plot("funnel")) + _grid(pd.DataFrame(rows), "funnel", caption)
+    return _section("How far they came", body)
+
+
+def _times(funnel: Funnel) -> str:
+    times = funnel.durations()
+    if times.empty:
+        return ""
+    rows = [
+        {
+            "stage": str(row["stage"]),
+            "median": time_text(row["median"], row["median_low"], row["median_high"]),
+            "a quarter left within": duration_text(row["p25"]),
+            "three quarters within": duration_text(row["p75"]),
+            "stays": f"{row['n']:,}",
+            "over": f"{row['left']:,}",
+            "still there": f"{row['open']:,}",
+        }
+        for row in times.to_dict("records")
+    ]
+    caption = (
+        "Kaplan-Meier: those still there count as open. ± is half the distance between the shortest "
+        "and the longest median the looks allow. “Not yet”: too few have left to say."
+    )
+    body = _chart(funnel.plot("survival")) + _grid(pd.DataFrame(rows), "times", caption)
+    return _section("How long each stage takes", body)
+
+
+def _standing(funnel: Funnel) -> str:
+    if funnel.as_of is None:
+        return ""
+    return _section("Where they stand", _chart(funnel.plot("standing")) + _chart(funnel.plot("flow")))
+
+
+def _stuck(funnel: Funnel) -> str:
+    if funnel.as_of is None:
+        return ""
+    stuck = funnel.stuck(STUCK_AFTER)
+    heading = f"In one place for more than {duration_text(STUCK_AFTER.total_seconds())}"
+    if stuck.empty:
+        return _section(heading, "<p>None.</p>")
+    rows = [
+        {
+            "number": mask_phone(str(row["phone_number"])),
+            "order": mask(str(row["order_sid"])),
+            "status": str(row["status"]),
+            "seen there since": when_text(row["since"]),
+            "at least": duration_text(row["age_seconds"]),
+        }
+        for row in stuck.head(STUCK_SHOWN).to_dict("records")
+    ]
+    more = len(stuck) - len(rows)
+    caption = f"The {len(rows)} oldest, and {more:,} more." if more else f"All {len(rows)}."
+    return _section(heading, _grid(pd.DataFrame(rows), "stuck", caption))
+
+
+def _problems(problems: pd.DataFrame | None) -> str:
+    if problems is None:
+        return ""
+    if problems.empty:
+        return _section("Problems in the file", "<p>None.</p>")
+    rows = [
+        {
+            "code": str(code),
+            "severity": str(severity),
+            "rows": f"{group['row'].nunique():,}",
+            "columns": ", ".join(sorted({str(name) for name in group["column"].dropna()})) or "–",
+            "remedy": _most_common(group["suggestion"]) or _most_common(group["message"]) or "–",
+        }
+        for (severity, code), group in problems.astype({"severity": "str", "code": "str"}).groupby(
+            ["severity", "code"], sort=True
+        )
+    ]
+    return _section(
+        "Problems in the file", _grid(pd.DataFrame(rows), "problems", "Rows of the file by problem.")
+    )
+
+
+def _most_common(texts: pd.Series) -> str:
+    counts = texts.dropna().astype("str").value_counts()
+    return min(counts.index[counts == counts.max()]) if len(counts) else ""
+
+
+def _outcomes(counts: Mapping[str, int] | None) -> str:
+    if counts is None:
+        return ""
+    total = sum(counts.values())
+    rows = [
+        {
+            "rows ended as": str(name),
+            "rows": f"{count:,}",
+            "share": share_text(count / total if total else 0.0),
+        }
+        for name, count in counts.items()
+    ]
+    frame = pd.DataFrame([*rows, {"rows ended as": "all", "rows": f"{total:,}", "share": share_text(1.0)}])
+    return _section(
+        "How the run ended", _grid(frame, "outcomes", "Every row of the input is in one of these.")
+    )
+
+
+def _plain(name: str, heading: str, frame: pd.DataFrame | None, caption: str) -> str:
+    if frame is None or frame.empty:
+        return ""
+    shown = pd.DataFrame(
+        {
+            str(column).replace("_", " "): [_cell(value) for value in frame[column]]
+            for column in frame.columns
+        }
+    )
+    return _section(heading, _grid(shown, name, caption))
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return _section("Notes", "".join(f"<p>{_text(note)}</p>" for note in notes)) if notes else ""
+
+
+def _cell(value: Any) -> str:
+    if not pd.api.types.is_scalar(value):
+        return str(value)
+    if pd.isna(value):
+        return "–"
+    return f"{value:,}" if pd.api.types.is_integer(value) else str(value)
+
+
+def _section(heading: str, body: str) -> str:
+    return f"<section><h2>{html.escape(heading)}</h2>{body}</section>"
+
+
+def _grid(frame: pd.DataFrame, name: str, caption: str) -> str:
+    """A frame of texts as a table; numbers to the right. Styled by the page, not by the library."""
+    safe = frame.map(masked).rename(columns=masked)
+    numeric = [column for column in safe.columns if safe[column].str.match(r"^[<>\d–]").all()]
+    table = GT(safe, id=f"table-{name}").cols_align("left")
+    if numeric:
+        table = table.cols_align("right", columns=numeric)
+    body = re.search(r"<table.*</table>", table.as_raw_html(), flags=re.DOTALL)
+    shown = body[0] if body else ""
+    return f'<div class="scroll {name}">{shown}</div><p class="caption">{html.escape(caption)}</p>'
+
+
+def _chart(picture: Picture) -> str:
+    drawing = _clean_svg(picture.svg)
+    return f'<figure class="chart" role="img" aria-label="{_text(picture.alt)}">{drawing}</figure>'
+
+
+def _clean_svg(svg: str) -> str:
+    """The drawing alone: known elements and attributes; no link, script, style or foreign content."""
+    parser = _Drawing()
+    parser.feed(svg)
+    parser.close()
+    return "".join(parser.parts)
+
+
+_ATTRIBUTES = """
+d x y dx dy x1 x2 y1 y2 cx cy r rx ry width height viewbox transform fill stroke opacity fill-opacity
+stroke-opacity stroke-width stroke-dasharray stroke-miterlimit stroke-linecap stroke-linejoin text-anchor
+font-family font-size font-weight font-style xmlns class
+"""
+
+
+class _Drawing(HTMLParser):
+    """Rebuilds an SVG from an allow-list; texts and values are escaped anew."""
+
+    ELEMENTS = frozenset(("svg", "g", "path", "rect", "line", "circle", "text", "tspan"))
+    ATTRIBUTES = frozenset(_ATTRIBUTES.split())
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside.append(tag)
+        self._open(tag, attrs, ">")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open(tag, attrs, "/>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._known():
+            self.parts.append(f"</{tag}>")
+        if tag in self._inside:
+            while self._inside.pop() != tag:
+                continue
+
+    def handle_data(self, data: str) -> None:
+        if self._known() and self._inside and self._inside[-1] in {"text", "tspan"}:
+            self.parts.append(_text(data))
+
+    def _known(self) -> bool:
+        return self.ELEMENTS.issuperset(self._inside)
+
+    def _open(self, tag: str, attrs: list[tuple[str, str | None]], end: str) -> None:
+        if tag in self.ELEMENTS and self._known():
+            kept = "".join(
+                f' {"viewBox" if name == "viewbox" else name}="{html.escape(value or "")}"'
+                for name, value in attrs
+                if name in self.ATTRIBUTES and "url(" not in (value or "")
+            )
+            self.parts.append(f"<{tag}{kept}{end}")
+
+
+_STYLE = """
+:root{--ink:#1f2733;--soft:#5b6675;--line:#dfe4ea;--page:#f5f7f9;--card:#fff;--accent:#145fbf}
+@media (prefers-color-scheme:dark){
+ :root{--ink:#e6eaf0;--soft:#a3afbf;--line:#36404d;--page:#12161c;--card:#1b222b;--accent:#9cd0fb}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',
+ Roboto,Arial,sans-serif}
+main{max-width:960px;margin:0 auto;padding:1.5rem 1rem 3rem}
+h1{font-size:1.7rem;line-height:1.2;margin:.5rem 0 .2rem}h2{font-size:1.15rem;margin:0 0 .8rem}
+header p,.caption{color:var(--soft);margin:0}.caption{font-size:.85rem;margin-top:.5rem}
+section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.2rem;
+ margin-top:1.1rem}
+.story h2{margin-top:1.2rem}.headline{font-size:1.5rem;line-height:1.25;margin:0 0 .9rem}
+.headline strong{color:var(--accent);font-size:2.1rem}
+.stripe{display:flex;height:1.4rem;border-radius:5px;overflow:hidden;background:#e6eaef}
+.stripe i{display:block;min-width:2px;border-right:1px solid #fff}.stripe i:last-child{border:0}
+.keys{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.6rem 0;padding:0;
+ font-size:.88rem}
+.keys b{display:inline-block;width:.75rem;height:.75rem;border-radius:2px;margin-right:.4rem;
+ border:1px solid #fff}
+.todo{margin:0;padding-left:1.2rem}.todo li{margin:.2rem 0}
+.chart{margin:0 0 1rem;overflow-x:auto;background:#fff;border-radius:8px}
+.chart svg{display:block;width:100%;min-width:620px;height:auto;max-width:900px;margin:0 auto}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
+th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600;border-bottom:2px solid var(--line);vertical-align:bottom}
+.gt_left{text-align:left}.gt_right{text-align:right;white-space:nowrap}
+td:first-child,.times td,.stuck td{white-space:nowrap}
+@media (max-width:560px){section{padding:.9rem}.headline{font-size:1.25rem}}
+@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--page:#fff;--card:#fff;--accent:#000}
+ body{font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+ main{max-width:none;padding:0}section{border:0;padding:0;break-inside:auto}
+ figure,tr,.stripe{break-inside:avoid}h2{break-after:avoid}.chart svg{min-width:0}
+ .chart,.scroll{overflow:visible}}
+""".strip()

@@ -1,0 +1,216 @@
+"""A plan as a person holds it: it shows itself, as text and in a notebook, and says how to apply it.
+
+The plan is its owner's own, so phone numbers are whole. Everything shown is escaped, without
+scripts and without anything loaded from elsewhere. Nothing is sent from here.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import pandas as pd
+
+from hnbulk import overview
+from hnbulk.overview import BLANK, Change, Line, moment, rows_text
+from hnbulk.plancard import card
+from hnbulk.results import single_line
+from hnbulk.steps import Action, PlanFile, load_plan
+
+WIDTH = 100
+MOST = 12  # steps shown in full
+
+
+class Plan:
+    """One plan. `file` is what is applied; the rest is for looking at it."""
+
+    def __init__(self, file: PlanFile, *, path: Path | None = None) -> None:
+        self.file = file
+        self.path = path
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 (hex) of what would be sent; its first eight characters approve the plan."""
+        return self._checksum
+
+    @cached_property
+    def _checksum(self) -> str:
+        return self.file.checksum
+
+    @property
+    def requests(self) -> int:
+        """How many POST and DELETE requests this sends when all goes well; a letter is one."""
+        return overview.requests(self.file)
+
+    def duration(self, rate: float | None) -> float:
+        """Seconds the requests take at `rate` a second; 0 without a ceiling. Look-ups come on top."""
+        return self.requests / rate if rate else 0.0
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """The summary as values."""
+        return overview.lines(self.file)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """`action, count, what`: each action, then each verdict without a step."""
+        frame = pd.DataFrame([asdict(line) for line in self.lines], columns=["action", "count", "what"])
+        return frame.astype({"action": "string", "count": "int64", "what": "string"})
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """`row, action, phone_number, field, before, after, risk`: every field of every step."""
+        names = list(Change.__dataclass_fields__)
+        cells = [tuple(getattr(one, name) for name in names) for one in overview.changes(self.file)]
+        frame = pd.DataFrame(cells, columns=names)
+        return frame.astype({"row": "Int64", **dict.fromkeys(names[1:], "string")})
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as one JSON document: summary, obstacles and warnings; the file holds the steps."""
+        head = self.file.header
+        return {
+            "checksum": self.checksum,
+            "input": head.input_name,
+            "account_sid": head.account_sid,
+            "base_url": head.base_url,
+            "dialect": head.dialect,
+            "read_at": head.read_at,
+            "rows": len(self.file.rows),
+            "requests": self.requests,
+            "counts": self.file.counts,
+            "summary": [asdict(line) for line in self.lines],
+            "obstacles": [asdict(one) for one in overview.obstacles(self.file, *overview.WITHOUT_STEP)],
+            "warnings": [asdict(one) for one in overview.cautions(self.file)],
+        }
+
+    def save(self, path: Path | str) -> Path:
+        """`path` holds the plan, 0600, ready for `hnbulk apply`. Raises `UsageError`."""
+        self.path = Path(path)
+        self.file.save(self.path)
+        return self.path
+
+    @classmethod
+    def load(cls, path: Path | str) -> Plan:
+        """The plan in `path`, its checksum proved. Raises `UsageError`, `PlanAltered`."""
+        return cls(load_plan(Path(path)), path=Path(path))
+
+    @property
+    def command(self) -> str:
+        """The exact command that applies this plan."""
+        name = shlex.quote(str(self.path)) if self.path else "PLAN"
+        more = f" --place-calls {self._calls}" if self._calls else ""
+        return f"hnbulk apply {name} --approve {self.checksum[:8]}{more}"
+
+    @property
+    def call(self) -> str:
+        """The same in Python."""
+        more = f", place_calls={self._calls}" if self._calls else ""
+        return f'account.apply(plan, approve="{self.checksum[:8]}"{more})'
+
+    @cached_property
+    def _calls(self) -> int:
+        return sum(step.action is Action.VERIFY for step in self.file.steps)
+
+    def __repr__(self) -> str:
+        return f"Plan({self.checksum[:8]}, {self.file.counts})"
+
+    def __str__(self) -> str:
+        parts = (
+            _head(self.file, self.checksum),
+            _summary(self.lines),
+            _changes(self.file, Action.UPDATE),
+            _changes(self.file, Action.CANCEL),
+            _calls(self.file),
+            _obstacles(self.file),
+            _cautions(self.file),
+        )
+        texts = ["\n".join(_cut(line) for line in part) for part in parts if part]
+        return "\n\n".join([*texts, *self._foot()])
+
+    def _repr_html_(self) -> str:
+        how = [self.command, self.call] if self.file.steps else []
+        return card(self.file, lines=self.lines, checksum=self.checksum, how=how, most=MOST)
+
+    def _foot(self) -> list[str]:
+        if not self.file.steps:
+            return ["Nothing to do: no request would be sent."]
+        ways = [self.command] if self.path else [self.call, self.command]
+        return ["\n  ".join(["Nothing has been sent. To apply exactly this:", *ways])]
+
+
+def _head(file: PlanFile, checksum: str) -> list[str]:
+    head = file.header
+    count = overview.requests(file)
+    return [
+        f"Plan {checksum[:8]} of {head.input_name}",
+        f"for {head.account_sid} at {head.base_url} ({head.dialect})",
+        f"{len(file.rows):,} rows, {count:,} requests, read {moment(head.read_at)}",
+    ]
+
+
+def _summary(lines: Sequence[Line]) -> list[str]:
+    wide = max((len(f"{line.count:,}") for line in lines), default=0)
+    return [f"  {line.count:>{wide},} × {line.action:<10} {line.what}".rstrip() for line in lines]
+
+
+def _changes(file: PlanFile, action: Action) -> list[str]:
+    """The first steps of an action, field by field, aligned."""
+    steps = [step for step in file.steps if step.action is action]
+    some = PlanFile(file.header, tuple(steps[:MOST]), ())
+    text = [f"{str(action).capitalize()}s" if steps else ""]
+    last: tuple[int | None, str] | None = None
+    for one in overview.changes(some):
+        own = (one.row, one.phone_number)
+        place = "" if own == last else f"row {one.row if one.row is not None else BLANK}"
+        number = "" if own == last else one.phone_number
+        text.append(f"  {place:<9} {number:<13} {one.field:<17} {_short(one.before)} → {_short(one.after)}")
+        last = own
+    if len(steps) > MOST:
+        text.append(f"  … and {len(steps) - MOST:,} more")
+    return text if steps else []
+
+
+def _calls(file: PlanFile) -> list[str]:
+    """The first calls: which phone may ring, in which wave, between which times."""
+    calls = [step for step in file.steps if step.action is Action.VERIFY]
+    text = ["Calls"] if calls else []
+    for step in calls[:MOST]:
+        when = [moment(str(step.precondition.get(name, ""))) for name in ("not_before", "not_after")]
+        wave = f"wave {step.precondition.get('wave', BLANK)}"
+        text.append(f"  {wave:<9} {step.phone_number:<13} between {when[0]} and {when[1]}")
+    if len(calls) > MOST:
+        text.append(f"  … and {len(calls) - MOST:,} more")
+    return text
+
+
+def _obstacles(file: PlanFile) -> list[str]:
+    text: list[str] = []
+    found = overview.obstacles(file, *overview.WITHOUT_STEP)
+    for one in found[:MOST]:
+        title = f"{str(one.verdict).capitalize()}: {one.code} ({rows_text(one.rows)})"
+        text += [title, *wrap(one.note, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")]
+    if len(found) > MOST:
+        text.append(f"… and {len(found) - MOST:,} more reasons")
+    return text
+
+
+def _cautions(file: PlanFile) -> list[str]:
+    text: list[str] = []
+    for one in overview.cautions(file)[:MOST]:
+        line = f"Warning: {one.action} of {rows_text(one.rows)}: {one.risk}"
+        text += wrap(line, WIDTH - 2, subsequent_indent="  ")
+    return text
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 30 else value[:29] + "…"
+
+
+def _cut(line: str) -> str:
+    line = single_line(line)
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"

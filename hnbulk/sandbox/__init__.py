@@ -1,0 +1,124 @@
+"""The sandbox: the whole service on this machine, with a world of its own behind it.
+
+`build_sandbox` makes one; what it gives holds two ASGI applications, the API and its
+administration, and the clock. Nothing here listens on a port: that is done with `serving`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from hnbulk.sandbox import chance
+from hnbulk.sandbox.admin import admin_app
+from hnbulk.sandbox.app import Application, api_app
+from hnbulk.sandbox.clock import EPOCH, SandboxClock, seconds_of
+from hnbulk.sandbox.desk import Desk
+from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, WorldSettings
+from hnbulk.sandbox.faults import Fault, Faults
+from hnbulk.sandbox.past import live_through
+from hnbulk.sandbox.refusals import Person
+from hnbulk.sandbox.service import Service
+from hnbulk.sandbox.truth import calls_of, ledger_of, orders_of
+from hnbulk.sandbox.world import World, give_fate
+
+__all__ = [
+    "EPOCH",
+    "FATES",
+    "FIXED_NUMBERS",
+    "Credential",
+    "Sandbox",
+    "SandboxClock",
+    "WorldSettings",
+    "build_sandbox",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A name and a secret that the sandbox accepts."""
+
+    sid: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """One sandbox. Its clock may be stepped from any thread."""
+
+    api: Application
+    admin: Application
+    clock: SandboxClock
+    account_sid: str
+    auth_token: str = field(repr=False)
+    admin_token: str = field(repr=False)
+    api_key: Credential
+    subaccounts: tuple[Credential, ...]
+    desk: Desk = field(repr=False)
+
+    def orders(self) -> list[dict[str, Any]]:
+        """The truth: every order there ever was, with its status history."""
+        return orders_of(self.desk)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every verification call there ever was."""
+        return calls_of(self.desk)
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every request received and what it did."""
+        return ledger_of(self.desk)
+
+    def set_faults(self, *rules: dict[str, Any]) -> None:
+        """These rules of `faults` are in force, and no others. Raises `ValueError` for a bad one."""
+        read = [Fault.read(rule) for rule in rules]
+        with self.desk.service.world.lock:
+            self.desk.faults.set(read)
+
+    def set_fate(self, phone_number: str, fate: str) -> None:
+        """Orders of the number made from now on have this fate (a name of `FATES`)."""
+        with self.desk.service.world.lock:
+            give_fate(self.desk.service.world, phone_number, fate)
+
+
+def build_sandbox(
+    *,
+    seed: int = 7,
+    orders: int = 0,
+    clock: SandboxClock | None = None,
+    settings: WorldSettings | None = None,
+    account_sid: str | None = None,
+) -> Sandbox:
+    """A sandbox whose sids, credentials and fates all follow from `seed`.
+
+    `orders` orders are there already, of the last weeks and in mixed statuses.
+    """
+    clock = clock or SandboxClock()
+    world = World(seed, settings or WorldSettings())
+    desk = Desk(Service(world), clock, Faults())
+    account = account_sid or chance.sid("AC", seed, "account")
+    subs = tuple(_credential("AC", seed, f"sub{nth}") for nth in range(world.settings.subaccounts))
+    key = _credential("SK", seed, "key")
+    token = chance.sid("", seed, "token")
+    owner = Person(account, frozenset({account, *(sub.sid for sub in subs)}))
+    desk.admit(account, token, owner)
+    desk.admit(key.sid, key.secret, owner)
+    for sub in subs:
+        desk.admit(sub.sid, sub.secret, Person(sub.sid, frozenset({sub.sid})))
+    live_through(world, account, orders, until=seconds_of(clock.now()))
+    admin_token = secrets.token_urlsafe(24)
+    return Sandbox(
+        api=api_app(desk),
+        admin=admin_app(desk, admin_token),
+        clock=clock,
+        account_sid=account,
+        auth_token=token,
+        admin_token=admin_token,
+        api_key=key,
+        subaccounts=subs,
+        desk=desk,
+    )
+
+
+def _credential(prefix: str, seed: int, name: str) -> Credential:
+    return Credential(chance.sid(prefix, seed, name), chance.sid("", seed, name, "secret"))

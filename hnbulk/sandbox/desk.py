@@ -1,0 +1,184 @@
+"""Where requests come in: credentials, host, the fault a request meets, and the ledger of all.
+
+The desk knows headers but no connection: it takes what a listener has read and gives what a
+listener should write. The ledger has a line for every request, written whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+from hnbulk.messages import Reply, Request
+from hnbulk.sandbox import chance
+from hnbulk.sandbox.clock import SandboxClock, moment_of, seconds_of, stamp
+from hnbulk.sandbox.faults import Fault, Faults
+from hnbulk.sandbox.records import PREVIEW
+from hnbulk.sandbox.refusals import Person, Refusal, error_reply, not_authenticated
+from hnbulk.sandbox.service import Service
+
+_LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?\Z")
+_OWN_HOST = re.compile(r"(preview|numbers|api)(\.[a-z0-9-]+){0,2}\.twilio\.com(:\d{1,5})?\Z")
+#: The longest body the service takes.
+LONGEST_BODY = 4 << 20
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request on its way through the desk."""
+
+    request: Request
+    line: dict[str, Any]  # of the ledger
+    person: Person | None = None
+    refused: Reply | None = None  # answered already: it gets no further
+    fault: Fault | None = None
+
+
+class Desk:
+    """The desk of one sandbox. Any thread may use it."""
+
+    def __init__(self, service: Service, clock: SandboxClock, faults: Faults) -> None:
+        self.service = service
+        self.clock = clock
+        self.faults = faults
+        self.ledger: list[dict[str, Any]] = []
+        self.in_flight = 0
+        self._people: dict[str, Person] = {}
+
+    def admit(self, user: str, password: str, person: Person) -> None:
+        """These credentials are those of `person`."""
+        self._people[b64encode(f"{user}:{password}".encode()).decode()] = person
+
+    def enter(self, method: str, path: str, query: bytes, headers: Mapping[str, str], body: bytes) -> Visit:
+        """A request has come in and stands in the ledger; refused, or ready to be answered."""
+        request = Request(
+            method, path, _pairs(query), _pairs(body) if _is_form(headers) else (), _origin(headers)
+        )
+        with self.service.world.lock:
+            self.in_flight += 1
+            line = self._line(request)
+            self.ledger.append(line)
+            visit = Visit(request, line)
+            visit.refused = self._refuse(visit, headers, body)
+            if visit.refused is None:
+                visit.fault = self.faults.choose(request)
+                line["fault"] = visit.fault.action if visit.fault else None
+            return visit
+
+    def leave(self) -> None:
+        """The request is gone, answered or not."""
+        with self.service.world.lock:
+            self.in_flight -= 1
+
+    def answer(self, visit: Visit) -> Reply:
+        """The reply of the service; the ledger says what was done."""
+        if visit.refused is not None or visit.person is None:
+            reply = visit.refused or not_authenticated()
+            visit.line |= {"status": reply.status, "did": "refused"}
+            return reply
+        with self.service.world.lock:
+            done = self.service.answer(visit.request, visit.person, self.clock.now())
+            visit.line |= {"status": done.reply.status, "did": done.did, "code": done.code}
+            visit.line["sid"] = done.sid or visit.line["sid"]
+        return done.reply
+
+    def answer_later(self, visit: Visit, seconds: float) -> None:
+        """The request will be answered when the sandbox's clock is `seconds` further."""
+        if visit.person is not None:
+            at = seconds_of(self.clock.now()) + round(seconds)
+            self.service.answer_later(visit.request, visit.person, at, visit.line)
+
+    def headers(self, visit: Visit, reply: Reply) -> list[tuple[bytes, bytes]]:
+        """All headers of a reply, with the date of the sandbox's own clock."""
+        named = {
+            "date": _http_date(seconds_of(self.clock.now())),
+            "twilio-concurrent-requests": str(self.in_flight),
+            "twilio-request-id": chance.sid("RQ", self.service.world.seed, visit.line["n"]),
+            "twilio-request-duration": "0.001",
+            **reply.headers,
+        }
+        if reply.status != 204:
+            named["content-length"] = str(len(reply.body))
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+
+    def _refuse(self, visit: Visit, headers: Mapping[str, str], body: bytes) -> Reply | None:
+        host = headers.get("host", "").lower()
+        if not (_LOOPBACK.match(host) or _OWN_HOST.match(host)):
+            return error_reply(421, 421, "Misdirected request: this is not that host")
+        visit.person = self._person(headers.get("authorization", ""))
+        if visit.person is None:
+            visit.line["code"] = 20003
+            return not_authenticated()
+        limit = self.service.world.settings.concurrency_limit
+        if limit is not None and self.in_flight > limit:
+            visit.line["code"] = 20429
+            return Refusal(20429).reply()
+        if len(body) > LONGEST_BODY:
+            return error_reply(413, 413, "Request entity too large")
+        if body and not _is_form(headers):
+            visit.line["code"] = 20422
+            return Refusal(20422).reply()
+        return None
+
+    def _person(self, authorization: str) -> Person | None:
+        scheme, _, credentials = authorization.partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        found = self._people.get(credentials)
+        if found is not None:
+            return found
+        try:
+            again = b64encode(b64decode(credentials.strip(), validate=True)).decode()
+        except ValueError:
+            return None
+        return self._people.get(again)
+
+    def _line(self, request: Request) -> dict[str, Any]:
+        form = dict(request.form)
+        last = request.path.rpartition("/")[2].removesuffix(".json")
+        return {
+            "n": len(self.ledger) + 1,
+            "at": stamp(seconds_of(self.clock.now())),
+            "method": request.method,
+            "path": request.path,
+            "form": sorted({name for name, _ in request.form}),
+            "query": sorted({name for name, _ in request.query}),
+            "phone_number": form.get("PhoneNumber"),
+            "unique_name": form.get("UniqueName"),
+            "sid": last if last[:2] in ("HR", "PX", "PN") else None,
+            "status": None,
+            "code": None,
+            "did": "nothing",
+            "fault": None,
+        }
+
+
+def _origin(headers: Mapping[str, str]) -> str:
+    """The address a page of this reply leads on to: the one the request came to."""
+    original = headers.get("x-twilio-original-host", headers.get("host", "")).lower()
+    return PREVIEW if _OWN_HOST.match(original) else f"http://{headers.get('host', '')}"
+
+
+def _is_form(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+
+
+def _pairs(raw: bytes) -> tuple[tuple[str, str], ...]:
+    if not raw:
+        return ()
+    try:
+        return tuple(parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="replace"))
+    except ValueError:
+        return ()
+
+
+@lru_cache(maxsize=64)
+def _http_date(seconds: int) -> str:
+    return format_datetime(moment_of(seconds), usegmt=True)

@@ -1,0 +1,195 @@
+"""Scripted trouble: rules that say which request meets which fault.
+
+Whether a rule strikes is a function of its seed, the request's method, path and phone number, and
+how many like it came before; racing threads meet the same faults. This module only decides: what
+a fault does to a connection is done where the connection is.
+
+A rule is a JSON object. Which requests: `method`, `path` (a regular expression, searched for in
+the path), `nth` (the nth matching one, or a list of such), `probability` with `seed`, `times` (at
+most so often). What happens, `action`:
+
+    status        an error reply: `status` (503), `code`, `retry_after`, `content` json|html|empty,
+                  `processed` (false): whether the request was carried out all the same
+    delay         answered after `seconds` of real time
+    reset_before  the connection is reset, nothing was done
+    reset_after   the request is carried out, then the connection is reset without a reply
+    late          the connection is reset; the request is carried out `seconds` of the sandbox's
+                  time later
+    garbage       carried out; the body is not what the API describes: `content` html|text|half|
+                  list|null|nan|nested|utf8
+    truncated     carried out; the connection is reset in the middle of the body
+    drip          carried out; the body comes in pieces of `bytes` every `seconds`
+    oversized     carried out; the body is padded to `bytes`
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from hnbulk.messages import Reply, Request
+from hnbulk.sandbox import chance
+from hnbulk.sandbox.refusals import error_reply
+
+ACTIONS = (
+    "status",
+    "delay",
+    "reset_before",
+    "reset_after",
+    "late",
+    "garbage",
+    "truncated",
+    "drip",
+    "oversized",
+)
+_CODES = {429: 20429, 500: 20500, 503: 20503, 401: 20003, 403: 20403, 404: 20404}
+_HTML = b"<html><head><title>Error</title></head><body><h1>Something is in the way</h1></body></html>"
+_GARBAGE = {
+    "html": (_HTML, "text/html"),
+    "text": (b"it works!", "text/plain"),
+    "list": (b"[1, 2, 3]", "application/json"),
+    "null": (b"null", "application/json"),
+    "nan": (b'{"sid": NaN}', "application/json"),
+    "nested": (b"[" * 100_000, "application/json"),
+    "utf8": (b'{"sid": "\xff\xfe"}', "application/json"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule; see the module's text."""
+
+    action: str
+    method: str | None = None
+    path: str | None = None
+    nth: int | tuple[int, ...] | None = None
+    probability: float | None = None
+    seed: int = 0
+    times: int | None = None
+    status: int = 503
+    code: int | None = None
+    retry_after: str | int | None = None
+    content: str | None = None
+    processed: bool = False
+    seconds: float = 1.0
+    bytes: int | None = None
+
+    @classmethod
+    def read(cls, rule: Mapping[str, Any]) -> Fault:
+        """The rule of a JSON object. Raises `ValueError` that names what is wrong with it."""
+        if not isinstance(rule, Mapping) or rule.get("action") not in ACTIONS:
+            raise ValueError(f"a rule is an object with an action: one of {', '.join(ACTIONS)}")
+        unknown = sorted(set(rule) - {one.name for one in fields(cls)})
+        if unknown:
+            raise ValueError(f"a rule has no {', '.join(unknown)}")
+        given = dict(rule)
+        if isinstance(given.get("nth"), list):
+            given["nth"] = tuple(given["nth"])
+        fault = cls(**given)
+        fault._check()
+        return fault
+
+    def _check(self) -> None:
+        try:
+            re.compile(self.path or "")
+        except (re.error, TypeError):
+            raise ValueError("path is not a regular expression") from None
+        nths = self.nth if isinstance(self.nth, tuple) else (self.nth,)
+        if self.nth is not None and not all(type(nth) is int and nth > 0 for nth in nths):
+            raise ValueError("nth counts from 1")
+        if self.probability is not None and not _is_number(self.probability, 0, 1):
+            raise ValueError("probability is a number of 0..1")
+        if not _is_number(self.seconds, 0, 10 * 365 * 86400):
+            raise ValueError("seconds is a number, not negative")
+        for name in ("seed", "times", "status", "code", "bytes"):
+            if not isinstance(getattr(self, name), int | None):
+                raise ValueError(f"{name} is a whole number")
+        if not 200 <= self.status <= 599 or (self.bytes is not None and not 0 < self.bytes <= 1 << 28):
+            raise ValueError("status is one of 200..599, bytes one of 1..268435456")
+        if self.content not in (None, "json", "empty", "half", *_GARBAGE):
+            raise ValueError("no such content")
+
+    def as_rule(self) -> dict[str, Any]:
+        """The rule as JSON can hold it."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        given["nth"] = list(self.nth) if isinstance(self.nth, tuple) else self.nth
+        return given
+
+
+class Faults:
+    """The rules in force, and how often each has been asked and has struck."""
+
+    def __init__(self) -> None:
+        self.rules: list[Fault] = []
+        self.matched: Counter[int] = Counter()
+        self.struck: Counter[int] = Counter()
+        self.seen: Counter[str] = Counter()
+
+    def set(self, rules: list[Fault]) -> None:
+        """These rules are in force, and have met nothing yet; an empty list ends all trouble."""
+        self.rules = list(rules)
+        self.matched.clear()
+        self.struck.clear()
+        self.seen.clear()
+
+    def choose(self, request: Request) -> Fault | None:
+        """The fault this request meets: that of the first rule that strikes."""
+        if not self.rules:
+            return None
+        number = next((value for name, value in request.form if name == "PhoneNumber"), "")
+        about = f"{request.method} {request.path} {number}"
+        self.seen[about] += 1
+        chosen = None
+        for place, rule in enumerate(self.rules):
+            if not _matches(rule, request):
+                continue
+            self.matched[place] += 1
+            if chosen is None and self._strikes(place, rule, about):
+                self.struck[place] += 1
+                chosen = rule
+        return chosen
+
+    def _strikes(self, place: int, rule: Fault, about: str) -> bool:
+        if rule.times is not None and self.struck[place] >= rule.times:
+            return False
+        nths = rule.nth if isinstance(rule.nth, tuple) else (rule.nth,)
+        if rule.nth is not None and self.matched[place] not in nths:
+            return False
+        if rule.probability is None:
+            return True
+        return chance.draw("fault", rule.seed, place, about, self.seen[about]) < rule.probability
+
+
+def fault_reply(fault: Fault) -> Reply:
+    """The reply of a `status` fault."""
+    headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+    if fault.content == "empty":
+        return Reply(fault.status, headers)
+    if fault.content == "html":
+        return Reply(fault.status, {**headers, "content-type": "text/html"}, _HTML)
+    code = fault.code or _CODES.get(fault.status, fault.status)
+    told = error_reply(fault.status, code, "A fault of the sandbox's script")
+    return Reply(fault.status, {**headers, **told.headers}, told.body)
+
+
+def spoiled(fault: Fault, reply: Reply) -> Reply:
+    """The reply with the body that a `garbage` or `oversized` fault gives it."""
+    if fault.action == "oversized":
+        return Reply(reply.status, reply.headers, reply.body.ljust(fault.bytes or 9 << 20))
+    if fault.content == "half":
+        return Reply(reply.status, reply.headers, reply.body[: len(reply.body) // 2])
+    body, kind = _GARBAGE.get(fault.content or "html", _GARBAGE["html"])
+    return Reply(reply.status, {**reply.headers, "content-type": kind}, body)
+
+
+def _matches(rule: Fault, request: Request) -> bool:
+    if rule.method is not None and rule.method.upper() != request.method:
+        return False
+    return rule.path is None or re.search(rule.path, request.path) is not None
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

@@ -1,0 +1,266 @@
+"""Hosted number orders over the API: create, list, fetch, update, cancel.
+
+Every function takes a request's parameters, who asks, and the time in whole seconds, and gives
+the reply or raises a `Refusal`. A refused request has changed nothing, but for the one POST too
+many that uses up the attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hnbulk.lifecycle import ASKABLE, MAX_ATTEMPTS, known, may_call, may_cancel, may_update
+from hnbulk.messages import Reply, Request
+from hnbulk.sandbox import forms
+from hnbulk.sandbox.fates import FATES, is_hostable
+from hnbulk.sandbox.forms import Form
+from hnbulk.sandbox.paging import Shown, Turn, cut, page_body
+from hnbulk.sandbox.records import PREVIEW, Key, Order
+from hnbulk.sandbox.refusals import Done, Person, Refusal, json_reply, not_found
+from hnbulk.sandbox.world import World
+
+# The filters of a list in the order in which page addresses echo them.
+FILTERS = {
+    "Status": "status",
+    "FriendlyName": "friendly_name",
+    "PhoneNumber": "phone_number",
+    "UniqueName": "unique_name",
+    "IncomingPhoneNumberSid": "incoming_phone_number_sid",
+}
+
+
+def create(world: World, person: Person, form: Form, now: int) -> Done:
+    """201 and the new order in `twilio-processing`."""
+    number = forms.read_phone_number(form.required("PhoneNumber"))
+    if form.required("SmsCapability").lower() != "true":
+        raise Refusal(22119)
+    account = _account_for(person, form)
+    shown = _read_fields(form) | {"address_sid": forms.read_sid(form, "AddressSid", "AD", 22109)}
+    settings = forms.read_number_settings(form)
+    kind = shown.setdefault("verification_type", "phone-call")
+    if kind == "phone-bill" and not shown.get("verification_document_sid"):
+        raise Refusal(22118, "Invalid Verification Document SID: required for phone-bill")
+    if any(order.occupies for order in world.books.with_number(number)):
+        raise Refusal(22110, "Phone Number Not Hostable: the number is already being hosted")
+    _refuse_taken_name(world, account, shown.get("unique_name"))
+    case = world.case_for(account, number)
+    if not is_hostable(case, world.settings):
+        raise Refusal(22110)
+    order = world.create(case, now, number_settings=settings, **shown)
+    return Done(json_reply(201, order.json()), f"created {order.sid}", order.sid)
+
+
+def fetch(order: Order) -> Done:
+    """200 and the order."""
+    return Done(json_reply(200, order.json()), "read", order.sid)
+
+
+def update(world: World, order: Order, form: Form, now: int) -> Done:
+    """200 and the order with what was changed; an empty update changes nothing.
+
+    A verification code is looked at before a status, and where it is right the status is not.
+    """
+    status, code = form.get("Status"), form.get("VerificationCode")
+    changes = _read_changes(world, form, order)
+    if (changes or code is not None) and not may_update(order.status):
+        raise Refusal(22112)
+    if code is not None:
+        _check_code(world, order, code, now)
+    elif status is not None:
+        _check_status(order, status, {**changes})
+    did = _apply(world, order, changes, now)
+    if code is not None:
+        world.verify(order, now)
+        did = "verified"
+    elif status is not None:
+        did = _ask_verification(world, order, now)
+    reply = json_reply(200, order.json())
+    return Done(reply, f"{did} {order.sid}" if did != "nothing" else did, order.sid)
+
+
+def cancel(world: World, order: Order, now: int) -> Done:
+    """204 and no body; the order and its number are gone."""
+    only_received = world.settings.delete_only_received
+    if not may_cancel(order.status) or (only_received and order.status != "received"):
+        raise Refusal(20409, "The order is not in a status that allows this modification")
+    world.delete(order, now)
+    return Done(Reply(204), f"canceled {order.sid}", order.sid)
+
+
+def list_orders(world: World, person: Person, request: Request) -> Done:
+    """200 and a page of the orders the person may see, newest first."""
+    query = dict(request.query)
+    filters = read_filters(query)
+    everything = world.settings.subaccounts == 0 or len(person.sees) > 1
+    accounts = None if everything else person.sees
+    body = list_page(
+        world, request, filters, Turn.read(query), keys=_narrow(world, filters), accounts=accounts
+    )
+    return Done(json_reply(200, body), "read")
+
+
+def find(world: World, person: Person, sid: str, path: str) -> Order:
+    """The listed order of this sid. Refuses (20404) one that is gone, or of another account."""
+    order = world.books.orders.get(sid)
+    if order is None or order.deleted or order.account_sid not in person.sees:
+        raise not_found(path)
+    return order
+
+
+def read_filters(query: Mapping[str, str]) -> dict[str, str]:
+    """The filters of a list, by parameter name. Refuses (22111) a status nobody knows."""
+    if "Status" in query and known(query["Status"]) is None:
+        raise Refusal(22111)
+    return {name: query[name] for name in FILTERS if query.get(name)}
+
+
+def list_page(
+    world: World,
+    request: Request,
+    filters: Mapping[str, str],
+    turn: Turn,
+    *,
+    keys: list[Key],
+    accounts: frozenset[str] | None = None,
+    without_url: bool = False,
+) -> bytes:
+    """The body of a page out of `keys`, filtered. Without a filter nothing beyond the page is read."""
+    orders = world.books.orders
+    wanted = [(FILTERS[name], value) for name, value in filters.items()]
+
+    def show(sid: str) -> bytes | None:
+        order = orders[sid]
+        if order.deleted or (accounts is not None and order.account_sid not in accounts):
+            return None
+        if any(getattr(order, field) != value for field, value in wanted):
+            return None
+        return _dependent(order) if without_url else order.json()
+
+    def key_of(sid: str) -> Key | None:
+        order = orders.get(sid)
+        return None if order is None else order.key
+
+    shown: Shown = show
+    base = f"{request.origin or PREVIEW}{request.path}"
+    return page_body(base, list(filters.items()), turn, cut(keys, turn, key_of, shown))
+
+
+def _narrow(world: World, filters: Mapping[str, str]) -> list[Key]:
+    """The keys among which a page is looked for: few where an index knows them."""
+    books = world.books
+    if "PhoneNumber" in filters:
+        return sorted(order.key for order in books.with_number(filters["PhoneNumber"]))
+    if "UniqueName" in filters:
+        return sorted(order.key for order in books.with_name(filters["UniqueName"]))
+    if "IncomingPhoneNumberSid" in filters:
+        number = books.numbers.get(filters["IncomingPhoneNumberSid"])
+        return [] if number is None else [books.orders[number.order_sid].key]
+    return books.order_keys
+
+
+def _dependent(order: Order) -> bytes:
+    """An order of a letter, as JSON: without `url`."""
+    start, _, rest = order.json().partition(b'"url": "')
+    return start + rest.partition(b'", ')[2]
+
+
+def _account_for(person: Person, form: Form) -> str:
+    account = form.get("AccountSid")
+    if not account:
+        return person.account_sid
+    if not forms.is_sid("AC", account):
+        raise Refusal(21470)
+    if account not in person.sees:
+        raise Refusal(21471)
+    return account
+
+
+def _read_fields(form: Form) -> dict[str, Any]:
+    """What create and update have in common, by field name; only what is given."""
+    fields: dict[str, Any] = {}
+    if "FriendlyName" in form:
+        fields["friendly_name"] = forms.read_name(form, "FriendlyName", 22116)
+    if "UniqueName" in form:
+        fields["unique_name"] = forms.read_name(form, "UniqueName", 22115)
+    if "Email" in form:
+        fields["email"] = forms.read_email(form)
+    if "CcEmails" in form:
+        fields["cc_emails"] = forms.read_emails(form)
+    if "VerificationType" in form:
+        fields["verification_type"] = forms.read_verification_type(form)
+    if "VerificationDocumentSid" in form:
+        document = forms.read_sid(form, "VerificationDocumentSid", "RI", 22118)
+        fields["verification_document_sid"] = document
+    return fields
+
+
+def _read_changes(world: World, form: Form, order: Order) -> dict[str, Any]:
+    """The fields an update gives another value."""
+    fields = _read_fields(form)
+    if "Extension" in form:
+        fields["extension"] = forms.read_extension(form)
+    if "CallDelay" in form:
+        fields["call_delay"] = forms.read_call_delay(form, world.settings.max_call_delay)
+    status = form.get("Status")
+    if status is not None and known(status) is None:
+        raise Refusal(22111)
+    changes = {name: value for name, value in fields.items() if getattr(order, name) != value}
+    kind = changes.get("verification_type", order.verification_type)
+    document = changes.get("verification_document_sid", order.verification_document_sid)
+    if kind == "phone-bill" and document is None:
+        raise Refusal(22118, "Invalid Verification Document SID: required for phone-bill")
+    if "unique_name" in changes:
+        _refuse_taken_name(world, order.account_sid, changes["unique_name"])
+    return changes
+
+
+def _refuse_taken_name(world: World, account: str, unique_name: str | None) -> None:
+    if unique_name is None or not world.settings.enforce_unique_names:
+        return
+    for other in world.books.with_name(unique_name):
+        if other.account_sid == account and other.occupies:
+            raise Refusal(20409, "Conflict: the UniqueName is in use by another order")
+
+
+def _check_code(world: World, order: Order, code: str, now: int) -> None:
+    if order.status != "pending-verification" or order.verification_code is None:
+        raise Refusal(22114)
+    if not world.code_is_right(order, code, now):
+        raise Refusal(22113)
+
+
+def _check_status(order: Order, status: str, changes: Mapping[str, Any]) -> None:
+    """The order may be asked to go to `status`. The document rule has been held already."""
+    if status != ASKABLE or not may_call(order.status):
+        raise Refusal(22112)
+    calls = changes.get("verification_type", order.verification_type) == "phone-call"
+    if calls and FATES[order.fate].call_blocked:
+        raise Refusal(22123)
+
+
+def _apply(world: World, order: Order, changes: dict[str, Any], now: int) -> str:
+    if not changes:
+        return "nothing"
+    if "unique_name" in changes:
+        world.books.rename(order, changes["unique_name"])
+    for name, value in changes.items():
+        setattr(order, name, value)
+    world.touch(order, now)
+    return "updated"
+
+
+def _ask_verification(world: World, order: Order, now: int) -> str:
+    """A call is placed, or the bill is under review.
+
+    "There can be a max of three verification attempts before the status changes to
+    action_required." (reference page): the fourth POST is refused and changes it.
+    """
+    if order.verification_type == "phone-bill":
+        world.review(order, now)
+        return "reviewed"
+    if order.verification_attempts >= MAX_ATTEMPTS:
+        world.use_up(order, now)
+        raise Refusal(22100)
+    call = world.call(order, now)
+    return f"called {call.sid} for"

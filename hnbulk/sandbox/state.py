@@ -1,0 +1,143 @@
+"""The whole state of a sandbox as one JSON document, and back.
+
+What can be made anew from the rest is left out: indexes, the list of what is due, encoded bytes.
+A document that is refused has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, fields
+from typing import Any
+
+from hnbulk.lifecycle import known
+from hnbulk.messages import Request
+from hnbulk.sandbox.clock import moment_of, seconds_of
+from hnbulk.sandbox.desk import Desk
+from hnbulk.sandbox.fates import FATES, WorldSettings
+from hnbulk.sandbox.faults import Fault
+from hnbulk.sandbox.records import Books, Call, Letter, Number, Order, as_plain, from_plain
+from hnbulk.sandbox.refusals import Person
+from hnbulk.sandbox.service import Late
+
+FORMAT = 1
+
+
+def take_state(desk: Desk) -> dict[str, Any]:
+    """The state as it is now."""
+    with desk.service.world.lock:
+        world = desk.service.world
+        now = seconds_of(desk.clock.now())
+        desk.service.settle(now)
+        books = world.books
+        return {
+            "format": FORMAT,
+            "seed": world.seed,
+            "now": now,
+            "settings": {name: _listed(value) for name, value in asdict(world.settings).items()},
+            "fates": dict(sorted(world.fates.items())),
+            "orders": [as_plain(order) for order in books.orders.values()],
+            "letters": [as_plain(letter) for letter in books.letters.values()],
+            "numbers": [as_plain(number) for number in books.numbers.values()],
+            "calls": [as_plain(call) for call in books.calls.values()],
+            "ledger": [dict(line) for line in desk.ledger],
+            "late": [_late_out(late) for late in sorted(desk.service.late)],
+            "faults": {
+                "rules": [rule.as_rule() for rule in desk.faults.rules],
+                "matched": {str(place): count for place, count in desk.faults.matched.items()},
+                "struck": {str(place): count for place, count in desk.faults.struck.items()},
+                "seen": dict(desk.faults.seen),
+            },
+        }
+
+
+def put_state(desk: Desk, state: dict[str, Any]) -> None:
+    """The state is that of the document. Raises `ValueError` where it is not a state of this seed."""
+    world = desk.service.world
+    if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("seed") != world.seed:
+        raise ValueError(f"not a state of format {FORMAT} and seed {world.seed}")
+    try:
+        settings = _settings_in(state["settings"])
+        fates = {str(number): FATES[name].name for number, name in state["fates"].items()}
+        books = _books_in(state)
+        ledger = [dict(line) for line in state["ledger"]]
+        lines = {line["n"]: line for line in ledger}
+        late = [_late_in(plain, lines) for plain in state["late"]]
+        rules = [Fault.read(rule) for rule in state["faults"]["rules"]]
+        counts = [
+            Counter({int(place): int(count) for place, count in state["faults"][name].items()})
+            for name in ("matched", "struck")
+        ]
+        seen = Counter({str(about): int(count) for about, count in state["faults"]["seen"].items()})
+        now = moment_of(int(state["now"]))
+    except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+        raise ValueError(f"the state is not whole: {type(error).__name__} {error}") from None
+    with world.lock:
+        desk.clock.set(now)
+        world.settings, world.fates, world.books = settings, fates, books
+        world.reschedule_all()
+        desk.ledger[:] = ledger
+        desk.service.late[:] = sorted(late)
+        desk.service.parked = max((one.nth for one in late), default=0)
+        desk.faults.set(rules)
+        desk.faults.matched.update(counts[0])
+        desk.faults.struck.update(counts[1])
+        desk.faults.seen.update(seen)
+
+
+def _settings_in(plain: dict[str, Any]) -> WorldSettings:
+    if set(plain) != {one.name for one in fields(WorldSettings)}:
+        raise ValueError("the state's settings are not those of this version")
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+    return WorldSettings(**given)
+
+
+def _books_in(state: dict[str, Any]) -> Books:
+    books = Books()
+    numbers = {plain["sid"]: from_plain(Number, plain) for plain in state["numbers"]}
+    for plain in state["orders"]:
+        books.add_order(from_plain(Order, plain), numbers.get(plain["incoming_phone_number_sid"]))
+    for plain in state["letters"]:
+        books.add_letter(from_plain(Letter, plain))
+    for plain in state["calls"]:
+        books.add_call(from_plain(Call, plain))
+    named = {sid for letter in books.letters.values() for sid in letter.order_sids}
+    named |= {call.order_sid for call in books.calls.values()}
+    if not named <= set(books.orders):
+        raise ValueError("the state names an order that it does not hold")
+    if any(known(order.status) is None or order.fate not in FATES for order in books.orders.values()):
+        raise ValueError("the state has an order of an unknown status or fate")
+    return books
+
+
+def _late_out(late: Late) -> dict[str, Any]:
+    request = late.request
+    return {
+        "at": late.at,
+        "nth": late.nth,
+        "n": late.line["n"],
+        "account_sid": late.person.account_sid,
+        "sees": sorted(late.person.sees),
+        "request": {
+            "method": request.method,
+            "path": request.path,
+            "query": [list(pair) for pair in request.query],
+            "form": [list(pair) for pair in request.form],
+            "origin": request.origin,
+        },
+    }
+
+
+def _late_in(plain: dict[str, Any], lines: dict[int, dict[str, Any]]) -> Late:
+    sent = plain["request"]
+    query = tuple((str(name), str(value)) for name, value in sent["query"])
+    form = tuple((str(name), str(value)) for name, value in sent["form"])
+    request = Request(sent["method"], sent["path"], query, form, sent["origin"])
+    person = Person(plain["account_sid"], frozenset(plain["sees"]))
+    return Late(plain["at"], plain["nth"], request, person, lines[plain["n"]])
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,315 @@
+"""One act sent at most as often as it may be: intent durable, one byte or none, outcome recorded.
+
+This is the only place that sends a write. An outcome that leaves room for doubt is handed on as
+a doubt and never sent again from here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hnbulk.client import Client
+from hnbulk.entries import ABSENT, Attempt, Ended, Intent, Result
+from hnbulk.errors import AccessRefused, HnbulkError, JournalError, RunStopped
+from hnbulk.failpoints import failpoint
+from hnbulk.journal import Journal
+from hnbulk.messages import Reply
+from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify
+from hnbulk.progress import OPEN_STATES, Tally
+from hnbulk.steps import Action, Ending, State
+from hnbulk.throttle import Halted, Throttle, maybe_processed
+from hnbulk.work import Act, Chain, Desk, Ready, Work
+
+#: How often a request that was not processed is tried again (safety rules, section 3 and 2.5).
+TRIES = {OutcomeKind.NOT_SENT: 5, OutcomeKind.NOT_PROCESSED: 10}
+CALL_TRIES = {OutcomeKind.NOT_SENT: 5, OutcomeKind.NOT_PROCESSED: 3}
+_FIRST = 20  # so many refusals out of the first sent are looked at
+_MOST_DOUBTS, _DOUBT_SHARE = 20, 0.05
+
+
+@dataclass(slots=True)
+class Doubt:
+    """An act that may or may not have been processed, and since when that can be waited out."""
+
+    chain: Chain
+    act: Act
+    attempt: int
+    fence: dict[str, object]
+    since: datetime  # world time at the end of the attempt
+    since_mono: float
+    empty_looks: int = 0
+
+
+@dataclass(slots=True)
+class Sent:
+    """What the journal knows of an act's attempts."""
+
+    attempts: int = 0  # rows, whatever came of them
+    possible: int = 0  # of these, how many the service may have processed
+    fingerprint: str | None = None
+
+
+@dataclass(slots=True)
+class _First:
+    """The first outcomes of a run: a bad sheet shows here."""
+
+    seen: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends the acts of one run, from many threads."""
+
+    run_id: str
+    work: Work
+    desk: Desk
+    client: Client
+    journal: Journal
+    throttle: Throttle
+    tally: Tally
+    sent: dict[Act, Sent] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _first: _First = field(default_factory=_First)
+
+    def perform(self, chain: Chain) -> None:
+        """The chain's acts are ended, in doubt, or pending where the run stops or rests.
+
+        An error of the service or the journal stops the run; the row is then as the journal has it.
+        """
+        try:
+            for act in chain:
+                if self.open_steps(act) and not self._perform(chain, act):
+                    return
+                if not self._succeeded(act):
+                    self._give_up_rest(chain, act)
+                    return
+        except Halted:
+            return
+        except HnbulkError as error:
+            code = error.exit_code if isinstance(error, AccessRefused) else RunStopped.exit_code
+            self.throttle.stop(error.message, exit_code=code)
+
+    def open_steps(self, act: Act) -> list[int]:
+        """The act's steps that have not ended."""
+        return [step for step in act.steps if self.tally.state(step) in OPEN_STATES]
+
+    def end(self, endings: Sequence[Ending], *, results: Iterable[Result] = ()) -> None:
+        """The endings are recorded with the results that led to them, together or not at all."""
+        steps = self.desk.plan.steps
+        ended = [
+            Ended(one, steps[one.step].content_hash() if steps[one.step].action is Action.CREATE else None)
+            for one in endings
+        ]
+        self.journal.record(self.run_id, results=results, endings=ended)
+        self.tally.put((one.step, one.state) for one in endings)
+        for one in endings:
+            if one.state is State.DONE:
+                self.desk.keep_sid(one.step, one.sid)
+
+    @property
+    def too_many_doubts(self) -> bool:
+        """More is in doubt than may pile up before it is looked into."""
+        return len(self.doubts) > max(_MOST_DOUBTS, _DOUBT_SHARE * self.tally.sent)
+
+    # -- one act
+
+    def _perform(self, chain: Chain, act: Act) -> bool:
+        """The act has ended. False where it is in doubt, or pending because it may not go on."""
+        most = self.work.most_sends(act, self.desk)
+        tries = dict(CALL_TRIES if self._operation(act) is Operation.CALL else TRIES)
+        again = self._sent(act).attempts > 0
+        tried = 0
+        while self.throttle.may_go_on():
+            if self._sent(act).possible >= most:
+                self.end(self.work.unknown(act, self.desk))
+                return True
+            ready = self.work.prepare(act, self.desk, again=again)
+            if not isinstance(ready, Ready):
+                self.end(ready)
+                return True
+            outcome, reply, attempt = self._send(act, ready)
+            if outcome.kind is OutcomeKind.DONE and reply is not None:
+                return self._conclude(chain, act, ready, outcome, reply, attempt)
+            if outcome.kind is OutcomeKind.REJECTED:
+                return self._conclude(chain, act, ready, outcome, None, attempt)
+            if outcome.kind is OutcomeKind.STOP_RUN:
+                self.throttle.stop(_why_stopped(outcome), exit_code=_exit_code(outcome))
+            if maybe_processed(outcome):
+                self._doubt(chain, act, ready, outcome, attempt)
+                return False
+            self.journal.record(self.run_id, results=[_result(attempt, outcome, self.desk.clock.now())])
+            tries[outcome.kind] = tries.get(outcome.kind, 0) - 1
+            if tries[outcome.kind] <= 0 or not self.throttle.may_retry(outcome):
+                return False
+            tried += 1
+            again = True
+            self.throttle.rest_after(outcome, tried)
+        return False
+
+    def _send(self, act: Act, ready: Ready) -> tuple[Outcome, Reply | None, int]:
+        operation = self._operation(act)
+        known = self._sent(act)
+        fingerprint = ready.request.fingerprint()
+        if known.fingerprint not in (None, fingerprint):
+            raise JournalError(
+                "a request would be repeated with another content than the first time; nothing was sent. "
+                "Make the plan again.",
+                run_id=self.run_id,
+            )
+        if self.journal.failing:
+            raise JournalError(
+                "the journal cannot be written; nothing more is sent. Make room on the disk."
+            )
+        failpoint("before_intent")
+        intent = Intent(
+            step=act.first,
+            n=known.attempts + 1,
+            operation=str(operation),
+            fingerprint=fingerprint,
+            wall=self.desk.clock.now(),
+            mono=self.throttle.monotonic(),
+            fence=ready.fence,
+        )
+        (attempt,) = self.journal.intend(self.run_id, [intent])
+        known.attempts += 1
+        known.fingerprint = fingerprint
+        failpoint("after_intent")
+        try:
+            with self.throttle.slot(operation):
+                self.tally.add_sent()
+                result = self.client.send(ready.request)
+        except Halted:
+            halted = Outcome(OutcomeKind.NOT_SENT, "halted")
+            self.journal.record(self.run_id, results=[_result(attempt, halted, self.desk.clock.now())])
+            raise
+        failpoint("after_response")
+        outcome = classify(operation, result, ready.expected)
+        self.throttle.note(outcome)
+        if maybe_processed(outcome) or outcome.kind is OutcomeKind.DONE:
+            known.possible += 1
+        return outcome, result if isinstance(result, Reply) else None, attempt
+
+    def _conclude(
+        self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, reply: Reply | None, attempt: int
+    ) -> bool:
+        try:
+            if reply is not None:
+                endings = self.work.done(act, outcome, reply, self.desk)
+            else:
+                endings = self.work.refused(act, outcome, self.desk)
+        except HnbulkError:
+            # what it amounts to could not be read: a look later will tell
+            self._doubt(chain, act, ready, outcome, attempt)
+            raise
+        self._watch_first(refused=reply is None)
+        self.end([*endings, *ready.set_apart], results=[_result(attempt, outcome, self.desk.clock.now())])
+        failpoint("after_outcome")
+        return True
+
+    def _doubt(self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, attempt: int) -> None:
+        now = self.desk.clock.now()
+        doubt = Doubt(chain, act, attempt, dict(ready.fence), now, self.throttle.monotonic())
+        endings = [
+            Ending(step, State.IN_DOUBT, code=outcome.reason, next_step="resume the run")
+            for step in self.open_steps(act)
+        ]
+        self.end(endings, results=[_result(attempt, outcome, now)])
+        with self._lock:
+            self.doubts.append(doubt)
+        if self.too_many_doubts:
+            self.throttle.hold()
+
+    def _succeeded(self, act: Act) -> bool:
+        return all(self.tally.state(step) is State.DONE for step in act.steps)
+
+    def _give_up_rest(self, chain: Chain, failed: Act) -> None:
+        rest = chain[chain.index(failed) + 1 :]
+        if self.open_steps(failed):
+            return
+        self.end(
+            [
+                Ending(step, State.REFUSED, code="no-order", message="not sent: the step before it failed")
+                for act in rest
+                for step in self.open_steps(act)
+            ]
+        )
+
+    def _watch_first(self, *, refused: bool) -> None:
+        """Half or more of the first refused: the sheet is wrong, not the rows."""
+        with self._lock:
+            self._first.seen += 1
+            self._first.refused += refused
+            first = self._first
+            if first.seen != _FIRST or first.refused * 2 < _FIRST:
+                return
+        self.throttle.stop(
+            f"{first.refused} of the first {_FIRST} requests were refused; the rest was not sent. "
+            "Look at the error file before resuming."
+        )
+
+    def _operation(self, act: Act) -> Operation:
+        return self.work.operation(act, self.desk)
+
+    def _sent(self, act: Act) -> Sent:
+        with self._lock:
+            return self.sent.setdefault(act, Sent())
+
+
+def sent_before(attempts: Sequence[Attempt]) -> Sent:
+    """What the journal's attempts of one act say about sending it again."""
+    return Sent(
+        attempts=max((attempt.n for attempt in attempts), default=0),
+        possible=sum(maybe_sent(attempt) for attempt in attempts),
+        fingerprint=attempts[0].fingerprint if attempts else None,
+    )
+
+
+def maybe_sent(attempt: Attempt) -> bool:
+    """The service may have processed the attempt, for all the journal knows."""
+    return attempt.kind == ABSENT or is_doubtful(attempt)
+
+
+def is_doubtful(attempt: Attempt) -> bool:
+    """Nobody has found out what came of the attempt: no result, or one that settles nothing.
+
+    A reply whose meaning was not recorded with it (the process died in between) is one of these.
+    """
+    if attempt.kind is None:
+        return True
+    kind = OutcomeKind(attempt.kind) if attempt.kind != ABSENT else None
+    if kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
+        return True
+    return kind is not None and maybe_processed(Outcome(kind, attempt.reason or ""))
+
+
+def _result(attempt: int, outcome: Outcome, at: datetime) -> Result:
+    return Result(
+        attempt=attempt,
+        kind=str(outcome.kind),
+        reason=outcome.reason,
+        at=at,
+        code=outcome.code,
+        sid=outcome.sid,
+        status=outcome.status,
+        server_date=outcome.server_date,
+    )
+
+
+def _exit_code(outcome: Outcome) -> int:
+    refused = outcome.reason in {"status-401", "status-403", "no-access"}
+    return AccessRefused.exit_code if refused else RunStopped.exit_code
+
+
+def _why_stopped(outcome: Outcome) -> str:
+    if _exit_code(outcome) == AccessRefused.exit_code:
+        code = f", code {outcome.code}" if outcome.code else ""
+        return (
+            f"the service refused access ({outcome.reason}{code}). Check the credentials and that the "
+            "account has the Hosted Numbers preview, then resume."
+        )
+    return f"the other side does not answer like the service ({outcome.reason}). Check the address, then resume."

@@ -1,0 +1,220 @@
+"""A run of verification calls: each at most once, inside its hours, and never on a resume.
+
+A second call disturbs a person and burns one of three attempts, a missing one is only made up by
+hand. So each order is read first, its counters are the fence, and a call nobody knows of is
+looked up and reported, never repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from hnbulk import engine, lifecycle, wire
+from hnbulk.client import Client
+from hnbulk.engine import Means, Run, WorldClock
+from hnbulk.errors import LimitRefused
+from hnbulk.history import History
+from hnbulk.journal import Journal
+from hnbulk.messages import Reply
+from hnbulk.models import Order
+from hnbulk.outcome import Expected, Operation, Outcome
+from hnbulk.settings import Pace
+from hnbulk.steps import Ending, PlanFile, State, Step
+from hnbulk.work import Act, Chain, Desk, Ready
+
+#: World seconds after a wave until whoever answered has keyed in the code.
+RING_TIME = timedelta(seconds=150)
+#: From so many calls in a wave on, reading whole pages is cheaper than asking for each order.
+_LARGE = 50
+_PLAN_AGAIN = "plan the calls again"
+
+
+def start(
+    plan: PlanFile,
+    *,
+    client: Client,
+    journal: Journal,
+    history: History,
+    clock: WorldClock,
+    pace: Pace,
+    approve: str,
+    place_calls: int | None,
+) -> Run:
+    """The calls of the plan are under way; `place_calls` is exactly how many they are.
+
+    Raises `LimitRefused` where it is not, and as `engine.start` does; no phone rings then.
+    """
+    planned = len(plan.steps)
+    if place_calls != planned:
+        raise LimitRefused(
+            f"this plan rings {planned} phones, {place_calls or 0} were allowed. Say --place-calls "
+            f"{planned} to place them all, or plan fewer.",
+            limit="place-calls",
+            arithmetic=f"{planned} planned, {place_calls or 0} allowed",
+            flag=f"--place-calls {planned}",
+        )
+    return engine.start(plan, Calls(), Means(client, journal, history, clock, pace), approve=approve)
+
+
+def resume(
+    run_id: str, *, client: Client, journal: Journal, history: History, clock: WorldClock, pace: Pace
+) -> Run:
+    """What is in doubt is looked up; no call is placed. Raises as `engine.resume` does."""
+    return engine.resume(run_id, Calls(), Means(client, journal, history, clock, pace))
+
+
+class Calls:
+    """What verification calls mean to the engine."""
+
+    kind = "calls"
+    has_canary = False
+    sends_on_resume = False
+
+    def waves(self, plan: PlanFile) -> list[list[Chain]]:
+        """The plan's waves, in order."""
+        waves: dict[int, list[Chain]] = {}
+        for number, step in enumerate(plan.steps):
+            waves.setdefault(int(step.precondition.get("wave", 0)), []).append((Act((number,)),))
+        return [waves[wave] for wave in sorted(waves)]
+
+    def operation(self, _act: Act, _desk: Desk) -> Operation:
+        """A call."""
+        return Operation.CALL
+
+    def most_sends(self, _act: Act, _desk: Desk) -> int:
+        """One."""
+        return 1
+
+    def open_wave(self, wave: Sequence[Chain], desk: Desk) -> datetime | None:
+        """The latest `not_before` of its calls."""
+        times = [_time(desk.step(act), "not_before") for chain in wave for act in chain]
+        return max((moment for moment in times if moment is not None), default=None)
+
+    def prepare(self, act: Act, desk: Desk, *, again: bool) -> Ready | list[Ending]:
+        """The request, where it is still time and the order is as the plan saw it."""
+        step = desk.step(act)
+        closes = _time(step, "not_after")
+        if closes is not None and desk.clock.now() >= closes:
+            return [_stale(act.first, step.sid, "window-closed", "its calling hours are over")]
+        live = _read(step, desk, again=again)
+        if live is None:
+            return [_stale(act.first, step.sid, "gone", "the order is not there any more")]
+        if (reason := _why_not(live, step)) is not None:
+            return [_stale(act.first, live.sid, *reason, live.status)]
+        return Ready(
+            wire.ask_verification(desk.lookups.dialect, live.sid),
+            Expected(phone_number=step.phone_number, sid=live.sid),
+            _fence(live),
+        )
+
+    def done(self, act: Act, outcome: Outcome, reply: Reply, desk: Desk) -> list[Ending]:
+        """Placed."""
+        order = wire.read_order(reply)
+        desk.saw_own(order, reply)
+        desk.note_call(order.sid, outcome.server_date or desk.clock.now())
+        return [Ending(act.first, State.DONE, order.sid, order.status)]
+
+    def refused(self, act: Act, outcome: Outcome, desk: Desk) -> list[Ending]:
+        """Refused by the service; no phone rang."""
+        code = str(outcome.code) if outcome.code is not None else outcome.reason
+        return [
+            Ending(
+                act.first,
+                State.REFUSED,
+                desk.step(act).sid,
+                code=code,
+                message=outcome.message,
+                next_step="look at the order",
+            )
+        ]
+
+    def settle(self, act: Act, fence: Mapping[str, Any], desk: Desk) -> list[Ending] | None:
+        """Placed, where a counter or the status moved since the fence was read."""
+        sid = desk.step(act).sid
+        live = desk.lookups.order(sid) if sid else None
+        if live is None:
+            return [_stale(act.first, sid, "gone", "the order is not there any more")]
+        if _fence(live) == dict(fence):
+            return None
+        desk.saw([live], at=desk.clock.now(), source="poll")
+        desk.note_call(live.sid, desk.clock.now())
+        return [Ending(act.first, State.DONE, live.sid, live.status, code="found")]
+
+    def unknown(self, act: Act, desk: Desk) -> list[Ending]:
+        """Nobody knows whether the phone rang; it is not rung again."""
+        note = "the call may or may not have been placed; it is not repeated"
+        sid = desk.step(act).sid
+        return [
+            Ending(act.first, State.CALL_UNKNOWN, sid, None, "call-unknown", note, "ask, then plan again")
+        ]
+
+    def close_wave(self, done: Sequence[int], desk: Desk) -> datetime | None:
+        """When the phones have rung out."""
+        return desk.clock.now() + RING_TIME if done else None
+
+    def look_back(self, done: Sequence[int], desk: Desk) -> list[Ending]:
+        """The same calls with the status that the answers led to."""
+        desk.forget_listing()
+        many = len(done) >= _LARGE
+        now = desk.clock.now()
+        endings = []
+        for number in done:
+            sid = desk.plan.steps[number].sid or ""
+            live = desk.listing().orders.get(sid) if many else desk.lookups.order(sid)
+            if live is not None:
+                if not many:
+                    desk.saw([live], at=now, source="poll")
+                endings.append(Ending(number, State.DONE, sid, live.status))
+        return endings
+
+
+def _read(step: Step, desk: Desk, *, again: bool) -> Order | None:
+    """The order as it is: by itself, or in a large wave from a reading of all."""
+    if step.sid is None:
+        return None
+    wave = step.precondition.get("wave", 0)
+    size = sum(other.precondition.get("wave", 0) == wave for other in desk.plan.steps)
+    if size >= _LARGE and not again and (found := desk.listing().orders.get(step.sid)) is not None:
+        return found
+    live = desk.lookups.order(step.sid)
+    if live is not None:
+        desk.saw([live], at=desk.clock.now(), source="poll")
+    return live
+
+
+def _why_not(live: Order, step: Step) -> tuple[str, str] | None:
+    """Code and words for why this order is not called; None where it may be."""
+    planned = step.precondition
+    if live.phone_number != step.phone_number:
+        return "not-ours", "the order is of another number"
+    if not lifecycle.may_call(live.status):
+        return "status", f"the order is {live.status} now"
+    if live.verification_attempts >= lifecycle.MAX_ATTEMPTS:
+        return "attempts-used", "its attempts are used up"
+    before = (planned.get("verification_attempts"), planned.get("call_count"))
+    after = (live.verification_attempts, len(live.verification_call_sids))
+    if any(was is not None and was != now for was, now in zip(before, after, strict=True)):
+        return "called-meanwhile", "somebody else had it called since the plan was made"
+    if planned.get("status") not in (None, live.status):
+        return "changed", f"the order is {live.status} now"
+    return None
+
+
+def _fence(live: Order) -> dict[str, Any]:
+    """What a call moves: two counters that only grow, and the status."""
+    return {
+        "attempts": live.verification_attempts,
+        "calls": len(live.verification_call_sids),
+        "status": live.status,
+    }
+
+
+def _time(step: Step, name: str) -> datetime | None:
+    text = step.precondition.get(name)
+    return datetime.fromisoformat(text) if text else None
+
+
+def _stale(number: int, sid: str | None, code: str, message: str, status: str | None = None) -> Ending:
+    return Ending(number, State.STALE, sid, status, code, message, _PLAN_AGAIN, retryable=True)

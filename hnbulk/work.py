@@ -1,0 +1,228 @@
+"""What one kind of run has to say to the engine, and what the engine offers it.
+
+A kind of run knows orders, calls or letters; the engine knows journal, pace and doubt. They meet
+in these values and this protocol. Nothing here sends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from hnbulk.history import OWN, History, Seen
+from hnbulk.lookups import Listing, Lookups
+from hnbulk.messages import Reply, Request
+from hnbulk.models import Order
+from hnbulk.outcome import Expected, Operation, Outcome
+from hnbulk.steps import Ending, PlanFile, Step
+
+#: A reading older than this is not believed any more (safety rules, 2.1 step 3).
+BELIEVED = timedelta(seconds=60)
+#: From so many rows on, reading whole pages is cheaper than asking for each row.
+MANY = 200
+
+
+class WorldClock(Protocol):
+    """The time calling hours, settling and plan age live by. A frozen one moves only when waited on."""
+
+    @property
+    def frozen(self) -> bool: ...
+
+    def now(self) -> datetime: ...
+
+    def wait_until(self, moment: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One request to be made, for one step or for several that share it; `steps` are plan indices."""
+
+    steps: tuple[int, ...]
+
+    @property
+    def first(self) -> int:
+        """The step its attempts are journalled under."""
+        return self.steps[0]
+
+
+#: Acts of one row, one after the other: a later one only when the earlier ones are done.
+Chain = tuple[Act, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Ready:
+    """A request that may be sent, what its reply must show, and what was seen just before."""
+
+    request: Request
+    expected: Expected
+    fence: Mapping[str, Any] = field(default_factory=dict)
+    set_apart: tuple[Ending, ...] = ()  # steps of the act that this request leaves out
+
+
+class Desk:
+    """What a kind of run works with: the plan, the service's readings, the world's time."""
+
+    def __init__(
+        self,
+        plan: PlanFile,
+        *,
+        run_id: str,
+        lookups: Lookups,
+        history: History,
+        clock: WorldClock,
+        began_at: datetime,
+        resumed: bool,
+    ) -> None:
+        self.plan = plan
+        self.run_id = run_id
+        self.lookups = lookups
+        self.clock = clock
+        self.began_at = began_at
+        self.resumed = resumed
+        self._history = history
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._sids: dict[int, str] = {}
+        self._seen: list[tuple[datetime, str, Seen]] = []
+        self._called: list[tuple[datetime, str]] = []
+        self._listing: Listing | None = None
+
+    def step(self, act: Act) -> Step:
+        """The act's (first) step."""
+        return self.plan.steps[act.first]
+
+    def sid_of(self, row: int | None) -> str | None:
+        """The order that this run made or found for an input row."""
+        with self._lock:
+            return None if row is None else self._sids.get(row)
+
+    def keep_sid(self, step: int, sid: str | None) -> None:
+        """Later steps of the same row know the order."""
+        row = self.plan.steps[step].row
+        if row is not None and sid is not None:
+            with self._lock:
+                self._sids[row] = sid
+
+    @property
+    def plan_is_fresh(self) -> bool:
+        """What the plan saw may still be believed. On a clock that stands still nobody can know."""
+        if self.resumed or self.clock.frozen:
+            return False
+        return self.clock.now() - datetime.fromisoformat(self.plan.header.read_at) <= BELIEVED
+
+    def listing(self) -> Listing:
+        """All orders, read at most a minute ago by both clocks; one thread reads, the others wait."""
+        with self._reading:
+            known = self._listing
+            if known is None or not self.lookups.is_recent(known, BELIEVED):
+                known = self._listing = self.lookups.listing()
+                self.saw(known.orders.values(), at=known.read_at, source="poll")
+            return known
+
+    def forget_listing(self) -> None:
+        """The next `listing` reads anew."""
+        with self._reading:
+            self._listing = None
+
+    def saw(self, orders: Iterable[Order], *, at: datetime, source: str) -> None:
+        """These statuses go to the history with the next `remember`."""
+        seen = [
+            (at, source, Seen(order.sid, order.phone_number, order.status, order.date_created))
+            for order in orders
+            if order.phone_number is not None and order.date_created is not None
+        ]
+        with self._lock:
+            self._seen += seen
+
+    def saw_own(self, order: Order, reply: Reply) -> None:
+        """This status is the effect of our own write, at the reply's `Date`."""
+        self.saw([order], at=reply.date or self.clock.now(), source=OWN)
+
+    def note_call(self, sid: str, at: datetime) -> None:
+        """We had this order called at `at`; it goes to the history with the next `remember`."""
+        with self._lock:
+            self._called.append((at, sid))
+
+    def remember(self) -> None:
+        """What was seen so far is in the history."""
+        with self._lock:
+            seen, self._seen = self._seen, []
+            called, self._called = self._called, []
+        if called:
+            self._history.note_calls(called, run_id=self.run_id)
+        # an order seen twice keeps its two sights in order, whatever their times' resolution
+        layers: Counter[str] = Counter()
+        groups: dict[tuple[int, datetime, str], list[Seen]] = {}
+        for at, source, record in seen:
+            layers[record.order_sid] += 1
+            groups.setdefault((layers[record.order_sid], at, source), []).append(record)
+        for layer, at, source in sorted(groups):
+            run_id = self.run_id if source == OWN else None
+            self._history.observe(groups[layer, at, source], seen_at=at, source=source, run_id=run_id)
+
+
+class Work(Protocol):
+    """One kind of run."""
+
+    @property
+    def kind(self) -> str:
+        """`orders`, `calls` or `letters`."""
+        ...
+
+    @property
+    def has_canary(self) -> bool:
+        """The first few chains go alone, and all must come out well before the rest follows."""
+        ...
+
+    @property
+    def sends_on_resume(self) -> bool:
+        """What was never sent may be sent by a resume."""
+        ...
+
+    def waves(self, plan: PlanFile, /) -> list[list[Chain]]:
+        """The work in order: chains of one wave may go side by side, waves follow each other."""
+        ...
+
+    def operation(self, act: Act, desk: Desk, /) -> Operation:
+        """What the act is, for classifying its outcome."""
+        ...
+
+    def most_sends(self, act: Act, desk: Desk, /) -> int:
+        """How many requests of the act the service may ever have processed."""
+        ...
+
+    def open_wave(self, wave: Sequence[Chain], desk: Desk, /) -> datetime | None:
+        """The world time from which the wave may go; None for now."""
+        ...
+
+    def prepare(self, act: Act, desk: Desk, /, *, again: bool) -> Ready | list[Ending]:
+        """The request, or why there is none. `again`: it was sent before; believe no old reading."""
+        ...
+
+    def done(self, act: Act, outcome: Outcome, reply: Reply, desk: Desk, /) -> list[Ending]:
+        """What a successful reply amounts to."""
+        ...
+
+    def refused(self, act: Act, outcome: Outcome, desk: Desk, /) -> list[Ending]:
+        """What the service's no amounts to."""
+        ...
+
+    def settle(self, act: Act, fence: Mapping[str, Any], desk: Desk, /) -> list[Ending] | None:
+        """What looking up a doubtful act shows; None where nothing of it is to be seen."""
+        ...
+
+    def unknown(self, act: Act, desk: Desk, /) -> list[Ending]:
+        """How an act ends that is not there and may not be sent again."""
+        ...
+
+    def close_wave(self, done: Sequence[int], desk: Desk, /) -> datetime | None:
+        """The world time at which looking back at these done steps is worth it; None where it is not."""
+        ...
+
+    def look_back(self, done: Sequence[int], desk: Desk, /) -> list[Ending]:
+        """Newer endings of the wave's done steps, after that time."""
+        ...

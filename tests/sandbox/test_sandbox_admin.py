@@ -1,0 +1,158 @@
+"""Administration: the clock, the truth, the ledger, faults, fates, state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from sandbox_driver import DAY, ORDERS, PLAIN, Served, served
+
+from hnbulk.sandbox.records import ORDER_KEYS
+
+
+@pytest.fixture(name="box")
+def _box() -> Iterator[Served]:
+    with served(orders=20) as box:
+        yield box
+
+
+@pytest.fixture(name="shared", scope="module")
+def _shared() -> Iterator[Served]:
+    """For tests that change nothing."""
+    with served(orders=20) as box:
+        yield box
+
+
+def lines(reply: httpx.Response) -> list[dict[str, Any]]:
+    """The documents of a JSON Lines reply."""
+    assert reply.status_code == 200
+    return [json.loads(line) for line in reply.text.splitlines()]
+
+
+def test_the_clock_is_read_and_advanced(box: Served) -> None:
+    """The new time is the answer, and the world has caught up."""
+    sid = box.create().json()["sid"]
+    assert box.admin.get("/clock").json()["now"] == "2026-01-05T15:00:00Z"
+    assert box.admin.post("/clock", json={"advance": 2 * DAY}).json()["now"] == "2026-01-07T15:00:00Z"
+    assert box.api.get(f"{ORDERS}/{sid}").json()["status"] == "received"
+
+
+def test_the_truth_has_all_fields_and_the_history(box: Served) -> None:
+    """The 23 keys and deleted, attempt, fate and history."""
+    sid = box.create().json()["sid"]
+    truth = lines(box.admin.get("/orders"))
+    order = next(one for one in truth if one["sid"] == sid)
+    assert len(truth) == 21
+    assert set(order) == {*ORDER_KEYS, "deleted", "attempt", "fate", "history"}
+    assert order["history"] == [
+        {"status": "twilio-processing", "at": "2026-01-05T15:00:00Z", "mover": "client"}
+    ]
+
+
+def test_ledger_and_calls_are_json_lines(box: Served) -> None:
+    """A call of an order stands in both."""
+    sid = box.create().json()["sid"]
+    box.admin.post("/clock", json={"advance": 2 * DAY})
+    order = box.api.post(f"{ORDERS}/{sid}", data={"Status": "pending-verification"}).json()
+    box.admin.post("/clock", json={"advance": 600})
+    call = next(one for one in lines(box.admin.get("/calls")) if one["order_sid"] == sid)
+    assert [call["sid"]] == order["verification_call_sids"]
+    assert call["outcome"] in ("right", "wrong", "no-answer")
+    assert lines(box.admin.get("/ledger"))[-1]["did"] == f"called {call['sid']} for {sid}"
+
+
+def test_a_fate_is_given_by_name(box: Served) -> None:
+    """The next order of the number has it."""
+    assert box.admin.post("/fates", json={"phone_number": PLAIN, "fate": "not-hostable"}).json()
+    assert box.create().json()["code"] == 22110
+    assert box.admin.get("/fates").json()[PLAIN] == "not-hostable"
+
+
+def test_state_put_and_taken_again_is_equal(box: Served) -> None:
+    """A state can be put back, and from it the world goes on as it would have."""
+    box.create()
+    box.admin.post("/faults", json=[{"action": "late", "seconds": 50, "method": "DELETE"}])
+    with pytest.raises(httpx.HTTPError):
+        box.api.delete(f"{ORDERS}/{box.api.get(ORDERS).json()['items'][1]['sid']}")
+    state = box.admin.get("/state").json()
+    box.admin.post("/clock", json={"advance": 20 * DAY})
+    later = box.admin.get("/orders").text
+    assert box.admin.put("/state", json=state).status_code == 200
+    assert box.admin.get("/state").json() == state
+    box.admin.post("/clock", json={"advance": 20 * DAY})
+    assert box.admin.get("/orders").text == later
+
+
+@pytest.mark.parametrize("token", ["", "Bearer", "Bearer wrong", "Basic eDp5"])
+@pytest.mark.parametrize("path", ["/clock", "/orders", "/ledger", "/calls", "/state", "/fates", "/faults"])
+def test_administration_needs_its_token(shared: Served, path: str, token: str) -> None:
+    """401 without it; the account's credentials do not open it."""
+    reply = httpx.get(shared.admin_url + path, headers={"Authorization": token}, trust_env=False)
+    assert reply.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/clock", "{"),
+        ("POST", "/clock", "[]"),
+        ("POST", "/clock", "{}"),
+        ("POST", "/clock", '{"advance": -1}'),
+        ("POST", "/clock", '{"advance": NaN}'),
+        ("POST", "/clock", '{"advance": true}'),
+        ("POST", "/clock", '{"advance": 1e300}'),
+        ("POST", "/clock", "[" * 100_000),
+        ("POST", "/faults", '{"action": "explode"}'),
+        ("POST", "/faults", '{"action": "status", "colour": 1}'),
+        ("POST", "/faults", '[{"action": "delay", "path": "("}]'),
+        ("POST", "/faults", '[{"action": "delay", "probability": 2}]'),
+        ("POST", "/faults", '[{"action": "delay", "nth": 0}]'),
+        ("POST", "/faults", '[{"action": "delay", "seconds": "soon"}]'),
+        ("POST", "/faults", '[{"action": "status", "status": 100}]'),
+        ("POST", "/faults", "[1]"),
+        ("POST", "/fates", '{"phone_number": "+14155550100"}'),
+        ("POST", "/fates", '{"phone_number": "1", "fate": "smooth"}'),
+        ("POST", "/fates", '{"phone_number": "+14155550100", "fate": "?"}'),
+        ("PUT", "/state", "{}"),
+        ("PUT", "/state", '{"format": 1, "seed": 7}'),
+        ("PUT", "/state", '{"format": 1, "seed": 7, "settings": 3}'),
+    ],
+)
+def test_wrong_input_is_400_and_changes_nothing(shared: Served, method: str, path: str, body: str) -> None:
+    """A message says what is wrong; the state is as it was."""
+    before = shared.admin.get("/state").json()
+    reply = shared.admin.request(method, path, content=body)
+    assert reply.status_code == 400
+    assert reply.json()["message"]
+    assert shared.admin.get("/state").json() == before
+
+
+def test_the_api_knows_nothing_of_administration(shared: Served) -> None:
+    """Its paths are not found on the API's address."""
+    assert shared.api.get("/clock").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("orders", "created", "soon"),
+        ("orders", "status", "flying"),
+        ("orders", "fate", "glorious"),
+        ("orders", "colour", 1),
+        ("letters", "order_sids", ["HR0"]),
+        ("calls", "order_sid", "HR0"),
+        ("numbers", "sid", None),
+    ],
+)
+def test_a_state_that_does_not_hold_together_is_refused(
+    shared: Served, part: str, name: str, value: object
+) -> None:
+    """A record of another shape, or one that names what is not there, is 400 and changes nothing."""
+    before = shared.admin.get("/state").json()
+    broken = json.loads(json.dumps(before))
+    broken[part][0][name] = value
+    assert shared.admin.put("/state", json=broken).status_code == 400
+    assert shared.admin.get("/state").json() == before

@@ -1,0 +1,158 @@
+"""The API over real HTTP: credentials, hosts, headers, bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from sandbox_driver import ORDERS, PLAIN, Served, served
+
+from hnbulk.sandbox import WorldSettings, build_sandbox
+from hnbulk.sandbox.past import number_of
+
+
+@pytest.fixture(name="box")
+def _box() -> Iterator[Served]:
+    with served() as box:
+        yield box
+
+
+def test_an_order_is_created_listed_fetched_updated_and_canceled(box: Served) -> None:
+    """The thin whole path over HTTP, with a stepped clock."""
+    created = box.create(UniqueName="one")
+    assert created.status_code == 201
+    path = f"{ORDERS}/{created.json()['sid']}"
+    assert box.api.get(ORDERS).json()["items"] == [created.json()]
+    box.sandbox.clock.advance(36 * 3600)
+    assert box.api.get(path).json()["status"] == "received"
+    assert box.api.post(path, data={"FriendlyName": "é ü"}).json()["friendly_name"] == "é ü"
+    gone = box.api.delete(path)
+    assert (gone.status_code, gone.content, "content-length" in gone.headers) == (204, b"", False)
+    assert box.api.get(path).status_code == 404
+
+
+def test_repeated_and_empty_parameters_are_read(box: Served) -> None:
+    """CcEmails comes several times; an empty value is a value."""
+    order = box.api.post(
+        ORDERS,
+        content=b"PhoneNumber=%2B14155550123&SmsCapability=TRUE&CcEmails=a%40x.co&CcEmails=b%40x.co&Email=",
+        headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+    ).json()
+    assert (order["cc_emails"], order["email"]) == (["a@x.co", "b@x.co"], None)
+
+
+def test_the_date_is_that_of_the_sandbox(box: Served) -> None:
+    """One Date header, from its own clock, and the service's own headers."""
+    box.sandbox.clock.advance(86400)
+    reply = box.api.get(ORDERS)
+    assert reply.headers.get_list("date") == ["Tue, 06 Jan 2026 15:00:00 GMT"]
+    assert reply.headers["twilio-concurrent-requests"] == "1"
+    assert len(reply.headers["twilio-request-id"]) == 34
+    assert float(reply.headers["twilio-request-duration"]) >= 0
+    assert "server" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Basic bm9ib2R5Om5vdGhpbmc="}, {"Authorization": "Bearer x"}],
+    ids=["none", "wrong", "bearer"],
+)
+def test_wrong_credentials_are_401(box: Served, headers: dict[str, str]) -> None:
+    """The exact body and the challenge of the service."""
+    reply = httpx.get(box.url + ORDERS, headers=headers, trust_env=False)
+    assert reply.status_code == 401
+    assert reply.headers["www-authenticate"] == 'Basic realm="Twilio API"'
+    assert reply.json() == {
+        "code": 20003,
+        "detail": "Your AccountSid or AuthToken was incorrect.",
+        "message": "Authenticate",
+        "more_info": "https://www.twilio.com/docs/errors/20003",
+        "status": 401,
+    }
+
+
+def test_api_keys_and_subaccounts_are_let_in(box: Served) -> None:
+    """A key acts for the account; a subaccount for itself."""
+    key, sub = box.sandbox.api_key, box.sandbox.subaccounts[0]
+    made = box.create().json()
+    seen = httpx.get(box.url + ORDERS, auth=(key.sid, key.secret), trust_env=False)
+    assert [order["sid"] for order in seen.json()["items"]] == [made["sid"]]
+    assert httpx.get(box.url + ORDERS, auth=(sub.sid, sub.secret), trust_env=False).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:80", 200),
+        ("preview.twilio.com", 200),
+        ("numbers.dublin.ie1.twilio.com", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("", 421),
+    ],
+)
+def test_a_foreign_host_is_misdirected(box: Served, host: str, status: int) -> None:
+    """Only loopback names and the service's own hosts are served."""
+    assert box.api.get(ORDERS, headers={"Host": host}).status_code == status
+
+
+def test_page_addresses_lead_to_where_the_request_came(box: Served) -> None:
+    """The listener's own address, or the service's where a client says that it rewrote it."""
+    meta = box.api.get(ORDERS).json()["meta"]
+    assert meta["url"].startswith(box.url + ORDERS)
+    headers = {"X-Twilio-Original-Host": "preview.twilio.com"}
+    meta = box.api.get(ORDERS, headers=headers).json()["meta"]
+    assert meta["url"].startswith("https://preview.twilio.com" + ORDERS)
+
+
+def test_a_body_that_is_no_form_is_refused(box: Served) -> None:
+    """JSON is 422, never processed."""
+    reply = box.api.post(ORDERS, json={"PhoneNumber": PLAIN})
+    assert (reply.status_code, reply.json()["code"]) == (422, 20422)
+    assert box.sandbox.orders() == []
+
+
+def test_requests_beyond_the_concurrency_limit_are_429() -> None:
+    """With a limit of two and slow answers, eight at once are not all served; none of those acts."""
+    settings = WorldSettings(concurrency_limit=2, latency=0.1, not_hostable_rate=0)
+    with served(settings=settings) as box, ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(box.create, [number_of(place) for place in range(8)]))
+        codes = sorted(reply.status_code for reply in replies)
+        assert codes.count(429) >= 1
+        assert len(box.sandbox.orders()) == codes.count(201) >= 2
+        refused = next(reply for reply in replies if reply.status_code == 429)
+        assert refused.json()["code"] == 20429
+
+
+def test_the_ledger_has_every_request_and_what_it_did(box: Served) -> None:
+    """Created, refused, read and not let in: one line each, in order."""
+    sid = box.create(UniqueName="u").json()["sid"]
+    box.create()
+    box.api.get(f"{ORDERS}/{sid}")
+    httpx.get(box.url + ORDERS, trust_env=False)
+    lines = box.sandbox.ledger()
+    assert [line["n"] for line in lines] == [1, 2, 3, 4]
+    assert [line["did"] for line in lines] == [f"created {sid}", "refused", "read", "refused"]
+    assert [line["code"] for line in lines] == [None, 22110, None, 20003]
+    assert (lines[0]["phone_number"], lines[0]["unique_name"], lines[0]["sid"]) == (PLAIN, "u", sid)
+    assert lines[0]["form"] == ["PhoneNumber", "SmsCapability", "UniqueName"]
+
+
+def test_credentials_follow_from_the_seed_and_hide() -> None:
+    """The same seed has the same account and token; no repr shows a secret."""
+    one, same = build_sandbox(seed=3), build_sandbox(seed=3)
+    assert (one.account_sid, one.auth_token) == (same.account_sid, same.auth_token)
+    assert one.admin_token != same.admin_token
+    for secret in (one.auth_token, one.admin_token, one.api_key.secret):
+        assert secret not in repr(one)
+
+
+def test_a_body_beyond_all_measure_is_refused(box: Served) -> None:
+    """413; nothing was done."""
+    reply = box.create(FriendlyName="x" * (5 << 20))
+    assert reply.status_code == 413
+    assert box.sandbox.orders() == []

@@ -1,0 +1,322 @@
+"""The engine applies a plan once: approved, alone, durable, stoppable, and never twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from run_bench import PACE, Bench, create, number, open_bench
+
+from hnbulk.apply import Changes
+from hnbulk.engine import Run, start
+from hnbulk.errors import (
+    AccessRefused,
+    PlanRefused,
+    PlanStale,
+    RunInterrupted,
+    RunLocked,
+    UsageError,
+)
+from hnbulk.progress import Tally
+from hnbulk.settings import Pace
+from hnbulk.steps import State
+from hnbulk.throttle import Throttle
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with open_bench(tmp_path) as opened:
+        yield opened
+
+
+def one_live_order_each(bench: Bench, count: int) -> bool:
+    truth = bench.truth()
+    return [len(truth.get(number(n), [])) for n in range(count)] == [1] * count
+
+
+# -- what may be applied
+
+
+def test_nothing_goes_out_without_the_plans_own_approval(bench: Bench) -> None:
+    """Too short, or of another plan: refused, and not one request was sent."""
+    plan = bench.creates(1)
+    for approve in ("", plan.checksum[:7], "0" * 8):
+        with pytest.raises(PlanRefused):
+            start(plan, Changes(), bench.means, approve=approve)
+    assert bench.sandbox.ledger() == []
+
+
+def test_a_plan_of_another_account_address_or_day_is_refused(bench: Bench) -> None:
+    """Each has its own error and none sends a request."""
+    plan = bench.creates(1)
+    old = (bench.clock.now() - timedelta(hours=25)).isoformat()
+    for change, error in (
+        ({"account_sid": "AC" + "0" * 32}, AccessRefused),
+        ({"base_url": "http://127.0.0.1:1"}, PlanStale),
+        ({"made_at": old}, PlanStale),
+        ({"dialect": "v9"}, UsageError),
+    ):
+        with pytest.raises(error):
+            bench.apply(replace(plan, header=replace(plan.header, **change)))
+    assert bench.sandbox.ledger() == []
+
+
+def test_a_plan_is_applied_once(bench: Bench) -> None:
+    """The second apply hands back the first run and sends nothing."""
+    plan = bench.creates(3)
+    first = bench.apply(plan)
+    sent = len(bench.sandbox.ledger())
+    again = bench.apply(plan)
+    assert (again.run_id, again.state, again.exit_code) == (first.run_id, "already applied", 0)
+    assert len(bench.sandbox.ledger()) == sent
+
+
+def test_an_unfinished_plan_is_resumed_not_applied_again(bench: Bench) -> None:
+    """The message names the run to resume."""
+    plan = bench.creates(3)
+    run = bench.start(plan)
+    run.stop()
+    report = run.wait(10)
+    if report.exit_code == 6:
+        with pytest.raises(RunLocked, match=run.run_id):
+            bench.apply(plan)
+        assert bench.resume(run.run_id).exit_code == 0
+    assert one_live_order_each(bench, 3)
+
+
+def test_another_plan_waits_while_a_run_has_requests_in_doubt(bench: Bench) -> None:
+    """It could not know of an order that is still on its way."""
+    bench.journal.begin("r0", bench.creates(1), kind="orders", at=bench.clock.now(), options={})
+    from hnbulk.entries import Intent
+
+    bench.journal.intend("r0", [Intent(0, 1, "create", "f", bench.clock.now(), 0.0)])
+    with pytest.raises(RunLocked, match="in doubt"):
+        bench.apply(bench.creates(1, first=5))
+
+
+def test_only_one_run_at_a_time(bench: Bench) -> None:
+    """While one holds the lock, another is refused; it is free again afterwards."""
+    lock = bench.journal.lock("r0")
+    with pytest.raises(RunLocked, match="r0"):
+        bench.apply(bench.creates(1))
+    lock.release()
+    assert bench.apply(bench.creates(1)).ok
+
+
+# -- how it goes
+
+
+def test_the_canary_goes_alone(bench: Bench) -> None:
+    """A sheet that stops the run in its first five rows sends no sixth."""
+    bench.sandbox.set_faults({"action": "status", "status": 401, "method": "POST", "nth": 1})
+    report = bench.apply(bench.creates(30))
+    assert (report.state, report.exit_code) == ("stopped", 7)
+    assert len(bench.posts()) <= 5
+    assert set(report.counts) <= {"pending", "done"}
+
+
+def test_half_of_the_first_twenty_refused_stops_the_run(bench: Bench) -> None:
+    """The rest of a wrong sheet is not tried."""
+    rule = {"action": "status", "status": 400, "code": 22110, "method": "POST", "probability": 1.0}
+    bench.sandbox.set_faults(rule)
+    report = bench.apply(bench.creates(60))
+    assert (report.state, report.exit_code) == ("stopped", 6)
+    assert 20 <= report.counts["refused"] < 30
+    assert len(bench.posts()) < 30
+
+
+def test_no_access_stops_at_the_first_reply(tmp_path: Path) -> None:
+    """404 with 20404 on the list is "no access": exit 7, nothing was created."""
+    from hnbulk.sandbox import WorldSettings
+
+    with open_bench(tmp_path, settings=WorldSettings(preview_access=False)) as bench:
+        report = bench.apply(bench.creates(10))
+    assert (report.exit_code, report.counts) == (7, {"pending": 10})
+
+
+def test_a_pause_holds_rows_and_resume_lets_them_go(bench: Bench) -> None:
+    """The state says so meanwhile."""
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.02, "method": "POST", "probability": 1.0})
+    run = bench.start(bench.creates(40))
+    run.pause()
+    assert run.state == "paused"
+    time.sleep(0.1)
+    before = run.progress.sent
+    time.sleep(0.1)
+    assert run.progress.sent == before < 40
+    run.resume()
+    assert run.wait(20).ok
+
+
+def test_a_stopped_run_ends_with_six_and_is_resumed_to_the_end(bench: Bench) -> None:
+    """What was never sent is pending, and goes out with the resume alone."""
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.02, "method": "POST", "probability": 1.0})
+    run = bench.start(bench.creates(60))
+    time.sleep(0.15)
+    run.stop()
+    report = run.wait(10)
+    assert (report.state, report.exit_code) == ("stopped", 6)
+    assert report.counts["pending"] > 0
+    assert bench.resume(run.run_id).ok
+    assert one_live_order_each(bench, 60)
+    assert len(bench.posts()) == 60
+
+
+def test_ctrl_c_interrupts_and_nothing_is_lost(bench: Bench) -> None:
+    """`wait` raises RunInterrupted naming the run; the resume finishes it."""
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.02, "method": "POST", "probability": 1.0})
+    run = bench.start(bench.creates(60))
+    threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(RunInterrupted, match=run.run_id):
+        run.wait(20)
+    assert bench.journal.run(run.run_id).state == "interrupted"
+    assert bench.resume(run.run_id).ok
+    assert one_live_order_each(bench, 60)
+
+
+def test_waiting_may_end_before_the_run(bench: Bench) -> None:
+    """A time-out of `wait` is a TimeoutError; the run goes on."""
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.3, "method": "POST", "nth": 1})
+    run = bench.start(bench.creates(2))
+    with pytest.raises(TimeoutError):
+        run.wait(0.01)
+    assert run.wait(10).ok
+
+
+def test_progress_is_told_while_waiting(bench: Bench) -> None:
+    """The last thing told is the whole."""
+    told = []
+    bench.start(bench.creates(10)).wait(10, on_progress=told.append)
+    assert (told[-1].ended, told[-1].total) == (10, 10)
+
+
+def test_an_error_in_a_run_is_raised_to_who_waits(bench: Bench) -> None:
+    """Nothing a worker meets is swallowed."""
+
+    class Broken(Changes):
+        def prepare(self, *args: object, **more: object) -> list[object]:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        bench.apply(bench.creates(3), work=Broken())
+    assert bench.posts() == []
+
+
+def test_the_rate_is_kept_in_every_second(tmp_path: Path) -> None:
+    """At 50 a second no window of one second of the pace clock sees 51 starts."""
+    throttle_times: list[float] = []
+    with open_bench(tmp_path, pace=Pace(rate=50.0, connections=4, settle=120.0)) as bench:
+        send = bench.client.send
+
+        class Noting:
+            base_url, account_sid = bench.client.base_url, bench.client.account_sid
+
+            def send(self, request: object, **more: object) -> object:
+                throttle_times.append(bench.ticks.monotonic())
+                return send(request, **more)  # type: ignore[arg-type]
+
+        means = replace(bench.means, client=Noting())  # type: ignore[arg-type]
+        plan = bench.creates(120)
+        assert start(plan, Changes(), means, approve=plan.checksum).wait(30).ok
+    starts = sorted(throttle_times)
+    assert max(sum(t <= s < t + 1 for s in starts) for t in starts) <= 50
+    assert starts[-1] - starts[0] < 120 / 50 * 1.1
+
+
+# -- whatever dies in between
+
+PATHS = {"PYTHONPATH": os.pathsep.join(sys.path)}
+_CHILD = """
+import json, sys
+from pathlib import Path
+from pydantic import SecretStr
+from hnbulk import apply
+from hnbulk.client import Client
+from hnbulk.clocks import ServiceClock
+from hnbulk.history import History
+from hnbulk.journal import Journal
+from hnbulk.settings import Credentials, Pace
+from hnbulk.steps import load_plan
+url, account, token, home = sys.argv[1:]
+plan = load_plan(Path(home) / "plan.jsonl")
+with (Client(url, Credentials(account, account, SecretStr(token))) as client,
+      Journal.open(Path(home), account_sid=account, base_url=url) as journal,
+      History.open(Path(home), account_sid=account, base_url=url) as history):
+    apply.start(plan, client=client, journal=journal, history=history, clock=ServiceClock(client.server_now),
+                pace=Pace(None, 4, 120.0), approve=plan.checksum).wait()
+"""
+
+
+@pytest.mark.parametrize("place", ["before_intent", "after_intent", "after_response", "after_outcome"])
+def test_a_killed_run_is_resumed_without_loss_or_double(bench: Bench, place: str) -> None:
+    """Wherever the process dies, the resume leaves exactly one order a number."""
+    plan = bench.creates(20)
+    plan.save(bench.home / "plan.jsonl")
+    environment = {
+        **os.environ,
+        "HNBULK_FAILPOINT": f"{place}:9:kill",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    token = bench.sandbox.auth_token
+    died = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            _CHILD,
+            *(bench.client.base_url, bench.client.account_sid),
+            token,
+            str(bench.home),
+        ],
+        env=environment,
+        timeout=30,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL
+    (record,) = bench.journal.runs()
+    assert record.state == "unfinished"
+    assert bench.resume(record.run_id).ok
+    assert one_live_order_each(bench, 20)
+    assert len({order["sid"] for orders in bench.truth().values() for order in orders}) == 20
+
+
+def test_a_run_starts_without_pandas() -> None:
+    """None of the three kinds of run loads it: a resumed worker must start fast."""
+    code = (
+        "import sys, json\nfrom hnbulk import apply, verify, authorize\n"
+        "print(json.dumps('pandas' in sys.modules))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        env={**os.environ, **PATHS},
+    )
+    assert json.loads(out.stdout) is False
+
+
+def test_an_ended_handle_shows_its_state() -> None:
+    """A run whose coordinator met an error is `stopped`."""
+    run = Run("r1", "orders", Tally(1), Throttle(PACE), None)  # type: ignore[arg-type]
+    assert run.state == "running"
+    run.finish(None, ValueError())
+    assert run.state == "stopped"
+
+
+def test_every_state_is_counted_once() -> None:
+    """A step that changes state leaves its old one."""
+    tally = Tally(3)
+    tally.put([(0, State.IN_DOUBT), (1, State.REFUSED)])
+    tally.put([(0, State.DONE)])
+    assert tally.counts == {"pending": 1, "done": 1, "refused": 1}
+    assert (tally.progress.ended, tally.progress.pending) == (2, 1)
+    assert create(0).row == 2

@@ -1,0 +1,229 @@
+"""The journal holds every intent before its request and every result after it, and is never guessed at."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hnbulk.entries import ABSENT, Ended, Intent, Result
+from hnbulk.errors import JournalError, RunLocked, UsageError
+from hnbulk.journal import Journal, new_run_id
+from hnbulk.steps import Action, Ending, PlanFile, PlanHeader, PlanRow, State, Step, Verdict
+
+NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
+ACCOUNT = "AC" + "a" * 32
+URL = "http://127.0.0.1:9"
+STEP = Step(2, Action.CREATE, "+15017122661", after={"unique_name": "hn1-x"})
+
+
+def plan(*steps: Step) -> PlanFile:
+    header = PlanHeader(
+        "preview", URL, ACCOUNT, "0" * 64, "a.csv", ("phone",), NOW.isoformat(), NOW.isoformat()
+    )
+    rows = (PlanRow(2, {"phone": "+15017122661"}, Verdict.PLANNED),)
+    return PlanFile(header, steps or (STEP,), rows)
+
+
+def open_journal(home: Path, *, base_url: str = URL) -> Journal:
+    return Journal.open(home, account_sid=ACCOUNT, base_url=base_url)
+
+
+def begin(journal: Journal, run_id: str = "r1") -> str:
+    journal.begin(run_id, plan(), kind="orders", at=NOW, options={})
+    return run_id
+
+
+def intent(n: int = 1, step: int = 0) -> Intent:
+    return Intent(step, n, "create", "f" * 64, NOW, 1.0, {"attempts": 0})
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with open_journal(tmp_path) as opened:
+        yield opened
+
+
+def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """A home made here is 0700 and the journal in it 0600."""
+    with open_journal(tmp_path / "home"):
+        assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+        assert stat.S_IMODE((tmp_path / "home" / "journal.db").stat().st_mode) == 0o600
+
+
+def test_an_intent_is_on_disk_when_intend_returns(journal: Journal, tmp_path: Path) -> None:
+    """Another process that opens the file at that moment reads it."""
+    (attempt,) = journal.intend(begin(journal), [intent()])
+    with sqlite3.connect(tmp_path / "journal.db") as other:
+        assert other.execute("SELECT id, step, n FROM attempts").fetchall() == [(attempt, 0, 1)]
+    other.close()
+
+
+def test_an_attempt_without_result_says_so(journal: Journal) -> None:
+    """Its kind is None until a result is recorded; the newest result counts."""
+    (attempt,) = journal.intend(begin(journal), [intent()])
+    assert journal.attempts("r1")[0].kind is None
+    journal.record("r1", results=[Result(attempt, "ambiguous", "read", NOW)])
+    journal.record("r1", results=[Result(attempt, ABSENT, "not-there", NOW)])
+    assert journal.attempts("r1")[0].kind == ABSENT
+    assert journal.attempts("r1")[0].fence == {"attempts": 0}
+
+
+@pytest.mark.parametrize("table", ["attempts", "outcomes", "endings", "states"])
+@pytest.mark.parametrize("change", ["UPDATE {} SET id = id + 1", "DELETE FROM {}"])
+def test_what_happened_cannot_be_rewritten(tmp_path: Path, table: str, change: str) -> None:
+    """A change or deletion of a row is refused by the file itself."""
+    with open_journal(tmp_path) as journal:
+        (attempt,) = journal.intend(begin(journal), [intent()])
+        journal.record(
+            "r1", results=[Result(attempt, "done", "", NOW)], endings=[Ended(Ending(0, State.DONE))]
+        )
+    with sqlite3.connect(tmp_path / "journal.db") as other, pytest.raises(sqlite3.IntegrityError):
+        other.execute(change.format(table))
+    other.close()
+
+
+def test_the_newest_ending_of_a_step_counts(journal: Journal) -> None:
+    """In doubt first, done later: done."""
+    begin(journal)
+    journal.record("r1", endings=[Ended(Ending(0, State.IN_DOUBT))])
+    journal.record("r1", endings=[Ended(Ending(0, State.DONE, "HR1", "received"))])
+    assert journal.endings("r1") == [Ending(0, State.DONE, "HR1", "received")]
+
+
+def test_personal_data_lies_in_the_plans_alone(journal: Journal, tmp_path: Path) -> None:
+    """Neither number nor name is in the file in clear; the plan comes back whole."""
+    begin(journal)
+    assert journal.plan_of("r1").dumps() == plan().dumps()
+    assert b"5017122661" not in (tmp_path / "journal.db").read_bytes()
+
+
+def test_refused_creates_are_known_by_content_until_one_is_taken(journal: Journal) -> None:
+    """The newest ending of a content decides."""
+    begin(journal)
+    content = STEP.content_hash()
+    refusal = Ending(0, State.REFUSED, code="22110", message="not hostable")
+    journal.record("r1", endings=[Ended(refusal, content)])
+    assert journal.refused() == {content: ("22110", "not hostable")}
+    journal.record("r1", endings=[Ended(replace(refusal, state=State.DONE), content)])
+    assert journal.refused() == {}
+
+
+def test_runs_of_another_address_are_not_ours(journal: Journal, tmp_path: Path) -> None:
+    """Runs, plans and refusals belong to one account at one address."""
+    begin(journal)
+    with open_journal(tmp_path, base_url="http://127.0.0.1:10") as other:
+        assert other.runs() == []
+        assert other.refused() == {}
+        with pytest.raises(UsageError):
+            other.plan_of("r1")
+
+
+def test_runs_are_listed_newest_first_with_their_counts(journal: Journal) -> None:
+    """A run left `running` by nobody is unfinished; a marked one is what it was marked."""
+    begin(journal, "r1")
+    journal.record("r1", endings=[Ended(Ending(0, State.DONE))])
+    journal.mark("r1", "finished", at=NOW)
+    begin(journal, "r2")
+    two, one = journal.runs()
+    assert (one.state, one.unfinished, one.counts, one.ended) == ("finished", False, {"done": 1}, 1)
+    assert (two.state, two.unfinished, two.counts, two.ended) == ("unfinished", True, {"pending": 1}, 0)
+
+
+def test_one_lock_a_home(journal: Journal) -> None:
+    """A second run is refused with the name of the first, also in the same process."""
+    lock = journal.lock("r1")
+    with pytest.raises(RunLocked, match="r1"):
+        journal.lock("r2")
+    lock.release()
+    journal.lock("r2").release()
+
+
+def test_intents_of_many_threads_share_commits_and_keep_their_ids(journal: Journal) -> None:
+    """Every caller gets the id of its own row."""
+    begin(journal)
+    ids: dict[int, int] = {}
+
+    def intend(step: int) -> None:
+        (ids[step],) = journal.intend("r1", [intent(step=step)])
+
+    threads = [threading.Thread(target=intend, args=(step,)) for step in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {a.step: a.attempt for a in journal.attempts("r1")} == ids
+
+
+def _mutations() -> dict[str, object]:
+    return {
+        "text": lambda whole: b"these are my notes, and they are long enough " * 20,
+        "cut": lambda whole: whole[: len(whole) // 2],
+        "zeroed page": lambda whole: whole[:4096] + bytes(4096) + whole[8192:],
+        "flipped header": lambda whole: b"\xff" + whole[1:],
+        "other application": lambda whole: whole[:68] + b"\x00\x00\x00\x01" + whole[72:],
+        "newer version": lambda whole: whole[:60] + b"\x00\x00\x00\x63" + whole[64:],
+    }
+
+
+@pytest.mark.parametrize("mutation", _mutations())
+def test_a_file_that_is_not_a_whole_journal_is_refused_and_kept(tmp_path: Path, mutation: str) -> None:
+    """It is never read in part and never started over."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+    path = tmp_path / "journal.db"
+    broken = _mutations()[mutation](path.read_bytes())  # type: ignore[operator]
+    path.write_bytes(broken)
+    with pytest.raises(JournalError, match="left as it is"):
+        open_journal(tmp_path)
+    assert path.read_bytes() == broken
+
+
+def test_an_intent_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """Nothing may be sent then, and the journal is not failing: nothing happened."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        journal._database._connection.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(JournalError):
+            journal.intend("r1", [replace(intent(), fence={"much": "x" * 200_000})])
+        assert not journal.failing
+
+
+def test_a_result_that_cannot_be_written_is_kept_and_written_later(tmp_path: Path) -> None:
+    """It goes to disk with the first write that works again."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        (attempt,) = journal.intend("r1", [intent()])
+        connection = journal._database._connection
+        connection.execute("PRAGMA max_page_count = 1")
+        journal.record("r1", results=[Result(attempt, "done", "x" * 200_000, NOW)])
+        with pytest.raises(JournalError):
+            journal.flush()
+        assert journal.failing
+        connection.execute("PRAGMA max_page_count = 1000000")
+        assert journal.attempts("r1")[0].kind == "done"
+        assert not journal.failing
+
+
+def test_a_result_the_disk_never_takes_ends_in_a_plain_file(tmp_path: Path) -> None:
+    """Closing leaves it in `<run>.errored.jsonl`, for its owner alone."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        (attempt,) = journal.intend("r1", [intent()])
+        journal._database._connection.execute("PRAGMA max_page_count = 1")
+        journal.record("r1", results=[Result(attempt, "done", "x" * 200_000, NOW, sid="HR7")])
+    left = tmp_path / "r1.errored.jsonl"
+    assert "HR7" in left.read_text()
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+
+
+def test_run_ids_sort_by_time() -> None:
+    """`r`, the world's time, and four characters."""
+    assert new_run_id(NOW, "abc").startswith("r20260105-150000-")
+    assert len(new_run_id(NOW, "abc")) == 21

@@ -1,0 +1,255 @@
+"""How a plan shows itself: complete, escaped, readable, with the exact way to apply it."""
+
+from __future__ import annotations
+
+import stat
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hnbulk.review import MOST, WIDTH, Plan
+from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, sort_steps
+
+HEADER = PlanHeader(
+    dialect="preview",
+    base_url="http://127.0.0.1:1",
+    account_sid="AC" + "0" * 32,
+    input_hash="0" * 64,
+    input_name="branches.csv",
+    columns=("Phone",),
+    made_at="2026-01-05T15:00:00+00:00",
+    read_at="2026-01-05T15:00:00+00:00",
+)
+PAYLOADS = (
+    "<script>x()</script>",
+    '"><img src=x onerror=x()>',
+    "</style><svg onload=x()>",
+    "javascript:x()",
+    "<a href=//evil.example>",
+    "&lt;b&gt;",
+    "a\x1b[31mb\u202ec",
+)
+
+
+def create(row: int, **after: Any) -> Step:
+    """A create of the row-th number."""
+    return Step(row, Action.CREATE, f"+1501712{row:04d}", after=after)
+
+
+def update(row: int, before: Any = "old", after: Any = "new") -> Step:
+    """An update of one field."""
+    return Step(
+        row,
+        Action.UPDATE,
+        f"+1501712{row:04d}",
+        sid=f"HR{row}",
+        before={"friendly_name": before},
+        after={"friendly_name": after},
+    )
+
+
+def plan_of(*steps: Step, rows: list[PlanRow] | None = None, header: PlanHeader = HEADER) -> Plan:
+    """A plan of these steps; planned rows come of themselves."""
+    own = [PlanRow(step.row, {}, Verdict.PLANNED) for step in steps if step.row is not None]
+    return Plan(PlanFile(header, sort_steps(steps), tuple(rows if rows is not None else own)))
+
+
+class Tags(HTMLParser):
+    """The elements and attributes a browser would make of a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_the_text_begins_with_the_summary_and_ends_with_the_command() -> None:
+    """Counts and what is shared first; the exact words to apply it last."""
+    plan = plan_of(*(create(row, sms_url="https://a.example/sms") for row in range(2, 7)))
+    text = str(plan)
+    assert "5 × create     same SMS URL" in text
+    assert text.endswith(f"hnbulk apply PLAN --approve {plan.checksum[:8]}")
+    assert f'account.apply(plan, approve="{plan.checksum[:8]}")' in text
+
+
+def test_the_summary_says_what_creates_do_not_share() -> None:
+    """Two addresses and a missing one are seen without reading every row."""
+    plan = plan_of(create(2, sms_url="https://a"), create(3, sms_url="https://b"), create(4))
+    (line,) = plan.lines
+    assert line.what == "2 SMS URLs (1 without)"
+
+
+def test_updates_show_field_before_and_after() -> None:
+    """A step of two fields names its row and number once; a blank before is a dash."""
+    step = Step(
+        2,
+        Action.UPDATE,
+        "+15017122661",
+        sid="HR1",
+        before={"email": None, "cc_emails": ["a@b.c"]},
+        after={"email": "n@b.c", "cc_emails": ["a@b.c", "d@b.c"]},
+    )
+    lines = [line for line in str(plan_of(step)).split("\n") if "→" in line]
+    assert lines == [
+        "  row 2     +15017122661  email             – → n@b.c",
+        "                          cc_emails         a@b.c → a@b.c, d@b.c",
+    ]
+
+
+def test_only_the_first_updates_are_listed() -> None:
+    """The rest is counted, in text and page."""
+    plan = plan_of(*(update(row) for row in range(2, MOST + 7)))
+    assert str(plan).count("→") == MOST
+    for shown in (str(plan), plan._repr_html_()):
+        assert "… and 5 more" in shown
+
+
+def test_the_text_fits_its_width_except_for_the_command() -> None:
+    """Long values, notes and risks are cut or wrapped."""
+    note = "the way out " * 30
+    rows = [PlanRow(2, {}, Verdict.PLANNED), PlanRow(3, {}, Verdict.BLOCKED, "address-differs", note)]
+    long = Step(
+        2, Action.UPDATE, "+15017122661", "HR1", {"email": "o" * 300}, {"email": "n" * 300}, risk=note
+    )
+    lines = str(plan_of(long, rows=rows)).split("\n")
+    assert max(map(len, lines)) <= WIDTH
+    assert sum("way out" in line for line in lines) > 4
+
+
+def test_rows_without_a_step_are_grouped_with_their_reason() -> None:
+    """One line a reason with its rows; rows that need nothing are only counted."""
+    blocked = [PlanRow(row, {}, Verdict.BLOCKED, "22110", "refused before") for row in range(2, 12)]
+    calm = [PlanRow(row, {}, Verdict.NOTHING) for row in range(20, 30)]
+    plan = plan_of(rows=[*blocked, PlanRow(12, {}, Verdict.SET_ASIDE, "duplicate-row"), *calm])
+    text = str(plan)
+    assert "Blocked: 22110 (rows 2, 3, 4, 5, 6, 7 and 4 more)" in text
+    assert "10 × nothing" in text
+    assert "1 × set-aside  duplicate-row 1" in text
+    assert "row 20" not in text
+    assert "Nothing to do" in text
+    assert "refused before" in plan._repr_html_()
+
+
+def test_risks_are_warned_of_with_a_word() -> None:
+    """Not by colour alone."""
+    step = Step(2, Action.CANCEL, "+15017122661", sid="HR1", risk="high: deleted")
+    plan = plan_of(step)
+    assert "Warning: cancel of row 2: high: deleted" in str(plan)
+    assert "<b>Warning</b> cancel of row 2: high: deleted" in plan._repr_html_()
+    assert "deleted" in plan.changes["after"].tolist()
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_text_of_anybody_becomes_markup_or_a_control_sign(payload: str) -> None:
+    """The page has the elements of a harmless one, whatever fields, codes and names hold."""
+    header = PlanHeader(
+        **{
+            **{name: getattr(HEADER, name) for name in HEADER.__dataclass_fields__},
+            "input_name": payload,
+            "base_url": payload,
+            "account_sid": payload,
+        }
+    )
+    steps = [
+        Step(2, Action.UPDATE, payload, payload, {payload: payload}, {payload: payload}, risk=payload),
+        Step(3, Action.CREATE, payload, after={payload: [payload]}, risk=payload),
+        Step(4, Action.AUTHORIZE, payload, sid=payload, after={payload: payload}, group=payload),
+    ]
+    rows = [PlanRow(5, {payload: payload}, Verdict.BLOCKED, payload, payload, payload, payload)]
+    shown = plan_of(*steps, rows=rows, header=header)
+    harmless = plan_of(
+        update(2), create(3, a=["b"]), Step(4, Action.AUTHORIZE, "+1", group="g"), rows=rows[:0]
+    )
+    tags, known = Tags(shown._repr_html_()), Tags(harmless._repr_html_())
+    assert tags.found <= known.found | {"h4"}
+    assert tags.attributes <= {"class"}
+    for text in (shown._repr_html_(), str(shown)):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    """No script, no address, no outside picture or font; its colours follow the page's theme."""
+    page = plan_of(update(2), create(3))._repr_html_()
+    assert not {"script", "link", "img", "iframe"} & Tags(page).found
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "color:inherit;background:transparent" in page
+
+
+def test_a_letter_is_one_request_and_any_other_step_one_each() -> None:
+    """Requests are counted as they will be sent; without a ceiling they take no time of their own."""
+    letter = {"email": "a@b.c"}
+    steps = [Step(n, Action.AUTHORIZE, f"+{n}", after=letter, group=f"letter-{n % 2}") for n in range(10)]
+    plan = plan_of(*steps)
+    assert plan.requests == 2
+    assert plan_of(create(2), update(3)).duration(0.5) == 4.0
+    assert plan.duration(None) == 0.0
+    assert "10 × authorize  2 letters, mailed at once" in str(plan)
+
+
+def test_a_plan_of_calls_says_how_many_calls_must_be_named() -> None:
+    """The command has the count, the summary the waves and when the first phone may ring."""
+    calls = [
+        Step(
+            n,
+            Action.VERIFY,
+            f"+1501712000{n}",
+            sid=f"HR{n}",
+            after={"status": "pending-verification"},
+            precondition={
+                "wave": n,
+                "not_before": f"2026-01-05T1{n}:00:00+00:00",
+                "not_after": "2026-01-05T23:00:00+00:00",
+            },
+        )
+        for n in (1, 2)
+    ]
+    plan = plan_of(*calls)
+    assert plan.command.endswith("--place-calls 2")
+    assert plan.call.endswith("place_calls=2)")
+    text = str(plan)
+    assert "2 waves, from 2026-01-05 11:00 UTC to 2026-01-05 12:00 UTC" in text
+    assert "wave 1    +15017120001  between 2026-01-05 11:00 UTC and 2026-01-05 23:00 UTC" in text
+
+
+def test_frames_hold_the_summary_and_every_change() -> None:
+    """Typed columns, also where the plan is empty; write-only fields show as set."""
+    plan = plan_of(create(2, sms_url="https://a"), update(3, before=["x"], after=None))
+    assert plan.summary["count"].tolist() == [1, 1]
+    assert plan.changes["after"].tolist() == ["set to https://a", "–"]
+    empty = plan_of()
+    assert list(empty.changes.columns) == list(plan.changes.columns)
+    assert (empty.changes.dtypes == plan.changes.dtypes).all()
+    assert (empty.summary.dtypes == plan.summary.dtypes).all()
+
+
+def test_a_saved_plan_names_its_own_file_in_the_command(tmp_path: Path) -> None:
+    """What is saved loads to the same checksum, is private, and a blank in its path is quoted."""
+    plan = plan_of(update(2))
+    path = plan.save(tmp_path / "my branches.plan")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    loaded = Plan.load(str(path))
+    assert loaded.checksum == plan.checksum
+    assert f"hnbulk apply '{path}' --approve" in str(loaded)
+
+
+def test_the_json_of_a_plan_has_its_sums_and_reasons() -> None:
+    """What a program needs to decide; the steps are in the plan file."""
+    rows = [PlanRow(2, {}, Verdict.PLANNED), PlanRow(3, {}, Verdict.BLOCKED, "22110", "no")]
+    document = plan_of(update(2), rows=rows).as_json()
+    assert document["counts"] == {"update": 1, "blocked": 1}
+    assert document["obstacles"] == [{"verdict": "blocked", "code": "22110", "note": "no", "rows": (3,)}]
+    assert document["requests"] == 1
+
+
+def test_a_repr_names_no_number() -> None:
+    """A traceback that shows a plan shows counts."""
+    assert "+1501" not in repr(plan_of(update(2)))

@@ -1,0 +1,138 @@
+"""A file is a table of text cells, or it is refused in one line that says where and what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hnbulk.errors import InputError
+from hnbulk.tablefiles import MAX_CELL, MAX_ROWS, read_file, read_table
+
+TEXT = "Phone,Name\n4155550100,Café\n"
+ROWS = ((2, ("4155550100", "Café")),)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_three_encodings_read_the_same(encoding: str) -> None:
+    """UTF-8 with and without mark, UTF-16 with one."""
+    table = read_table(TEXT.encode(encoding), name="a.csv")
+    assert (table.columns, table.rows) == (("Phone", "Name"), ROWS)
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_the_separator_is_the_header_lines(sign: str) -> None:
+    """A semicolon file whose cells hold commas is no comma file."""
+    content = f'Phone{sign}"Name, long"\n4155550100{sign}Café\n'.encode()
+    assert read_table(content, name="a.csv").rows == ROWS
+
+
+def test_a_separator_inside_headers_does_not_win() -> None:
+    """What names the fields separates them, however often another sign is there."""
+    table = read_table(b"Phone;Name, short, of the branch\n4155550100;a, b\n", name="a.csv")
+    assert table.rows == ((2, ("4155550100", "a, b")),)
+
+
+def test_rows_have_the_numbers_a_spreadsheet_shows() -> None:
+    """A cell of two lines is one row, an empty line in between is one, empty rows at the end are none."""
+    table = read_table(b'Phone,Name\r\n1,"a\nb"\r\n\r\n2,c\r\n,,\r\n'.replace(b",,", b","), name="a.csv")
+    assert table.rows == ((2, ("1", "a\nb")), (3, ("", "")), (4, ("2", "c")))
+
+
+def test_cells_stay_as_they_are_written() -> None:
+    """No number, no missing value, no blank is taken from a cell."""
+    table = read_table(b"Phone,Name\n+14155550100,NA\n 007 ,null\n", name="a.csv")
+    assert [cells for _, cells in table.rows] == [("+14155550100", "NA"), (" 007 ", "null")]
+
+
+def test_a_column_without_name_and_cells_is_left_out() -> None:
+    """What a spreadsheet adds at the right edge."""
+    table = read_table(b"Phone,Name,,\n1,a,,\n", name="a.csv")
+    assert (table.columns, table.rows) == (("Phone", "Name"), ((2, ("1", "a")),))
+
+
+BROKEN = {
+    "empty": (b"", "is empty"),
+    "blank": (b" \n\n", "is empty"),
+    "separators only": (b",,\n,,\n", "is empty"),
+    "header only": (b"Phone,Name\n\n", "has a header and no rows"),
+    "header twice": (b"Phone,Phone\n1,2\n", "row 1: two columns are named 'Phone'"),
+    "nameless column": (b"Phone,\n1,x\n", "row 2: column 2 has a cell and no header"),
+    "row too long": (b"Phone,Name\n1,a\n2,b,c\n", "row 3: 3 cells under 2 headers"),
+    "row too short": (b"Phone,Name\n1\n", "row 2: 1 cells under 2 headers"),
+    "open quote": (b'Phone,Name\n1,"a\n2,b\n', "row 2: a quote is opened and not closed"),
+    "stray quote": (b'Phone,Name\n1,"a"b\n', "row 2: quotes are not balanced"),
+    "cp1252": (b"Phone,Name\n1,Caf\xe9\n", r"row 2: the text is not UTF-8 \(byte 16\)"),
+    "mixed": ("Phone,Name\n1,é\n".encode() + b"2,\xe9\n", "row 3: the text is not UTF-8"),
+    "gb18030": ("Phone,Name\n1,中\n".encode("gb18030"), "row 2: the text is not UTF-8"),
+    "utf-16 unmarked": ("Phone,Name\n1,a\n".encode("utf-16-le"), "row 1: the text has NUL signs"),
+    "utf-32": (TEXT.encode("utf-32"), "is UTF-32 text"),
+    "cut utf-16": (TEXT.encode("utf-16")[:-1], "is not UTF-16"),
+    "nul": (b"Phone,Name\n1\x00,a\n", "row 2: the text has NUL signs"),
+    "gzip": (b"\x1f\x8b\x08\x00", "is a compressed file"),
+    "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1", "old or a password-protected workbook"),
+    "pdf": (b"%PDF-1.7", "is a PDF"),
+    "zip": (b"PK\x03\x04....", "is a workbook by its content"),
+    "long cell": (b"Phone,Name\n1," + b"x" * (MAX_CELL + 1) + b"\n", "row 2: a cell has more than"),
+    "many columns": (
+        b",".join(b"c%d" % n for n in range(201)) + b"\n" + b"," * 200 + b"x\n",
+        "201 columns",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_no_table_is_refused_in_one_line(kind: str) -> None:
+    """The message names the file, the row where there is one, the rule and the remedy."""
+    content, message = BROKEN[kind]
+    with pytest.raises(InputError, match=message) as caught:
+        read_table(content, name="list.csv")
+    assert caught.value.message.startswith("list.csv")
+    assert "\n" not in caught.value.message
+    assert caught.value.message.endswith(".")
+
+
+def test_more_rows_than_the_limit_are_refused() -> None:
+    """Two hundred thousand is the most."""
+    with pytest.raises(InputError, match=f"more than {MAX_ROWS:,} rows"):
+        read_table(b"Phone\n" + b"1\n" * (MAX_ROWS + 1), name="a.csv")
+
+
+def test_a_name_that_contradicts_the_content_is_refused() -> None:
+    """Neither the ending nor the content alone is believed; a CSV file has no sheets."""
+    with pytest.raises(InputError, match="not a workbook by its content"):
+        read_table(TEXT.encode(), name="a.xlsx")
+    with pytest.raises(InputError, match="has no sheets"):
+        read_table(TEXT.encode(), name="a.csv", sheet="List")
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    """Folders, pipes, devices, missing and looping paths are refused, and none is waited for."""
+    pipe, loop = tmp_path / "pipe.csv", tmp_path / "loop.csv"
+    os.mkfifo(pipe)
+    loop.symlink_to(loop)
+    for path in (tmp_path, pipe, loop, tmp_path / "none.csv", Path("/dev/zero"), tmp_path / ("x" * 300)):
+        with pytest.raises(InputError):
+            read_file(path)
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
+    """A gigabyte costs no memory."""
+    path = tmp_path / "large.csv"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(InputError, match="at most 50 MB"):
+        read_file(path)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_table_or_an_input_error(content: bytes) -> None:
+    """Nothing else comes out."""
+    try:
+        table = read_table(content, name="a.csv")
+    except InputError:
+        return
+    assert all(len(cells) == len(table.columns) for _, cells in table.rows)
