@@ -13,7 +13,7 @@ from typing import Any
 from hnbulk import engine, lifecycle, wire
 from hnbulk.client import Client
 from hnbulk.engine import Means, Run, WorldClock
-from hnbulk.history import History
+from hnbulk.history import OWN, History
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply
 from hnbulk.models import Order
@@ -22,7 +22,7 @@ from hnbulk.settings import Pace
 from hnbulk.steps import Ending, PlanFile, State
 from hnbulk.work import Act, Chain, Desk, Ready
 
-#: From so many orders in a letter on, reading whole pages is cheaper than asking for each.
+#: From so many orders on, reading whole pages is cheaper than asking for each.
 _LARGE = 50
 
 
@@ -54,6 +54,10 @@ class Letters:
     has_canary = False
     sends_on_resume = True
 
+    def __init__(self) -> None:
+        self._taken: dict[Act, tuple[int, ...]] = {}  # the steps that a letter's request takes
+        self._sent: dict[int, tuple[str | None, datetime]] = {}  # step -> its letter, when it went out
+
     def waves(self, plan: PlanFile) -> list[list[Chain]]:
         """One wave of letters; the steps of a group are one letter."""
         groups: dict[str, list[int]] = {}
@@ -76,15 +80,12 @@ class Letters:
     def prepare(self, act: Act, desk: Desk, *, again: bool) -> Ready | list[Ending]:
         """The letter for those of its orders that may be authorized now."""
         live = _read(act, desk, again=again)
-        ready, left_out = [], []
-        for number in act.steps:
-            order = live.get(number)
-            if order is not None and lifecycle.may_authorize(order.status):
-                ready.append(order.sid)
-            else:
-                left_out.append(_stale(number, desk.plan.steps[number].sid, order))
-        if not ready:
+        taken = tuple(n for n in act.steps if n in live and lifecycle.may_authorize(live[n].status))
+        left_out = [_stale(n, desk.plan.steps[n].sid, live.get(n)) for n in act.steps if n not in taken]
+        if not taken:
             return left_out
+        self._taken[act] = taken
+        ready = [live[number].sid for number in taken]
         params = {**desk.step(act).after, "hosted_number_order_sids": ready}
         return Ready(
             wire.create_letter(desk.lookups.dialect, params),
@@ -95,13 +96,10 @@ class Letters:
 
     def done(self, act: Act, outcome: Outcome, _reply: Reply, desk: Desk) -> list[Ending]:
         """Sent: its orders wait for a signature."""
-        live = _read(act, desk, again=True)
         at = outcome.server_date or desk.clock.now()
-        held = {
-            number: order for number, order in live.items() if order.signing_document_sid == outcome.sid
-        }
-        desk.saw(held.values(), at=at, source="own")
-        return [_sent(number, order.sid, order.status, outcome.sid) for number, order in live.items()]
+        taken = self._taken[act]
+        self._sent.update((number, (outcome.sid, at)) for number in taken)
+        return [_sent(number, desk.plan.steps[number].sid, None, outcome.sid) for number in taken]
 
     def refused(self, act: Act, outcome: Outcome, desk: Desk) -> list[Ending]:
         """Refused: none of its orders is in a letter."""
@@ -140,13 +138,20 @@ class Letters:
         """For a person to look at."""
         return [_review(number, desk.plan.steps[number].sid, None) for number in act.steps]
 
-    def close_wave(self, _done: Sequence[int], _desk: Desk) -> datetime | None:
-        """Signers take days."""
-        return None
+    def close_wave(self, done: Sequence[int], desk: Desk) -> datetime | None:
+        """At once: the orders name their letter as soon as it is there."""
+        return desk.clock.now() if done else None
 
-    def look_back(self, _done: Sequence[int], _desk: Desk) -> list[Ending]:
-        """Nothing to add."""
-        return []
+    def look_back(self, done: Sequence[int], desk: Desk) -> list[Ending]:
+        """The same letters with the status their orders show; the history has it as our own write."""
+        live = _read(Act(tuple(done)), desk, again=True)
+        endings = []
+        for number, order in live.items():
+            letter, at = self._sent.get(number, (None, None))
+            if at is not None and order.signing_document_sid == letter:
+                desk.saw([order], at=at, source=OWN)
+            endings.append(_sent(number, order.sid, order.status, order.signing_document_sid))
+        return endings
 
 
 def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:
@@ -154,7 +159,7 @@ def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:
     if again:
         desk.forget_listing()
     sids = {number: desk.plan.steps[number].sid or "" for number in act.steps}
-    if len(sids) >= _LARGE:
+    if len(desk.plan.steps) >= _LARGE and (not again or len(sids) >= _LARGE):
         known = desk.listing().orders
         return {number: known[sid] for number, sid in sids.items() if sid in known}
     found = {number: desk.lookups.order(sid) for number, sid in sids.items()}
@@ -164,7 +169,7 @@ def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:
     return live
 
 
-def _sent(number: int, sid: str, status: str, letter: str | None) -> Ending:
+def _sent(number: int, sid: str | None, status: str | None, letter: str | None) -> Ending:
     return Ending(number, State.DONE, sid, status, message=f"letter {letter}")
 
 

@@ -124,7 +124,10 @@ def read_field(field: str, text: str) -> Read:
 
     Text without a shape of its own is taken as it stands.
     """
-    if any(sign in _BIDI or unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text):
+    plain = text.isascii() and text.isprintable()
+    if not plain and any(
+        sign in _BIDI or unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text
+    ):
         return None, (Finding("text-signs"),)
     return _READERS.get(field, _as_it_is)(text)
 

@@ -26,11 +26,15 @@ from hnbulk.pacing import SlidingWindow
 from hnbulk.settings import Credentials, Pace, Settings, check_base_url, pace_for
 
 
+#: Seconds. A little over one: between being let through and being seen, a request may hurry.
+_WINDOW = 1.02
+
+
 class Gate:
     """Reads of one account, kept to the rate: each call returns when one more may start."""
 
     def __init__(self, rate: float | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._window = SlidingWindow(rate)
+        self._window = SlidingWindow(rate, window=_WINDOW)
         self._lock = threading.Lock()
         self._sleep = sleep
 

@@ -6,7 +6,6 @@ migration would leave. Each chapter says what happened, to how many numbers, and
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from tqdm.auto import tqdm
 
 from hnbulk.account import Account, connect_sandbox
 from hnbulk.files import private_folder, write_private
-from hnbulk.frames import records_of
+from hnbulk.frames import parquet_bytes, records_of
 from hnbulk.handle import RunHandle
 from hnbulk.intake import Intake, read_bytes
 from hnbulk.models import mask_phone
@@ -228,8 +227,8 @@ def _picture(telling: _Telling, intake: Intake, plan: Plan, run: RunHandle) -> l
     account, out = telling.account, telling.out
     with telling.chapter("report"):
         funnel = account.funnel()
-        _parquet(account.orders(), out / "orders.parquet")
-        _parquet(account.events(), out / "events.parquet")
+        write_private(out / "orders.parquet", parquet_bytes(account.orders()))
+        write_private(out / "events.parquet", parquet_bytes(account.events()))
         page = build_report(
             funnel=funnel,
             plan_summary=plan.summary,
@@ -278,9 +277,3 @@ def _told(plan: Plan) -> str:
     counts = plan.file.counts
     changes = ", ".join(f"{count:,} {named.get(name, name)}" for name, count in counts.items())
     return changes if plan.file.steps else f"nothing to do ({changes})"
-
-
-def _parquet(frame: pd.DataFrame, path: Path) -> None:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer)
-    write_private(path, buffer.getvalue())

@@ -145,8 +145,8 @@ class History:
         rows = self._database.read(
             "SELECT e.order_sid, o.phone_number, status, seen_at, not_before, source, attempt, run_id FROM "
             "events e JOIN (SELECT order_sid, phone_number, rank() OVER (PARTITION BY phone_number "
-            "ORDER BY date_created, order_sid) AS attempt FROM orders WHERE lineage = ?1) o USING (order_sid) "
-            "WHERE e.lineage = ?1 ORDER BY seen_at, e.id",
+            "ORDER BY date_created, order_sid) AS attempt FROM orders WHERE lineage = ?1) o "
+            "USING (order_sid) WHERE e.lineage = ?1 ORDER BY seen_at, e.id",
             (self._lineage,),
         )
         return [

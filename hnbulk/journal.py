@@ -49,7 +49,8 @@ CREATE TABLE outcomes (
 CREATE INDEX outcomes_attempt ON outcomes (attempt);
 CREATE TABLE endings (
     id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
-    state TEXT NOT NULL, sid TEXT, status TEXT, code TEXT, message TEXT, next_step TEXT, retryable INTEGER NOT NULL, content TEXT
+    state TEXT NOT NULL, sid TEXT, status TEXT, code TEXT, message TEXT, next_step TEXT,
+    retryable INTEGER NOT NULL, content TEXT
 ) STRICT;
 CREATE INDEX endings_step ON endings (run_id, step);
 CREATE INDEX endings_content ON endings (content) WHERE content IS NOT NULL;
@@ -183,19 +184,32 @@ class Journal:
             "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) ORDER BY step",
             (run_id,),
         )
-        return [Ending(row[0], State(row[1]), *row[2:7], bool(row[7])) for row in rows]
+        return [
+            Ending(step, State(state), sid, status, code, message, next_step, bool(retryable))
+            for step, state, sid, status, code, message, next_step, retryable in rows
+        ]
 
     def attempts(self, run_id: str) -> list[Attempt]:
         """Every attempt of a run, oldest first, with its newest result."""
         self.flush()
         rows = self._database.read(
             "SELECT a.id, step, n, operation, fingerprint, fence, wall, kind, reason "
-            "FROM attempts a LEFT JOIN outcomes o ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) "
-            "WHERE run_id = ? ORDER BY a.id",
+            "FROM attempts a LEFT JOIN outcomes o "
+            "ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) WHERE run_id = ? ORDER BY a.id",
             (run_id,),
         )
         return [
-            Attempt(*row[:5], json.loads(row[5]), datetime.fromisoformat(row[6]), row[7], row[8])
+            Attempt(
+                attempt=row[0],
+                step=row[1],
+                n=row[2],
+                operation=row[3],
+                fingerprint=row[4],
+                fence=json.loads(row[5]),
+                wall=datetime.fromisoformat(row[6]),
+                kind=row[7],
+                reason=row[8],
+            )
             for row in rows
         ]
 

@@ -98,6 +98,8 @@ def read_phone(cell: str) -> Phone | PhoneFault:
 
 def tidy(text: str) -> str:
     """`text` without blanks around it, and with every blank inside (no-break too) an ordinary one."""
+    if text.isascii():
+        return text.strip(" \t\r\n")
     plain = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in text)
     return plain.strip(" \t\r\n")
 
@@ -135,9 +137,7 @@ def _fault(national: str) -> PhoneFault | None:
         return PhoneFault.PREMIUM
     if kind == PhoneNumberType.UNKNOWN:
         return PhoneFault.INVALID if _is_in_use(area) else PhoneFault.AREA_CODE
-    if kind not in _HOSTABLE:
-        return PhoneFault.SPECIAL
-    return None if phonenumbers.region_code_for_number(number) in _COUNTRIES else PhoneFault.CARIBBEAN
+    return None if kind in _HOSTABLE else PhoneFault.SPECIAL
 
 
 @cache

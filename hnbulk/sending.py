@@ -312,4 +312,4 @@ def _why_stopped(outcome: Outcome) -> str:
             f"the service refused access ({outcome.reason}{code}). Check the credentials and that the "
             "account has the Hosted Numbers preview, then resume."
         )
-    return f"the other side does not answer like the service ({outcome.reason}). Check the address, then resume."
+    return f"the other side does not answer like the service ({outcome.reason}). Check the address."

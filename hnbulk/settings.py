@@ -7,6 +7,7 @@ here: loopback, or the service's own hosts over https.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -75,9 +76,9 @@ class Settings(BaseSettings):
     def credentials(self) -> Credentials:
         """Account sid with token or API key. Raises `AccessRefused` naming what is missing."""
         account = self.twilio_account_sid
-        if account is None or not account.startswith("AC"):
+        if account is None or not re.fullmatch("AC[0-9a-fA-F]{32}", account):
             raise AccessRefused(
-                "TWILIO_ACCOUNT_SID is not set to an account sid (AC...). Set it and "
+                "TWILIO_ACCOUNT_SID is not set to an account sid (AC and 32 hex digits). Set it and "
                 "TWILIO_AUTH_TOKEN, or try everything without an account: `hnbulk demo`."
             )
         if self.twilio_api_key and self.twilio_api_secret:

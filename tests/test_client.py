@@ -7,13 +7,16 @@ import json
 import logging
 import os
 import pickle
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -348,6 +351,25 @@ def test_a_handshake_that_fails_was_not_sent() -> None:
     assert (failure.kind, failure.phase) == (FailureKind.CONNECT, Phase.BEFORE_SEND)
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_a_server_that_cannot_prove_itself_gets_nothing(tmp_path: Path) -> None:
+    """A certificate nobody vouches for: not one byte of the request leaves."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    places = ["-keyout", str(key), "-out", str(certificate), "-days", "1", "-subj", "/CN=127.0.0.1"]
+    subprocess.run(["openssl", "req", "-x509", *curve, *places], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def talk(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(1)
+
+    with listening(talk) as url, Client(url.replace("http:", "https:"), WHO, timeouts=QUICK) as client:
+        failure = client.send(POST)
+    assert failure == Failure(FailureKind.CERTIFICATE, Phase.BEFORE_SEND, "ConnectError")
+
+
 @pytest.mark.parametrize(
     ("content", "kinds"),
     [
@@ -465,8 +487,13 @@ def test_a_body_beyond_the_cap_is_refused(request_: Request, size: int, fits: bo
 def test_a_refused_body_leaves_the_client_in_order() -> None:
     """The next request goes out on a connection of its own."""
     content = iter([b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\nxxxxx", OK])
+
+    def talk(connection: socket.socket) -> None:
+        hear(connection)
+        connection.sendall(next(content))
+
     with (
-        listening(lambda connection: sending(next(content))(connection)) as url,
+        listening(talk) as url,
         Client(url, WHO, connections=1, timeouts=QUICK) as client,
     ):
         assert isinstance(client.send(GET), Failure)

@@ -252,7 +252,8 @@ plan = load_plan(Path(home) / "plan.jsonl")
 with (Client(url, Credentials(account, account, SecretStr(token))) as client,
       Journal.open(Path(home), account_sid=account, base_url=url) as journal,
       History.open(Path(home), account_sid=account, base_url=url) as history):
-    apply.start(plan, client=client, journal=journal, history=history, clock=ServiceClock(client.server_now),
+    clock = ServiceClock(client.server_now)
+    apply.start(plan, client=client, journal=journal, history=history, clock=clock,
                 pace=Pace(None, 4, 120.0), approve=plan.checksum).wait()
 """
 

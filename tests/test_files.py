@@ -53,7 +53,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> N
     """One line with the remedy; the folder is as it was."""
     (tmp_path / "taken").mkdir()
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UsageError, match="cannot write .* Choose another place") as caught:
+    with pytest.raises(UsageError, match=r"cannot write .* Choose another place") as caught:
         write_private(tmp_path / name, b"x")
     assert caught.value.facts["path"] == str(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken"]

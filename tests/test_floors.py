@@ -17,52 +17,53 @@ PACKAGE = ROOT / "hnbulk"
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "lifecycle"),
-    ("files", "clocks"),
+    ("files", "clocks", "deadline", "failpoints"),
     ("messages", "models"),
-    ("steps", "settings"),
-    ("wire", "outcome", "pacing", "windows", "results", "phones"),
-    ("frames", "tablefiles", "client", "journal", "history", "serving"),
-    ("intake", "plan", "schedule", "letters", "durations", "engine"),
-    ("review", "charts", "apply", "verify", "authorize"),
-    ("funnel", "connection"),
+    ("steps", "settings", "replies"),
+    ("phones", "headers", "checks", "thresholds"),
+    ("wire", "outcome", "pacing", "windows", "results"),
+    ("workbooks", "orderpages", "differences", "live", "runlock", "database", "pool", "serving"),
+    ("tablefiles", "frames", "considered", "overview", "client", "commits", "history"),
+    ("intake", "plan", "schedule", "letters", "durations", "plancard", "journal", "throttle"),
+    ("review", "charts", "progress", "lookups"),
+    ("funnel", "work"),
+    ("sending",),
+    ("doubts",),
+    ("coordinator",),
+    ("engine",),
+    ("apply", "verify", "authorize", "connection"),
     ("runs",),
+    ("handle",),
     ("account",),
     ("report", "widgets"),
     ("demo",),
     ("cli",),
 )
-LEFT = {
-    "frames",
-    "tablefiles",
-    "intake",
-    "plan",
-    "schedule",
-    "letters",
-    "durations",
-    "review",
-    "charts",
-    "funnel",
-}
-RIGHT = {
-    "client",
-    "journal",
-    "history",
-    "serving",
-    "engine",
-    "apply",
-    "verify",
-    "authorize",
-    "connection",
-    "runs",
-}
-PURE = {"wire", "outcome", "pacing", "windows", "results", "phones", "lifecycle", "messages"}
+LEFT = set(
+    "workbooks orderpages differences live tablefiles frames considered overview intake plan schedule "
+    "letters durations plancard review charts funnel".split()
+)
+RIGHT = set(
+    "runlock database pool serving client commits history journal throttle progress lookups work sending "
+    "doubts coordinator engine apply verify authorize connection runs".split()
+)
+PURE = set(
+    "wire outcome pacing windows results phones headers checks thresholds replies lifecycle messages".split()
+)
 
 # The sandbox is a house of its own.
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("clock",),
-    ("world",),
+    ("clock", "chance", "nanp"),
+    ("fates", "records"),
+    ("moments", "refusals"),
+    ("world", "forms"),
+    ("paging", "past"),
+    ("orders", "numbers"),
+    ("letters",),
     ("service", "faults"),
-    ("app",),
+    ("desk",),
+    ("state", "truth"),
+    ("app", "admin"),
     ("__init__",),
 )
 SANDBOX_MAY_USE = {"lifecycle", "messages"}
@@ -70,7 +71,10 @@ SANDBOX_MAY_USE = {"lifecycle", "messages"}
 # A foreign thing has one door.
 DOORS = {
     "httpx": {"client"},
-    "sqlite3": {"journal", "history"},
+    "httpcore": {"client", "deadline"},
+    "fastexcel": {"workbooks"},
+    "phonenumbers": {"phones", "windows"},
+    "sqlite3": {"database"},
     "uvicorn": {"serving"},
     "starlette": {"sandbox"},
     "ipywidgets": {"widgets"},

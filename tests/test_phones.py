@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +116,17 @@ def test_a_bad_cell_is_refused_with_its_reason(cell: str, code: str) -> None:
 def test_local_and_toll_free_numbers_of_both_countries_pass(area: str) -> None:
     """US, Canadian and toll-free area codes."""
     assert read_phone(f"({area}) 555-0100") == Phone(f"+1{area}5550100")
+
+
+def test_what_passes_is_of_the_us_or_canada_in_every_area_code() -> None:
+    """Over all area codes, the library's own word on region and validity is the same."""
+    for area in range(200, 1000):
+        for rest in ("5550100", "2345678"):
+            number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{area}{rest}"))
+            home = phonenumbers.region_code_for_number(number) in ("US", "CA")
+            kind = phonenumbers.number_type(number)
+            asked = home and kind in (0, 1, 2, 3)  # fixed line, mobile, either, toll-free
+            assert isinstance(read_phone(f"{area}{rest}"), Phone) == asked, area
 
 
 def test_every_fault_has_its_rule() -> None:

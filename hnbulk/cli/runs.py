@@ -48,7 +48,8 @@ def apply(
     plan = load_plan(plan_file)
     if approve is None:
         counted = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items()) or "nothing"
-        talk.show(f"dry run, nothing was sent: {counted}", {"dry_run": True, "counts": plan.counts})
+        document = {"dry_run": True, "checksum": plan.checksum, "counts": plan.counts}
+        talk.show(f"dry run, nothing was sent: {counted}", document)
         talk.say(f"to apply it: hnbulk apply {plan_file} --approve {plan.checksum[:8]}")
         return
     with connect_from(read_settings()) as connection:

@@ -31,7 +31,8 @@ def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
     talk = Talk(as_json)
     intake = read_targets(file, sheet=sheet)
     problems = intake.problems.astype(object).where(intake.problems.notna(), None).to_dict("records")
-    document = {"file": intake.name, **intake.counts, "mapping": intake.mapping, "problems": problems}
+    counts = {**intake.counts, "set_aside": len(intake.set_aside)}
+    document = {"file": intake.name, **counts, "mapping": intake.mapping, "problems": problems}
     talk.show(str(intake), document)
     if intake.counts["bad"]:
         raise typer.Exit(2)

@@ -25,11 +25,15 @@ numbers; administration (`POST /fates`) can give any number any fate by name.
     +19075550188  sms-enabled-once     the first order fails as SMS enabled, the next one goes well
     +19075550189  expired-code         answers, but keys the code only after it has expired
 
+An ordinary number on one of the lines 555-0100 to 555-0119 is never refused at create, whatever
+the seed, so that a rehearsal can count on it.
+
 A letter shares the fate of the numbers in it: one that is refused or never signed is enough.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from hnbulk.sandbox import chance
@@ -166,7 +170,14 @@ class Case:
 def is_hostable(case: Case, world: WorldSettings) -> bool:
     """The number is not refused at once."""
     fixed = FATES[case.fate].hostable
-    return chance.draw(*case.parts("hostable")) >= world.not_hostable_rate if fixed is None else fixed
+    if fixed is not None:
+        return fixed
+    return is_sure(case.phone_number) or chance.draw(*case.parts("hostable")) >= world.not_hostable_rate
+
+
+def is_sure(phone_number: str) -> bool:
+    """One of the fictional lines 555-0100 to 555-0119, which no seed refuses at create."""
+    return re.fullmatch(r"\+1[0-9]{3}55501[01][0-9]", phone_number) is not None
 
 
 def check_ends(case: Case, world: WorldSettings) -> tuple[str, int]:

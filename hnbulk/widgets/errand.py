@@ -37,6 +37,10 @@ class Errand:
             self._thread.start()
         return True
 
+    def forget(self) -> None:
+        """The last job's error is neither told nor raised any more."""
+        self.error = None
+
     def wait(self, timeout: float | None = None) -> None:
         """The job under way, if any, has ended. Raises its error, or `TimeoutError` after `timeout` s."""
         thread = self._thread

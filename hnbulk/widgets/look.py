@@ -29,10 +29,10 @@ _CSS = """
   font-variant-numeric: tabular-nums; }
 .hn-desk .hn-cells > span { overflow: hidden; text-overflow: ellipsis; }
 .hn-desk .hn-names { font-weight: 600; }
-.hn-desk .hn-told, .hn-desk .hn-asked, .hn-desk .hn-run, .hn-desk .hn-page { margin: 0 .7em 0 0; }
 .hn-desk .hn-tick input { vertical-align: middle; margin-top: -.1em; }
 .hn-desk .hn-row { border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .3)); }
 .hn-desk .hn-row:hover { background: var(--jp-layout-color2, rgba(128, 128, 128, .12)); }
+.hn-desk .hn-scroll { max-height: 26em; overflow: auto; }
 .hn-desk table.hn-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .hn-desk table.hn-table th, .hn-desk table.hn-table td { padding: .15em .9em .15em 0; text-align: left;
   border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .3)); }
@@ -79,10 +79,10 @@ def cells(parts: Iterable[str], *, columns: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """An HTML table; `columns` are text, the cells of `rows` are HTML already."""
+    """An HTML table that scrolls when it is long; `columns` are text, the cells of `rows` are HTML already."""
     head = "".join(f"<th>{escaped(name)}</th>" for name in columns)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<table class="hn-table"><tr>{head}</tr>{body}</table>'
+    return f'<div class="hn-scroll"><table class="hn-table"><tr>{head}</tr>{body}</table></div>'
 
 
 def warning(text: str) -> str:
@@ -99,7 +99,7 @@ def named(control: Any, *names: str) -> Any:
 
 def line(name: str) -> Any:
     """An empty line of HTML with a class name."""
-    return named(ipw.HTML(layout=ipw.Layout(margin="0")), name)
+    return named(ipw.HTML(layout=ipw.Layout(margin="0 0.7em 0 0")), name)
 
 
 def button(text: str, name: str, *, style: str = "", tooltip: str = "") -> Any:

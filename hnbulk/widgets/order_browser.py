@@ -178,7 +178,8 @@ class OrderBrowser:
         self._chip_box = look.named(look.bar(), "hn-statuses")
         self._rows = [_Row(number, self._tick) for number in range(page_rows)]
         number, others = look.line("hn-names"), look.line("hn-names")
-        number.layout.width, others.layout.flex = _NUMBER_WIDTH, "1"
+        number.layout = ipw.Layout(width=_NUMBER_WIDTH, margin="0")
+        others.layout = ipw.Layout(flex="1", margin="0")
         number.value, others.value = "number", look.cells(_HEADS, columns=_CELLS)
         self.view = look.root(
             "hn-order-browser",

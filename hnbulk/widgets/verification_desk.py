@@ -79,7 +79,7 @@ class VerificationDesk:
 
         Raises `UsageError` where nothing is chosen or a run is under way.
         """
-        self._refuse_while_running()
+        self._begin()
         return self._prepare()
 
     def place(self, count: int) -> RunHandle:
@@ -88,7 +88,7 @@ class VerificationDesk:
         Raises `LimitRefused` for any other count, `UsageError` without a plan, and what
         `Account.apply` raises; no phone rang then.
         """
-        self._refuse_while_running()
+        self._begin()
         run = self._start(count)
         self._errand.start(self._follow)
         return run
@@ -152,9 +152,10 @@ class VerificationDesk:
 
     # The work.
 
-    def _refuse_while_running(self) -> None:
+    def _begin(self) -> None:
         if self._errand.busy:
             raise UsageError("the desk is busy; wait for what is under way, or stop it.")
+        self._errand.forget()
 
     def _prepare(self) -> Plan:
         sids = self._chosen_sids()
@@ -213,7 +214,7 @@ class VerificationDesk:
         )
         self._ring = look.button("Place the calls", "hn-place", style="warning")
         self._hold = look.button("Pause", "hn-pause")
-        self._halt = look.button("Stop", "hn-stop", style="danger")
+        self._halt = look.button("Stop", "hn-stop")
         self._again = look.button("Look again", "hn-look-again", tooltip="Read the orders again")
         self._bar = look.named(ipw.IntProgress(layout=ipw.Layout(width="18em")), "hn-bar")
         self._ask_box = look.bar(self._asked, self._typed, self._ring)
@@ -289,6 +290,7 @@ class VerificationDesk:
         self._run_told.value = look.escaped(f"{run.state}: {progress}")
         self._hold.description = "Resume" if self._paused else "Pause"
         self._hold.disabled = self._halt.disabled = not under_way
+        self._halt.button_style = "danger" if under_way else ""
         self._again.disabled = self._errand.busy
 
 

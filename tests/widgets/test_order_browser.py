@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -308,6 +310,15 @@ def test_the_text_face_counts_and_names_no_number(filled: hn.Account) -> None:
     assert f"{count} received" in text
     assert f"shown {count} (received, search), selected {count}" in text
     assert "+1" not in text
+
+
+def test_without_ipywidgets_the_import_says_what_to_install() -> None:
+    """Where the extra is missing, importing the widgets names the command that brings it."""
+    code = "import sys; sys.modules['ipywidgets'] = None; import hnbulk; hnbulk.widgets"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip().splitlines()[-1] == (
+        "ImportError: the widgets need ipywidgets. Install it: pip install 'hnbulk[lab]'"
+    )
 
 
 IN_A_KERNEL = (

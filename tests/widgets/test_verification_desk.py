@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +30,11 @@ def part(desk: VerificationDesk, name: str) -> Any:
 
     (found,) = parts(desk.view)
     return found
+
+
+def assert_set(event: threading.Event) -> None:
+    """The event came within half a minute."""
+    assert event.wait(30)
 
 
 def calls_placed(account: hn.Account) -> int:
@@ -137,6 +143,19 @@ def test_an_empty_selection_is_told_in_one_line(filled: hn.Account) -> None:
     assert desk.plan is None
 
 
+def test_an_error_is_forgotten_when_the_next_work_goes_well(filled: hn.Account) -> None:
+    """What went wrong before is neither shown nor raised after a plan was made."""
+    browser = OrderBrowser(filled)
+    desk = VerificationDesk(filled, browser)
+    part(desk, "hn-prepare").click()
+    with pytest.raises(UsageError):
+        desk.wait(timeout=30)
+    browser.select(due(filled)["sid"].iloc[:2])
+    desk.prepare()
+    desk.wait(timeout=30)
+    assert part(desk, "hn-error").value == ""
+
+
 def test_a_box_is_hidden_alone(filled: hn.Account) -> None:
     """What has nothing to say yet is hidden, and the button that begins stays in sight."""
     desk = VerificationDesk(filled)
@@ -180,16 +199,31 @@ def test_every_call_has_an_outcome_that_the_orders_bear_out(filled: hn.Account) 
 
 
 def test_a_desk_under_way_takes_no_other_order(filled: hn.Account) -> None:
-    """While a run is followed, preparing and placing are refused."""
+    """While work is under way, preparing and placing are refused, and the buttons are shut."""
     desk = VerificationDesk(filled, due(filled))
-    count = len(desk.prepare().file.steps)
-    run = desk.place(count)
-    run.pause()
-    if desk._errand.busy:
+    desk.prepare()
+    go = threading.Event()
+    desk._errand.start(lambda: assert_set(go))
+    for refused in (desk.prepare, lambda: desk.place(12)):
         with pytest.raises(UsageError, match="busy"):
-            desk.prepare()
-    run.resume()
-    desk.wait(timeout=60)
+            refused()
+    part(desk, "hn-typed").value = "12"
+    assert part(desk, "hn-place").disabled
+    go.set()
+    desk.wait(timeout=30)
+    assert not part(desk, "hn-place").disabled
+
+
+def test_a_paused_run_goes_on_when_resumed(filled: hn.Account) -> None:
+    """Pausing and resuming loses no call: each has its outcome in the end."""
+    desk = VerificationDesk(filled, due(filled), at_once=1)
+    count = len(desk.prepare().file.steps)
+    before = calls_placed(filled)
+    desk.place(count)
+    desk.pause()
+    desk.resume()
+    assert len(desk.wait(timeout=60)) == count
+    assert calls_placed(filled) == before + count
 
 
 def test_a_stopped_run_rings_no_further_phone(filled: hn.Account) -> None:
