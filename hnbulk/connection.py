@@ -25,7 +25,6 @@ from hnbulk.messages import Reply, Request
 from hnbulk.pacing import SlidingWindow
 from hnbulk.settings import Credentials, Pace, Settings, check_base_url, pace_for
 
-
 #: Seconds. A little over one: between being let through and being seen, a request may hurry.
 _WINDOW = 1.02
 

@@ -6,6 +6,7 @@ migration would leave. Each chapter says what happened, to how many numbers, and
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from hnbulk.settings import CallLimits, Pace
 PACE = Pace(rate=300.0, connections=8, settle=120.0)
 POLL_EVERY = timedelta(hours=6)
 DAYS = 45
+TEXT_WIDTH = 72
 #: The caps on calls are lifted here by name: nobody's phone rings in a sandbox.
 LIMITS = CallLimits(max_calls=100_000, at_once=100_000, toll_free_zone="America/New_York")
 SIGNER_TITLE, SIGNER_PHONE = "Operations manager", "+14155550100"
@@ -54,7 +56,10 @@ class _Telling:
         self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - began, 2)
 
     def line(self, name: str, text: str) -> None:
-        self.say(f"{name:<10} {text}  ({self.seconds[name]:.1f} s)")
+        first, *more = textwrap.wrap(text, TEXT_WIDTH)
+        self.say(f"{name:<10} {first:<{TEXT_WIDTH}} {self.seconds[name]:>5.1f} s")
+        for line in more:
+            self.say(f"{'':<10} {line}")
 
 
 def tell(
@@ -74,7 +79,7 @@ def tell(
     with connect_sandbox(seed, pace=PACE, limits=LIMITS) as account:
         document = tell_on(account, numbers=numbers, out=out, say=say, progress=progress)
     whole = round(time.monotonic() - began, 2)
-    say(f"\nin {out}/: " + ", ".join(document["files"]))
+    say("\n" + textwrap.fill(f"in {out}/: " + ", ".join(document["files"]), 90, subsequent_indent="  "))
     say(f"all of it in {whole:.0f} s; open {out / 'report.html'} in a browser")
     return {"numbers": numbers, "seed": seed, **document, "seconds": {**document["seconds"], "all": whole}}
 
@@ -155,8 +160,8 @@ def _apply_edits(telling: _Telling, edited: Intake) -> dict[str, Any]:
         again = account.plan(edited, set_aside=True)
     telling.say("")
     for line in _first_changes(plan):
-        telling.say(f"           {line}")
-    telling.line("edit", f"the list a week later: {_told(plan)}; planned again: {_told(again)}")
+        telling.say(f"{'':<10} {line}")
+    telling.line("edit", f"a week later: {_told(plan)}; planned again: {_told(again)}")
     return {"edit": plan.file.counts, "again": again.file.counts}
 
 
@@ -263,17 +268,22 @@ def _count_statuses(orders: pd.DataFrame) -> dict[str, int]:
 
 def _first_changes(plan: Plan, *, most: int = 4) -> list[str]:
     """A few updates as a person reads them: number, field, before and after."""
-    updates = plan.changes[plan.changes["action"] == "update"].astype(object)
+    updates = plan.changes[plan.changes["action"] == "update"]
+    cells = (updates[name].head(most).tolist() for name in ("phone_number", "field", "before", "after"))
     shown = [
-        f"{mask_phone(change.phone_number)}  {change.field}: {change.before} -> {change.after}"
-        for change in updates.head(most).itertuples()
+        f"{mask_phone(number)}  {name:<14} {_short(before):<27} -> {_short(after)}"
+        for number, name, before, after in zip(*cells, strict=True)
     ]
     left = len(updates) - len(shown)
-    return [*shown, f"... and {left:,} more"] if left > 0 else shown
+    return [*shown, f"... and {left:,} more, each field before -> after"] if left > 0 else shown
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 27 else f"{text[:3]}...{text[-21:]}"
 
 
 def _told(plan: Plan) -> str:
     named = {"nothing": "already as wanted", "set-aside": "set aside"}
     counts = plan.file.counts
-    changes = ", ".join(f"{count:,} {named.get(name, name)}" for name, count in counts.items())
-    return changes if plan.file.steps else f"nothing to do ({changes})"
+    told = ", ".join(f"{count:,} {named.get(name, name)}" for name, count in counts.items())
+    return told if plan.file.steps else f"nothing to do ({told})"

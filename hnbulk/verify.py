@@ -72,11 +72,16 @@ class Calls:
     has_canary = False
     sends_on_resume = False
 
+    def __init__(self) -> None:
+        self._large: set[int] = set()  # steps whose wave is read in pages
+
     def waves(self, plan: PlanFile) -> list[list[Chain]]:
         """The plan's waves, in order."""
         waves: dict[int, list[Chain]] = {}
         for number, step in enumerate(plan.steps):
             waves.setdefault(int(step.precondition.get("wave", 0)), []).append((Act((number,)),))
+        large = [chain for wave in waves.values() if len(wave) >= _LARGE for chain in wave]
+        self._large = {act.first for chain in large for act in chain}
         return [waves[wave] for wave in sorted(waves)]
 
     def operation(self, _act: Act, _desk: Desk) -> Operation:
@@ -98,7 +103,7 @@ class Calls:
         closes = _time(step, "not_after")
         if closes is not None and desk.clock.now() >= closes:
             return [_stale(act.first, step.sid, "window-closed", "its calling hours are over")]
-        live = _read(step, desk, again=again)
+        live = _read(step, desk, in_pages=act.first in self._large and not again)
         if live is None:
             return [_stale(act.first, step.sid, "gone", "the order is not there any more")]
         if (reason := _why_not(live, step)) is not None:
@@ -170,13 +175,11 @@ class Calls:
         return endings
 
 
-def _read(step: Step, desk: Desk, *, again: bool) -> Order | None:
+def _read(step: Step, desk: Desk, *, in_pages: bool) -> Order | None:
     """The order as it is: by itself, or in a large wave from a reading of all."""
     if step.sid is None:
         return None
-    wave = step.precondition.get("wave", 0)
-    size = sum(other.precondition.get("wave", 0) == wave for other in desk.plan.steps)
-    if size >= _LARGE and not again and (found := desk.listing().orders.get(step.sid)) is not None:
+    if in_pages and (found := desk.listing().orders.get(step.sid)) is not None:
         return found
     live = desk.lookups.order(step.sid)
     if live is not None:

@@ -22,13 +22,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("steps", "settings", "replies"),
     ("phones", "headers", "checks", "thresholds"),
     ("wire", "outcome", "pacing", "windows", "results"),
-    ("workbooks", "orderpages", "differences", "live", "runlock", "database", "pool", "serving"),
+    ("workbooks", "orderpages", "differences", "live", "runlock", "database", "pool", "entries", "serving"),
     ("tablefiles", "frames", "considered", "overview", "client", "commits", "history"),
-    ("intake", "plan", "schedule", "letters", "durations", "plancard", "journal", "throttle"),
-    ("review", "charts", "progress", "lookups"),
+    ("intake", "plan", "schedule", "letters", "durations", "plancard", "journal", "progress", "throttle"),
+    ("review", "charts", "lookups"),
     ("funnel", "work"),
     ("sending",),
-    ("doubts",),
+    ("doubts", "approval"),
     ("coordinator",),
     ("engine",),
     ("apply", "verify", "authorize", "connection"),
@@ -40,15 +40,22 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
 )
 LEFT = set(
-    "workbooks orderpages differences live tablefiles frames considered overview intake plan schedule "
-    "letters durations plancard review charts funnel".split()
+    (
+        "workbooks orderpages differences live tablefiles frames considered overview intake plan "
+        "schedule letters durations plancard review charts funnel"
+    ).split()
 )
 RIGHT = set(
-    "runlock database pool serving client commits history journal throttle progress lookups work sending "
-    "doubts coordinator engine apply verify authorize connection runs".split()
+    (
+        "runlock database pool entries serving client commits history journal throttle progress "
+        "lookups work sending doubts approval coordinator engine apply verify authorize connection "
+        "runs"
+    ).split()
 )
 PURE = set(
-    "wire outcome pacing windows results phones headers checks thresholds replies lifecycle messages".split()
+    (
+        "wire outcome pacing windows results phones headers checks thresholds replies lifecycle messages"
+    ).split()
 )
 
 # The sandbox is a house of its own.

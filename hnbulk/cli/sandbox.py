@@ -68,8 +68,10 @@ def _clock(text: str) -> SandboxClock:
     from hnbulk.sandbox import SandboxClock
 
     try:
-        if text == "real" or text == "stepped":
-            return SandboxClock(text)
+        if text == "real":
+            return SandboxClock("real")
+        if text == "stepped":
+            return SandboxClock("stepped")
         return SandboxClock("fast", speed=float(text.removeprefix("x")))
     except ValueError:
         raise UsageError(f"--clock {text}: give `real`, `stepped` or `xN`, such as x3600.") from None

@@ -79,7 +79,7 @@ def cells(parts: Iterable[str], *, columns: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """An HTML table that scrolls when it is long; `columns` are text, the cells of `rows` are HTML already."""
+    """An HTML table, scrolling when long; `columns` are text, the cells of `rows` are HTML already."""
     head = "".join(f"<th>{escaped(name)}</th>" for name in columns)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="hn-scroll"><table class="hn-table"><tr>{head}</tr>{body}</table></div>'
