@@ -38,7 +38,7 @@ def test_planning_sends_nothing_but_reads(account: hn.Account) -> None:
 def test_a_list_with_errors_is_refused_unless_set_aside(account: hn.Account) -> None:
     """Error rows stop a plan; set aside on purpose, the others go on."""
     intake = read_bytes(LIST + b"Bad,12,,\n", name="list.csv")
-    with pytest.raises(InputError, match="set.aside"):
+    with pytest.raises(InputError, match="set-aside"):
         account.plan(intake)
     assert account.plan(intake, set_aside=True).file.counts["set-aside"] == 1
 
