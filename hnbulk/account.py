@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from hnbulk import wire
 from hnbulk.clocks import SteppedClock
 from hnbulk.connection import Connection, open_connection
-from hnbulk.frames import events_frame, orders_frame
+from hnbulk.frames import events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
 from hnbulk.handle import RunHandle
 from hnbulk.history import Seen
@@ -91,7 +91,8 @@ class Account:
 
     @property
     def now(self) -> datetime:
-        """The world's time, UTC: the server's on the service, the stepped clock's in a sandbox."""
+        """The world's time, UTC: the stepped clock's in a sandbox; on the service the server's, once
+        anything was read, and this machine's until then."""
         return self.connection.clock.now()
 
     def events(self) -> pd.DataFrame:
@@ -103,9 +104,8 @@ class Account:
         return build_funnel(self.events(), now=self.now)
 
     def runs(self) -> pd.DataFrame:
-        """The runs of this account, newest first."""
-        records = [record.as_line() for record in self.connection.journal.runs()]
-        return pd.DataFrame(records)
+        """The runs of this account, newest first: `frames.RUN_COLUMNS`."""
+        return runs_frame(record.as_line() for record in self.connection.journal.runs())
 
     # Planning: reads, compares, sends nothing.
 
@@ -129,8 +129,7 @@ class Account:
         intake = targets if isinstance(targets, Intake) else Intake.from_frame(targets)
         if not set_aside:
             raise_for_problems(intake)
-        read_at = self.now
-        orders = self._current_orders(intake.targets, progress=progress, whole=prune)
+        orders, read_at = self._current_orders(intake.targets, progress=progress, whole=prune)
         file = build_plan(
             intake.targets,
             orders,
@@ -162,18 +161,20 @@ class Account:
         """A plan of verification calls for those of `orders` (default: all) that are due.
 
         No phone rings until the plan is given to `apply` with its checksum and its exact number of
-        calls. `max_calls` and `at_once` default to the account's limits (10 and 2).
+        calls. `max_calls` and `at_once` default to the account's limits (10 and 2). Raises
+        `UsageError` for limits or a zone that make no sense.
         """
+        own = self.limits
         limits = replace(
-            self.limits,
-            max_calls=max_calls or self.limits.max_calls,
-            at_once=at_once or self.limits.at_once,
-            toll_free_zone=toll_free_zone or self.limits.toll_free_zone,
+            own,
+            max_calls=own.max_calls if max_calls is None else max_calls,
+            at_once=own.at_once if at_once is None else at_once,
+            toll_free_zone=toll_free_zone or own.toll_free_zone,
         )
-        read_at = self.now
+        orders, read_at = self._orders_to_plan(orders)
         return Plan(
             build_calls(
-                self.poll() if orders is None else orders,
+                orders,
                 now=read_at,
                 limits=limits,
                 read_at=read_at,
@@ -198,10 +199,10 @@ class Account:
         Orders of one address and e-mail share a letter. `address_sid` and `email` stand in for
         orders that have none. No letter goes out until the plan is given to `apply`.
         """
-        read_at = self.now
+        orders, read_at = self._orders_to_plan(orders)
         return Plan(
             build_letters(
-                self.poll() if orders is None else orders,
+                orders,
                 contact_title=contact_title,
                 contact_phone_number=contact_phone_number,
                 address_sid=address_sid,
@@ -273,18 +274,32 @@ class Account:
         shown = tqdm(replies, desc="reading orders", unit=" pages", leave=False) if progress else replies
         return (reply.body for reply in shown)
 
-    def _current_orders(self, targets: pd.DataFrame, *, progress: bool, whole: bool) -> pd.DataFrame:
-        """All orders; or, for few targets and a long list, the orders of their numbers."""
+    def _orders_to_plan(self, orders: pd.DataFrame | None) -> tuple[pd.DataFrame, datetime]:
+        """The orders given, or all as they are now; and the service's time, which a reading tells."""
+        if orders is None:
+            return self.poll(), self.now
+        self.connection.read(wire.list_orders(self.connection.dialect, page_size=1))
+        return orders, self.now
+
+    def _current_orders(
+        self, targets: pd.DataFrame, *, progress: bool, whole: bool
+    ) -> tuple[pd.DataFrame, datetime]:
+        """All orders; or, for few targets and a long list, the orders of their numbers.
+
+        The time is the service's when the first of them were read.
+        """
         pages = self._pages(progress=progress)
         first = next(pages)
+        read_at = self.now
         longer = next(pages, None)
         if longer is None:
-            return orders_frame([first])
+            return orders_frame([first]), read_at
         if whole or len(targets) >= FEW_ROWS:
-            return orders_frame(chain([first, longer], pages))
+            return orders_frame(chain([first, longer], pages)), read_at
         numbers = targets["phone_number"].drop_duplicates().tolist()
         shown = tqdm(numbers, desc="reading orders", unit=" numbers", leave=False) if progress else numbers
-        return orders_frame(page for number in shown for page in self._pages(phone_number=number))
+        found = (page for number in shown for page in self._pages(phone_number=number))
+        return orders_frame(found), read_at
 
 
 def connect(settings: Settings | None = None, *, pace: Pace | None = None) -> Account:

@@ -11,17 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hnbulk import engine, lifecycle, wire
-from hnbulk.client import Client
-from hnbulk.engine import Means, Run, WorldClock
-from hnbulk.history import History
-from hnbulk.journal import Journal
+from hnbulk import lifecycle, wire
+from hnbulk.audit import audit_creates
 from hnbulk.messages import Reply
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
-from hnbulk.settings import Pace
 from hnbulk.steps import Action, Ending, PlanFile, State, Step
-from hnbulk.work import MANY, Act, Chain, Desk, Ready
+from hnbulk.work import MANY, Act, Chain, Desk, Ready, Wait, refusal
 
 #: "Phone Number Not Hostable": also what the service says to a number that has a live order.
 _NOT_HOSTABLE = 22110
@@ -32,27 +28,6 @@ _OPERATIONS = {
 }
 #: How many requests of a step the service may ever have processed (safety rules, 2.1, 2.6, 2.7).
 _MOST_SENDS = {Action.CREATE: 2, Action.UPDATE: 2, Action.CANCEL: 3}
-
-
-def start(
-    plan: PlanFile,
-    *,
-    client: Client,
-    journal: Journal,
-    history: History,
-    clock: WorldClock,
-    pace: Pace,
-    approve: str,
-) -> Run:
-    """A run of the plan is under way. Raises as `engine.start` does; nothing was sent then."""
-    return engine.start(plan, Changes(), Means(client, journal, history, clock, pace), approve=approve)
-
-
-def resume(
-    run_id: str, *, client: Client, journal: Journal, history: History, clock: WorldClock, pace: Pace
-) -> Run:
-    """The run goes on where it ended. Raises as `engine.resume` does."""
-    return engine.resume(run_id, Changes(), Means(client, journal, history, clock, pace))
 
 
 class Changes:
@@ -83,13 +58,9 @@ class Changes:
         """At once."""
         return None
 
-    def close_wave(self, _done: Sequence[int], _desk: Desk) -> datetime | None:
-        """Replies say all there is."""
-        return None
-
-    def look_back(self, _done: Sequence[int], _desk: Desk) -> list[Ending]:
-        """Nothing to add."""
-        return []
+    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait) -> list[Ending]:
+        """What the audit found: creates whose number does not have exactly one live order, ours."""
+        return audit_creates(done, desk, wait)
 
     def prepare(self, act: Act, desk: Desk, *, again: bool) -> Ready | list[Ending]:
         """The request; a create where nothing of the number is there, a change where the order is
@@ -122,7 +93,7 @@ class Changes:
                 return found
         if outcome.reason == "status-404":
             return [_stale(act.first, step.sid, "gone", "the order is not there any more")]
-        return [_refused(act.first, step, outcome)]
+        return [refusal(act.first, step.sid, outcome, "change the row")]
 
     def settle(self, act: Act, _fence: Mapping[str, Any], desk: Desk) -> list[Ending] | None:
         """Our order, our change, or nothing of it."""
@@ -280,13 +251,6 @@ def _plain(value: Any) -> Any:
 
 
 # -- endings
-
-
-def _refused(number: int, step: Step, outcome: Outcome) -> Ending:
-    code = str(outcome.code) if outcome.code is not None else outcome.reason
-    return Ending(
-        number, State.REFUSED, step.sid, code=code, message=outcome.message, next_step="change the row"
-    )
 
 
 def _stale(number: int, sid: str | None, code: str, message: str, status: str | None = None) -> Ending:

@@ -49,13 +49,27 @@ def check_approval(plan: PlanFile, *, account_sid: str, base_url: str, approve: 
 
 def check_age(plan: PlanFile, now: datetime) -> None:
     """The plan is not too old at `now`, a world time. Raises `PlanStale`."""
-    age = now - datetime.fromisoformat(plan.header.made_at)
+    age = now - datetime.fromisoformat(plan.header.read_at)
     if age > MAX_AGE:
         raise PlanStale(
-            f"the plan is {age // timedelta(hours=1)} hours old; the limit is "
+            f"the plan read the service {age // timedelta(hours=1)} hours ago; the limit is "
             f"{MAX_AGE // timedelta(hours=1)}. Make it again with `hnbulk plan`.",
-            made_at=plan.header.made_at,
+            read_at=plan.header.read_at,
         )
+
+
+def is_applied(plan: PlanFile, record: RunRecord, journal: Journal) -> bool:
+    """The finished run has applied this very plan; not one of the same steps made again since.
+
+    Rows that were refused, or that a person had to look at, may be planned again, and the plan
+    then has the same steps. It was made after the run where it read the service after it and
+    is not the file that the run applied; on a clock that stands still only the latter shows.
+    """
+    if record.checksum != plan.checksum:
+        return False
+    applied, head = journal.plan_of(record.run_id).header, plan.header
+    read_since = datetime.fromisoformat(head.read_at) >= journal.marked_at(record.run_id)
+    return not read_since or head.made_at <= applied.made_at
 
 
 def refuse_unfinished(plan: PlanFile, known: Sequence[RunRecord], journal: Journal) -> None:

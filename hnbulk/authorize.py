@@ -10,41 +10,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hnbulk import engine, lifecycle, wire
-from hnbulk.client import Client
-from hnbulk.engine import Means, Run, WorldClock
-from hnbulk.history import OWN, History
-from hnbulk.journal import Journal
+from hnbulk import lifecycle, wire
+from hnbulk.history import OWN
 from hnbulk.messages import Reply
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
-from hnbulk.settings import Pace
 from hnbulk.steps import Ending, PlanFile, State
-from hnbulk.work import Act, Chain, Desk, Ready
+from hnbulk.work import Act, Chain, Desk, Ready, Wait, refusal
 
 #: From so many orders on, reading whole pages is cheaper than asking for each.
 _LARGE = 50
-
-
-def start(
-    plan: PlanFile,
-    *,
-    client: Client,
-    journal: Journal,
-    history: History,
-    clock: WorldClock,
-    pace: Pace,
-    approve: str,
-) -> Run:
-    """The letters of the plan are under way. Raises as `engine.start` does; nothing was sent then."""
-    return engine.start(plan, Letters(), Means(client, journal, history, clock, pace), approve=approve)
-
-
-def resume(
-    run_id: str, *, client: Client, journal: Journal, history: History, clock: WorldClock, pace: Pace
-) -> Run:
-    """The run goes on where it ended. Raises as `engine.resume` does."""
-    return engine.resume(run_id, Letters(), Means(client, journal, history, clock, pace))
 
 
 class Letters:
@@ -103,18 +78,8 @@ class Letters:
 
     def refused(self, act: Act, outcome: Outcome, desk: Desk) -> list[Ending]:
         """Refused: none of its orders is in a letter."""
-        code = str(outcome.code) if outcome.code is not None else outcome.reason
-        return [
-            Ending(
-                number,
-                State.REFUSED,
-                desk.plan.steps[number].sid,
-                code=code,
-                message=outcome.message,
-                next_step="correct the letter's fields and plan it again",
-            )
-            for number in act.steps
-        ]
+        way_out = "correct the letter's fields and plan it again"
+        return [refusal(number, desk.plan.steps[number].sid, outcome, way_out) for number in act.steps]
 
     def settle(self, act: Act, fence: Mapping[str, Any], desk: Desk) -> list[Ending] | None:
         """Sent, where all its orders name one document; none, where none of them names any."""
@@ -138,12 +103,11 @@ class Letters:
         """For a person to look at."""
         return [_review(number, desk.plan.steps[number].sid, None) for number in act.steps]
 
-    def close_wave(self, done: Sequence[int], desk: Desk) -> datetime | None:
-        """At once: the orders name their letter as soon as it is there."""
-        return desk.clock.now() if done else None
+    def look_back(self, done: Mapping[int, str], desk: Desk, _wait: Wait) -> list[Ending]:
+        """The same letters with the status their orders show; the history has it as our own write.
 
-    def look_back(self, done: Sequence[int], desk: Desk) -> list[Ending]:
-        """The same letters with the status their orders show; the history has it as our own write."""
+        The orders name their letter as soon as it is there.
+        """
         live = _read(Act(tuple(done)), desk, again=True)
         endings = []
         for number, order in live.items():

@@ -1,123 +1,29 @@
-"""Pictures of the funnel: altair charts drawn to SVG and PNG on this machine, nothing fetched.
+"""Pictures of the funnel: how far numbers came, where they stand, how long they stay, over time.
 
-One palette per status, made so that no two colours fall together for colour-blind readers. Every
-title names what the shares are shares of and the moment it holds for. This module counts nothing:
-it draws the frames of `durations` and `funnel`, and changes no setting of altair.
+Every title names what the shares are shares of and the moment it holds for. This module counts
+nothing: it draws the frames of `durations` and `funnel`, and changes no setting of altair.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import vl_convert
 
 from hnbulk import lifecycle
-from hnbulk.errors import UsageError
-from hnbulk.files import write_private
+from hnbulk.palette import color_of
+from hnbulk.pictures import INK, LOOK, SOFT, Picture
+from hnbulk.results import single_line
+from hnbulk.wording import all_text, count_text, share_text, when_text
 
 if TYPE_CHECKING:
     import altair as alt
 
-#: One colour per status, pairwise over 0.1 apart in OKLab for normal, deuteranope and protanope eyes.
-COLORS: Mapping[str, str] = {
-    "twilio-processing": "#778999",
-    "received": "#9CD0FB",
-    "pending-verification": "#145FBF",
-    "verified": "#2AC3AD",
-    "pending-loa": "#AD89F1",
-    "carrier-processing": "#361A9A",
-    "testing": "#983D78",
-    "completed": "#095228",
-    "action-required": "#E7B602",
-    "failed": "#DA5A28",
-}
-UNKNOWN_COLOR = "#B9B2A6"
-
-_FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
-_INK, _SOFT, _LINE = "#1f2733", "#5b6675", "#e3e7ec"
 _DAY = 86400.0
-_PATH, _LONG = re.compile(r' d="[^"]*"'), re.compile(r"(\.\d\d)\d+")  # hundredths of a pixel are enough
 _CURVE_POINTS = 200
 _Records = list[dict[str, Any]]
-
-
-def color_of(status: str) -> str:
-    """The colour a status has in every picture; one shared colour for statuses the table lacks."""
-    return COLORS.get(status, UNKNOWN_COLOR)
-
-
-def share_text(share: float) -> str:
-    """`98 %`, `99.7 %`, `0.4 %`: whole, one decimal near the ends, never all or none by rounding."""
-    if pd.isna(share):
-        return "–"
-    percent = share * 100
-    if 0 < percent < 0.1:
-        return "<0.1 %"
-    if 99.9 < percent < 100:
-        return ">99.9 %"
-    near_an_end = 0 < percent < 0.95 or 99.05 < percent < 100
-    return f"{percent:.1f} %" if near_an_end else f"{percent:.0f} %"
-
-
-def when_text(moment: datetime) -> str:
-    """`5 Jan 2026, 15:00 UTC` for a moment with a time zone in UTC."""
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawn chart: shows itself in a notebook as SVG and saves as `.svg` or `.png`."""
-
-    spec: Mapping[str, Any]
-    alt: str  # what the picture says, for readers who do not see it
-
-    @cached_property
-    def svg(self) -> str:
-        """The picture as one self-contained SVG element; nothing is fetched to make or show it."""
-        drawn: str = vl_convert.vegalite_to_svg(dict(self.spec), allowed_base_urls=[])
-        return _PATH.sub(lambda path: _LONG.sub(r"\1", path[0]), drawn)
-
-    def png(self, *, scale: float = 2.0) -> bytes:
-        """The picture as PNG, `scale` pixels to the SVG unit."""
-        drawn: bytes = vl_convert.vegalite_to_png(dict(self.spec), scale=scale, allowed_base_urls=[])
-        return drawn
-
-    def save(self, path: str | Path) -> Path:
-        """`path` holds the picture, mode 0600. Raises `UsageError` unless it ends in .svg or .png."""
-        place = Path(path)
-        if place.suffix.lower() not in {".svg", ".png"}:
-            raise UsageError(
-                f"a picture is saved as .svg or .png, not {place.suffix or 'without ending'!r}."
-            )
-        content = self.png() if place.suffix.lower() == ".png" else self.svg.encode()
-        write_private(place, content)
-        return place
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": self.alt}
-
-    def __repr__(self) -> str:
-        return f"Picture({self.alt})"
-
-
-def to_svg(picture: Picture) -> str:
-    """The picture as SVG text."""
-    return picture.svg
-
-
-def to_png(picture: Picture, *, scale: float = 2.0) -> bytes:
-    """The picture as PNG bytes."""
-    return picture.png(scale=scale)
 
 
 def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> Picture:
@@ -143,13 +49,13 @@ def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -
     strong = alt.Chart(data).mark_bar().encode(x=alt.X("current:Q", scale=room), y=y, color=color)
     label = (
         alt.Chart(data)
-        .mark_text(align="left", dx=7, fontSize=12.5, color=_INK)
+        .mark_text(align="left", dx=7, fontSize=12.5, color=INK)
         .encode(x=alt.X("reached:Q", scale=room), y=y, text="label:N")
     )
     title = _title(
-        f"How far {_count(numbers)} came",
+        f"How far {count_text(numbers, 'number')} came",
         "light: reached this stage or a later one · strong: there now · "
-        f"% of all = share of {_all(numbers)}",
+        f"% of all = share of {all_text(numbers)}",
         f"% of previous = share of those that reached the stage above · as of {when_text(as_of)}",
     )
     height = 32 * len(stages)
@@ -170,15 +76,14 @@ def standing_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None)
         y=alt.Y("stage:N", sort=None, title=None, scale=alt.Scale(domain=stages, paddingInner=0.28)),
     )
     bars = base.mark_bar().encode(color=_by_status([r["stage"] for r in rows], legend=False))
-    labels = base.mark_text(align="left", dx=7, fontSize=12.5, color=_INK).encode(text="label:N")
+    labels = base.mark_text(align="left", dx=7, fontSize=12.5, color=INK).encode(text="label:N")
     title = _title(
-        f"Where {_count(numbers)} stand now",
-        f"share of {_all(numbers)}, each counted once by its latest order · as of {when_text(as_of)}",
+        f"Where {count_text(numbers, 'number')} stand now",
+        f"share of {all_text(numbers)}, each counted once by its latest order · as of {when_text(as_of)}",
     )
     said = "; ".join(f"{row['stage']} {row['label']}" for row in rows if row["current"])
-    return _drawn(
-        alt.layer(bars, labels), title, height=30 * len(stages), alt=f"{_count(numbers)} stand: {said}"
-    )
+    said = f"{count_text(numbers, 'number')} stand: {said}"
+    return _drawn(alt.layer(bars, labels), title, height=30 * len(stages), alt=said)
 
 
 def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
@@ -208,7 +113,7 @@ def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
         "(Kaplan-Meier; those still there count as open)",
         f"a line ends where observation ends: nothing is extrapolated · as of {when_text(as_of)}",
     )
-    said = f"share still in the stage over days, for {', '.join(stages)}"
+    said = f"share still in the stage over days, for {', '.join(map(single_line, stages))}"
     return _drawn(chart, title, height=330, alt=said)
 
 
@@ -222,8 +127,10 @@ def flow_chart(flow: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> P
     stages = _in_order({str(stage) for stage in used["stage"]})
     rank = {stage: place for place, stage in enumerate(reversed(stages))}
     rows = [
-        {"time": time.isoformat(), "stage": str(stage), "numbers": int(count), "rank": rank[str(stage)]}
-        for time, stage, count in zip(used["time"], used["stage"], used["numbers"], strict=True)
+        {"time": time.isoformat(), "stage": single_line(stage), "numbers": int(count), "rank": rank[stage]}
+        for time, stage, count in zip(
+            used["time"], used["stage"].astype("str"), used["numbers"], strict=True
+        )
     ]
     chart = (
         alt.Chart(_data(rows))
@@ -236,7 +143,7 @@ def flow_chart(flow: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> P
         )
     )
     title = _title(
-        f"Where {_count(numbers)} stood over time",
+        f"Where {count_text(numbers, 'number')} stood over time",
         f"numbers in each status, by what had been seen of them by then · as of {when_text(as_of)}",
     )
     return _drawn(chart, title, height=330, alt=f"numbers in each status over time, {len(stages)} statuses")
@@ -249,7 +156,7 @@ def _funnel_row(row: Mapping[Any, Any]) -> dict[str, Any]:
     if row["current"]:
         parts.append(f"{row['current']:,} now")
     return {
-        "stage": str(row["stage"]),
+        "stage": single_line(str(row["stage"])),
         "reached": int(row["reached"]),
         "current": int(row["current"]),
         "label": " · ".join(parts),
@@ -259,7 +166,7 @@ def _funnel_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _standing_row(row: Mapping[Any, Any], numbers: int) -> dict[str, Any]:
     current = int(row["current"])
     label = f"{current:,} · {share_text(current / numbers)}" if current else "0"
-    return {"stage": str(row["stage"]), "current": current, "label": label}
+    return {"stage": single_line(str(row["stage"])), "current": current, "label": label}
 
 
 def _curve_rows(curves: pd.DataFrame) -> tuple[_Records, list[str]]:
@@ -273,7 +180,12 @@ def _curve_rows(curves: pd.DataFrame) -> tuple[_Records, list[str]]:
         kept = curve.loc[last_of_level]
         points = [(0.0, 1.0), *zip(kept["time"] / _DAY, kept["survival"], strict=True)]
         rows += [
-            {"stage": stage, "days": round(float(x), 5), "share": round(float(y), 5), "step": step}
+            {
+                "stage": single_line(stage),
+                "days": round(float(x), 5),
+                "share": round(float(y), 5),
+                "step": step,
+            }
             for step, (x, y) in enumerate(points)
         ]
     return rows, stages
@@ -281,7 +193,7 @@ def _curve_rows(curves: pd.DataFrame) -> tuple[_Records, list[str]]:
 
 def _say(rows: _Records, numbers: int, as_of: datetime) -> str:
     steps = "; ".join(f"{row['stage']} {row['label']}" for row in rows)
-    return f"funnel of {_count(numbers)} as of {when_text(as_of)}: {steps}"
+    return f"funnel of {count_text(numbers, 'number')} as of {when_text(as_of)}: {steps}"
 
 
 def _in_order(names: set[str]) -> list[str]:
@@ -294,14 +206,6 @@ def _with_gap(stages: Sequence[str]) -> list[str]:
     return [*stages[:side], *([" "] if side < len(stages) else []), *stages[side:]]
 
 
-def _count(numbers: int) -> str:
-    return f"{numbers:,} number" if numbers == 1 else f"{numbers:,} numbers"
-
-
-def _all(numbers: int) -> str:
-    return "the one number" if numbers == 1 else f"all {numbers:,} numbers"
-
-
 def _data(rows: _Records) -> alt.InlineData:
     import altair as alt
 
@@ -311,9 +215,10 @@ def _data(rows: _Records) -> alt.InlineData:
 def _by_status(stages: Sequence[str], *, legend: bool) -> alt.Color:
     import altair as alt
 
-    scale = alt.Scale(domain=list(stages), range=[color_of(stage) for stage in stages])
+    names = [single_line(stage) for stage in stages]
+    scale = alt.Scale(domain=names, range=[color_of(stage) for stage in stages])
     shown = alt.Legend(title=None, orient="right") if legend else None
-    return alt.Color("stage:N", scale=scale, legend=shown, sort=list(stages))
+    return alt.Color("stage:N", scale=scale, legend=shown, sort=names)
 
 
 def _days_axis(flow: pd.DataFrame) -> alt.Axis:
@@ -335,7 +240,7 @@ def _nothing(what: str) -> Picture:
 
     note = (
         alt.Chart(_data([{"text": "no events yet"}]))
-        .mark_text(fontSize=18, color=_SOFT)
+        .mark_text(fontSize=18, color=SOFT)
         .encode(text="text:N")
     )
     return _drawn(note, _title(what), height=120, alt=f"{what}: no events yet")
@@ -345,45 +250,5 @@ def _drawn(
     chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: alt.TitleParams, *, height: int, alt: str
 ) -> Picture:
     spec = chart.properties(title=title, width=640, height=height).to_dict()
-    spec["config"] = _LOOK
+    spec["config"] = LOOK
     return Picture(spec=spec, alt=alt)
-
-
-_LOOK: dict[str, Any] = {
-    "font": _FONT,
-    "background": "#ffffff",
-    "padding": {"left": 14, "right": 18, "top": 14, "bottom": 14},
-    "view": {"stroke": None},
-    "title": {
-        "anchor": "start",
-        "frame": "group",
-        "color": _INK,
-        "fontSize": 18,
-        "fontWeight": 600,
-        "subtitleColor": _SOFT,
-        "subtitleFontSize": 12,
-        "subtitleLineHeight": 17,
-        "subtitlePadding": 6,
-        "offset": 16,
-    },
-    "axis": {
-        "labelColor": _INK,
-        "labelFontSize": 12.5,
-        "labelLimit": 240,
-        "titleColor": _SOFT,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "titlePadding": 10,
-        "domain": False,
-        "ticks": False,
-        "labelPadding": 8,
-        "gridColor": _LINE,
-    },
-    "legend": {
-        "labelColor": _INK,
-        "labelFontSize": 12,
-        "rowPadding": 5,
-        "labelLimit": 220,
-        "symbolStrokeWidth": 3,
-    },
-}

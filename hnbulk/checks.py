@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -60,7 +61,7 @@ RULES: Mapping[str, Rule] = {
         "text has control or direction signs, which show one thing and mean another",
         "type the cell in again, on one line",
     ),
-    "email-format": Rule("not an e-mail address", "write one address: name@company.com"),
+    "email-format": Rule("not an e-mail address", "write one whole address: a name, an @ and a domain"),
     "email-several": Rule("one signer only", "keep one address and move the others to the cc column"),
     "cc-format": Rule(
         "a copy goes to something that is no e-mail address", "write addresses with ; between"
@@ -180,10 +181,11 @@ def _addresses(text: str) -> list[str]:
 
 
 def _email(text: str) -> Read:
+    if _EMAIL.fullmatch(text):
+        return text, ()
     parts = _addresses(text)
-    if len(parts) > 1:
-        return None, (Finding("email-several", f"it names {len(parts)}"),)
-    return (text, ()) if _EMAIL.fullmatch(text) else (None, (Finding("email-format"),))
+    several = Finding("email-several", f"it names {len(parts)}")
+    return None, (several if len(parts) > 1 else Finding("email-format"),)
 
 
 def _cc_emails(text: str) -> Read:
@@ -205,6 +207,7 @@ def _sid(prefix: str) -> Callable[[str], Read]:
     return read
 
 
+@lru_cache(maxsize=256)  # a list of thousands of rows has a handful of these
 def _url(text: str) -> Read:
     """An https address of a public host name: no user, no bare address, no inside name."""
     try:

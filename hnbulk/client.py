@@ -116,13 +116,15 @@ class Client:
         except Exception as error:
             return _failure(error, self._call, self._monotonic())
 
-    def read(self, request: Request) -> Reply:
+    def read(self, request: Request, *, admit: Callable[[], object] = lambda: None) -> Reply:
         """The reply (2xx) to a GET, tried up to five times, ten where the service is busy.
 
-        Raises `ServiceUnreachable`, `AccessRefused`, `ServiceRefused` or `ReplyUnreadable`.
+        `admit` is called before each try and returns when it may start. Raises
+        `ServiceUnreachable`, `AccessRefused`, `ServiceRefused` or `ReplyUnreadable`.
         """
         busy = failed = 0
         while True:
+            admit()
             result = self.send(request)
             outcome = classify(Operation.READ, result, Expected())
             if outcome.kind is OutcomeKind.DONE and isinstance(result, Reply):
@@ -138,8 +140,10 @@ class Client:
             tries = busy if outcome.kind is OutcomeKind.NOT_PROCESSED else failed
             self._sleep(delay_after(outcome.kind, tries - 1, outcome.retry_after, self._chance))
 
-    def pages(self, request: Request, dialect: Dialect) -> Iterator[Reply]:
-        """Every page of a list, in order, from `request` on.
+    def pages(
+        self, request: Request, dialect: Dialect, *, admit: Callable[[], object] = lambda: None
+    ) -> Iterator[Reply]:
+        """Every page of a list, in order, from `request` on; `admit` as in `read`.
 
         Raises as `read` does, and `ReplyUnreadable` where the service sends its reader in a
         circle, elsewhere, on without end, or more than was asked for. A page once yielded stands.
@@ -148,7 +152,7 @@ class Client:
         visited: set[str] = set()
         while len(visited) < MOST_PAGES:
             visited.add(request.target())
-            reply = self.read(request)
+            reply = self.read(request, admit=admit)
             page = read_page(reply)
             if asked is not None and page.size > asked:
                 raise unreadable(reply, f"a page of {page.size} items where {asked} were asked for")

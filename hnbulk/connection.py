@@ -6,9 +6,7 @@ by itself.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -22,26 +20,8 @@ from hnbulk.files import private_folder
 from hnbulk.history import History
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply, Request
-from hnbulk.pacing import SlidingWindow
 from hnbulk.settings import Credentials, Pace, Settings, check_base_url, pace_for
-
-#: Seconds. A little over one: between being let through and being seen, a request may hurry.
-_WINDOW = 1.02
-
-
-class Gate:
-    """Reads of one account, kept to the rate: each call returns when one more may start."""
-
-    def __init__(self, rate: float | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._window = SlidingWindow(rate, window=_WINDOW)
-        self._lock = threading.Lock()
-        self._sleep = sleep
-
-    def __call__(self) -> None:
-        with self._lock:
-            start = self._window.reserve(now := time.monotonic())
-        if start > now:
-            self._sleep(start - now)
+from hnbulk.throttle import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +61,11 @@ class Connection:
 
     def read(self, request: Request) -> Reply:
         """The reply to one read, at the account's pace. Raises as `Client.read` does."""
-        self.gate()
-        return self.client.read(request)
+        return self.client.read(request, admit=self.gate)
 
     def pages(self, request: Request) -> Iterator[Reply]:
         """Every page from `request` on, at the account's pace. Raises as `Client.pages` does."""
-        self.gate()
-        for reply in self.client.pages(request, self.dialect):
-            yield reply
-            self.gate()
+        return self.client.pages(request, self.dialect, admit=self.gate)
 
     def close(self) -> None:
         """Journal, history and client are closed."""

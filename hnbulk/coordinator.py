@@ -6,15 +6,16 @@ decided here but in `sending`, what is absent in `doubts`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
 from hnbulk.doubts import Resolver
+from hnbulk.entries import Attempt
 from hnbulk.pool import Pool
 from hnbulk.sending import Doubt, Sender, is_doubtful, sent_before
 from hnbulk.settings import Pace
-from hnbulk.steps import State
+from hnbulk.steps import Ending, State
 from hnbulk.throttle import Throttle
 from hnbulk.work import Chain
 
@@ -33,6 +34,7 @@ class Coordinator:
         self.throttle = throttle
         self.pace = pace
         self.resumed = resumed
+        self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
         self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle, self.wait_until)
 
     def run(self) -> None:
@@ -65,12 +67,12 @@ class Coordinator:
         if opens is not None and not self._wait_for(f"waiting until {opens:%H:%M} UTC", opens):
             return
         before = self.sender.tally.sent
-        todo = [chain for chain in wave if self._is_pending(chain)]
+        todo = self._pending(wave)
         first = todo[: self.pace.canary] if self.work.has_canary else []
         if first and not self._canary_lives(first):
             return
         self._drain(todo[len(first) :])
-        if self.sender.tally.sent > before:
+        if self.sender.tally.sent > before and not self.throttle.stopping:
             self._look_back(wave)
 
     def _drain(self, chains: Sequence[Chain]) -> None:
@@ -80,29 +82,43 @@ class Coordinator:
             self._perform(todo)
             if not self.throttle.release_hold():
                 break
+            doubted = self._doubted()
             self.resolver.look_once()
-            again = self._settle() if self.sender.too_many_doubts else []
-            todo = [chain for chain in todo if self._is_pending(chain)]
-            todo += [chain for chain in again if chain not in todo]
+            if self.sender.too_many_doubts:
+                self._settle()
+            todo = self._pending([*todo, *doubted])
         while self.sender.doubts and not self.throttle.stopping:
-            self._perform(self._settle())
+            doubted = self._doubted()
+            self._settle()
+            self._perform(self._pending(doubted))
             self.throttle.release_hold()
+
+    def _doubted(self) -> list[Chain]:
+        return [doubt.chain for doubt in self.sender.doubts]
+
+    def _pending(self, chains: Iterable[Chain]) -> list[Chain]:
+        """Those of the chains, each once, that have something to be sent and nothing in doubt."""
+        doubted = {doubt.act for doubt in self.sender.doubts}
+        return [
+            chain
+            for chain in dict.fromkeys(chains)
+            if not doubted.intersection(chain) and any(self.sender.open_steps(act) for act in chain)
+        ]
 
     def _perform(self, chains: Sequence[Chain]) -> None:
         jobs = [partial(self.sender.perform, chain) for chain in chains]
         self.pool.run(jobs, may_start=self.throttle.may_start, meanwhile=self.desk.remember)
         self.desk.remember()
 
-    def _settle(self) -> list[Chain]:
+    def _settle(self) -> None:
         self.sender.tally.doing = f"looking up {len(self.sender.doubts)} in doubt"
-        again = self.resolver.settle_all()
+        self.resolver.settle_all()
         self.sender.tally.doing = ""
         if self.sender.doubts and not self.throttle.stopping:
             self.throttle.stop(
                 f"{len(self.sender.doubts)} requests are in doubt and could not be looked up; resume later."
             )
         self.desk.remember()
-        return again
 
     def _canary_lives(self, first: Sequence[Chain]) -> bool:
         """The first rows went alone and came out one way or another; else the rest does not follow."""
@@ -112,22 +128,19 @@ class Coordinator:
         self.sender.doubts += older
         if self.throttle.stopping:
             return False
-        if any(self._is_pending(chain) for chain in first):
+        if self._pending(first):
             self.throttle.stop("the first rows could not be sent; the rest was not tried.")
             return False
         return True
 
-    def _is_pending(self, chain: Chain) -> bool:
-        doubted = {doubt.act for doubt in self.sender.doubts}
-        return any(self.sender.open_steps(act) for act in chain) and not doubted.intersection(chain)
-
     def _look_back(self, wave: Sequence[Chain]) -> None:
         steps = [step for chain in wave for act in chain for step in act.steps]
-        done = [step for step in steps if self.sender.tally.state(step) is State.DONE]
-        worth_it = self.work.close_wave(done, self.desk)
-        if worth_it is not None and self._wait_for("waiting for answers", worth_it):
-            self.sender.end(self.work.look_back(done, self.desk))
-            self.desk.remember()
+        sids = {one.step: one.sid or "" for one in self.sender.journal.endings(self.sender.run_id)}
+        done = {step: sids[step] for step in steps if self.sender.tally.state(step) is State.DONE}
+        endings = self.work.look_back(done, self.desk, self._wait_for)
+        self.found += [one for one in endings if one.state is not State.DONE]
+        self.sender.end(endings)
+        self.desk.remember()
 
     def _wait_for(self, doing: str, moment: datetime) -> bool:
         self.sender.tally.doing = doing
@@ -143,11 +156,13 @@ class Coordinator:
         for one in endings:
             if one.state is State.DONE:
                 self.desk.keep_sid(one.step, one.sid)
-        attempts = journal.attempts(run_id)
+        attempts: dict[int, list[Attempt]] = {}
+        for attempt in journal.attempts(run_id):
+            attempts.setdefault(attempt.step, []).append(attempt)
         now, mono = self.clock.now(), self.throttle.monotonic()
         for chain in chains:
             for act in chain:
-                own = [attempt for attempt in attempts if attempt.step == act.first]
+                own = attempts.get(act.first, [])
                 if own:
                     self.sender.sent[act] = sent_before(own)
                 if own and self.sender.open_steps(act) and is_doubtful(own[-1]):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from hnbulk.errors import JournalError
+from hnbulk.errors import JournalError, UsageError
 from hnbulk.files import private_folder
 
 Statement = tuple[str, Sequence[Any]]
@@ -57,14 +57,19 @@ class Database:
     def open(cls, path: Path, shape: Shape) -> Self:
         """The file, 0600, in a folder that exists; made with its tables where it was missing.
 
-        Raises `JournalError` for a file that is damaged, foreign, or of another version, and for
-        one that cannot be written; it stays as it was.
+        Raises `JournalError` for a file that is damaged, foreign, or of another version, and
+        `UsageError` for one that may not be written; it stays as it was.
         """
         private_folder(path.parent)
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         except OSError as error:
-            raise _refusal(path, shape, error.strerror or type(error).__name__) from None
+            reason = error.strerror or type(error).__name__
+            raise UsageError(
+                f"cannot write {path}: {reason}. Set HNBULK_HOME to a folder that can be written.",
+                path=str(path),
+                reason=reason,
+            ) from None
         connection = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, cached_statements=64
         )

@@ -97,7 +97,7 @@ def tell_on(
     calls = _verify(telling)
     letters = _authorize(telling)
     orders = _let_time_pass(telling)
-    funnel = _picture(telling, intake, plan, run)
+    funnel = _picture(telling, intake, plan, run, calls)
     return {
         "rows": intake.counts,
         "problems": intake.counts["by_code"],
@@ -225,10 +225,16 @@ def _let_time_pass(telling: _Telling) -> pd.DataFrame:
     counts = _count_statuses(orders)
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     telling.line("45 days", f"{polls} polls: {told}")
+    for stage, count, advice in account.funnel().next_steps.itertuples(index=False):
+        told = f"next, for the {count:,} {stage}: {advice}"
+        for line in textwrap.wrap(told, TEXT_WIDTH, subsequent_indent="  "):
+            telling.say(f"{'':<10} {line}")
     return orders
 
 
-def _picture(telling: _Telling, intake: Intake, plan: Plan, run: RunHandle) -> list[dict[str, Any]]:
+def _picture(
+    telling: _Telling, intake: Intake, plan: Plan, run: RunHandle, calls: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     account, out = telling.account, telling.out
     with telling.chapter("report"):
         funnel = account.funnel()
@@ -238,16 +244,16 @@ def _picture(telling: _Telling, intake: Intake, plan: Plan, run: RunHandle) -> l
             funnel=funnel,
             plan_summary=plan.summary,
             problems=intake.problems,
-            results_counts={
-                part: len(getattr(run.results, part)) for part in ("success", "error", "unprocessed")
-            },
+            results_counts=_parts(run),
+            calls=pd.DataFrame(calls),
             title="From branch list to hosted numbers",
             made_at=account.now,
             account_label="sandbox",
         )
         write_private(out / "report.html", page.encode())
+        funnel.plot().save(out / "funnel.svg")
     telling.say(f"\n{funnel}\n")
-    telling.line("report", "report.html written")
+    telling.line("report", "report.html and funnel.svg written")
     return records_of(funnel.table)
 
 

@@ -15,14 +15,14 @@ from itertools import chain as joined
 from itertools import islice, repeat
 
 from hnbulk.entries import ABSENT, Result
-from hnbulk.errors import ServiceRefused, ServiceUnreachable
+from hnbulk.errors import ReplyUnreadable, ServiceRefused, ServiceUnreachable
 from hnbulk.failpoints import failpoint
 from hnbulk.outcome import OutcomeKind
 from hnbulk.pool import Pool
 from hnbulk.sending import Doubt, Sender
 from hnbulk.steps import Ending, State
 from hnbulk.throttle import Throttle
-from hnbulk.work import Chain, WorldClock
+from hnbulk.work import WorldClock
 
 #: Seconds between looks; the last one repeats.
 _LOOKS = (0, 1, 2, 4, 8, 16, 30)
@@ -46,17 +46,15 @@ class Resolver:
         """Doubts that one look decides are decided; none is taken as absent."""
         self._look(self.sender.doubts)
 
-    def settle_all(self) -> list[Chain]:
-        """Every doubt is decided, unless the run stops or the service cannot be asked; the
-        chains that may be sent again."""
-        again: list[Chain] = []
+    def settle_all(self) -> None:
+        """Every doubt is decided, unless the run stops or the service cannot be asked. What is
+        proved absent and may be sent again is pending."""
         for delay in islice(joined(_LOOKS, repeat(_LAST_LOOK)), _MOST_LOOKS):
             doubts = self.sender.doubts
             if not doubts or (delay and not self.wait_until(self._next_look(doubts, delay))):
                 break
             self._look(doubts)
-            again += self._take_absent()
-        return again
+            self._take_absent()
 
     def _next_look(self, doubts: Sequence[Doubt], delay: float) -> datetime:
         now = self.clock.now()
@@ -65,20 +63,20 @@ class Resolver:
         return min(later, settled) if now < settled else later
 
     def _look(self, doubts: Sequence[Doubt]) -> None:
-        decided: list[Doubt] = []
+        decided: set[Doubt] = set()
 
         def look(doubt: Doubt) -> None:
             failpoint("recovery")
             settled = self._is_settled(doubt)
             try:
                 endings = self.sender.work.settle(doubt.act, doubt.fence, self.sender.desk)
-            except (ServiceUnreachable, ServiceRefused):
+            except (ServiceUnreachable, ServiceRefused, ReplyUnreadable):
                 return  # the next look asks again
             if endings is None:
                 # only a look begun after the window may be the last one
                 doubt.empty_looks = min(doubt.empty_looks, 1) + 1 if settled else 1
                 return
-            decided.append(doubt)
+            decided.add(doubt)
             self._decide(doubt, endings)
 
         self.pool.run([partial(look, doubt) for doubt in list(doubts)])
@@ -102,18 +100,15 @@ class Resolver:
         own = self.clock.frozen or self.throttle.monotonic() - doubt.since_mono >= self.settle
         return world and own
 
-    def _take_absent(self) -> list[Chain]:
+    def _take_absent(self) -> None:
         """Doubts that time has decided: their request was not processed."""
         absent = [doubt for doubt in self.sender.doubts if doubt.empty_looks >= 2]
         self.sender.doubts = [doubt for doubt in self.sender.doubts if doubt.empty_looks < 2]
-        again: list[Chain] = []
         for doubt in absent:
             result = Result(doubt.attempt, ABSENT, "not-there", self.clock.now())
             act, desk, work = doubt.act, self.sender.desk, self.sender.work
             if self.sender.sent[act].possible < work.most_sends(act, desk):
                 pending = [Ending(step, State.PENDING) for step in self.sender.open_steps(act)]
                 self.sender.end(pending, results=[result])
-                again.append(doubt.chain)
             else:
                 self.sender.end(work.unknown(act, desk), results=[result])
-        return again

@@ -157,52 +157,6 @@ def status_changes(events: pd.DataFrame, now: datetime) -> pd.DataFrame:
     return frame.loc[changed].reset_index(drop=True)
 
 
-def duration_text(seconds: float | None) -> str:
-    """`2 d 4 h`, `5 h 10 min`, `12 min`, `40 s`: two largest units, rounded; "not yet" where missing."""
-    if seconds is None or math.isnan(seconds):
-        return "not yet"
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours = round(seconds / 3600)
-    if hours < 24:
-        return _two(minutes, 60, "h", "min")
-    return _two(hours, 24, "d", "h") if hours < 24 * 10 else f"{round(seconds / 86400)} d"
-
-
-def time_text(median: float, low: float, high: float) -> str:
-    """`2 d 4 h ± 3 h`: a median with half the distance of its bounds; "not yet" where missing.
-
-    The uncertainty is left out where it is under a twentieth of the median. A median whose upper
-    bound is not reached yet is said as "over", one without a lower bound as "not yet".
-    """
-    if math.isnan(median):
-        return "not yet"
-    if math.isnan(high):
-        return f"over {duration_text(low)}"
-    half = (high - low) / 2
-    return duration_text(median) if half < median / 20 else f"{_coarse(median, half)} ± {_one_unit(half)}"
-
-
-def _two(amount: int, size: int, large: str, small: str) -> str:
-    whole, rest = divmod(amount, size)
-    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
-
-
-def _coarse(median: float, half: float) -> str:
-    text = duration_text(median)
-    return _one_unit(median) if half > 3600 and text.endswith("min") and " h " in text else text
-
-
-def _one_unit(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if round(seconds / size) >= (2 if unit == "d" else 1):
-            return f"{round(seconds / size)} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def _tally(durations: Floats, observed: Bools) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     lengths = np.asarray(durations, dtype=np.float64)
     if not bool(np.all(lengths >= 0)):

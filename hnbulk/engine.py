@@ -9,23 +9,25 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from hnbulk.approval import check_age, check_approval, refuse_unfinished
+from hnbulk.approval import check_age, check_approval, is_applied, refuse_unfinished
 from hnbulk.client import Client
 from hnbulk.coordinator import Coordinator
 from hnbulk.entries import FINISHED, RunRecord
 from hnbulk.errors import (
     AccessRefused,
     HnbulkError,
+    JournalError,
     RunInterrupted,
     RunStopped,
 )
 from hnbulk.history import History
-from hnbulk.journal import Journal, new_run_id
+from hnbulk.journal import Journal
 from hnbulk.lookups import Lookups
 from hnbulk.pool import Pool
 from hnbulk.progress import Progress, Report, Tally
@@ -33,7 +35,7 @@ from hnbulk.runlock import RunLock
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
 from hnbulk.steps import Ending, PlanFile, State
-from hnbulk.throttle import Throttle
+from hnbulk.throttle import Gate, Throttle
 from hnbulk.wire import DIALECTS
 from hnbulk.work import Desk, Work, WorldClock
 
@@ -46,20 +48,21 @@ ALREADY = "already applied"
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a run works with. The last three are the pace clock: real, unless a test brings its own."""
+    """What a run works with. `gate` is the account's one rate, shared with whoever reads meanwhile;
+    it brings the pace clock. `wall` is the machine's time, which names runs and nothing else."""
 
     client: Client
     journal: Journal
     history: History
     clock: WorldClock
     pace: Pace
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    gate: Gate
     chance: Callable[[], float] = random.random
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def throttle(self) -> Throttle:
         """A throttle of this pace that nobody uses yet."""
-        return Throttle(self.pace, monotonic=self.monotonic, sleep=self.sleep, chance=self.chance)
+        return Throttle(self.pace, self.gate, chance=self.chance)
 
 
 class Run:
@@ -119,7 +122,7 @@ class Run:
             self._throttle.stop("interrupted.", interrupted=True)
             with suppress(KeyboardInterrupt):  # a second one ends the waiting, not the bookkeeping
                 self._over.wait(GRACE)
-        if self._throttle.interrupted:
+        if self._throttle.interrupted and not (self._report and self._report.state == FINISHED):
             raise RunInterrupted(
                 f"interrupted; nothing is lost. Go on with `hnbulk resume {self.run_id}`.",
                 run_id=self.run_id,
@@ -163,14 +166,14 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
     try:
         known = journal.runs()
         for record in known:
-            if record.checksum == plan.checksum and not record.unfinished:
+            if not record.unfinished and is_applied(plan, record, journal):
                 lock.release()
                 return _over_already(record, means)
         refuse_unfinished(plan, known, journal)
         _learn_the_time(plan, means)
         now = means.clock.now()
         check_age(plan, now)
-        run_id = new_run_id(now, plan.checksum)
+        run_id = journal.new_run_id(means.wall(), plan.checksum)
         lock.name(run_id)
         journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
         return _launch(run_id, plan, work, means, lock, began_at=now)
@@ -220,6 +223,7 @@ def _launch(
         history=means.history,
         clock=means.clock,
         began_at=began_at,
+        settle=timedelta(seconds=means.pace.settle),
         resumed=resumed,
     )
     tally = Tally(len(plan.steps))
@@ -232,8 +236,9 @@ def _launch(
         error: BaseException | None = None
         try:
             coordinator = Coordinator(sender, pool, throttle, means.pace, resumed=resumed)
-            _run_to_its_end(coordinator, throttle)
-            report = _close(run, work, throttle, tally, means, resumed=resumed)
+            with means.gate.at(means.pace.rate):
+                _run_to_its_end(coordinator, throttle)
+            report = _close(run, coordinator, means)
         except BaseException as raised:  # raised again by `wait`, in whichever thread asks
             error = raised
         finally:
@@ -254,28 +259,36 @@ def _run_to_its_end(coordinator: Coordinator, throttle: Throttle) -> None:
         throttle.stop(error.message, exit_code=code)
 
 
-def _close(
-    run: Run, work: Work, throttle: Throttle, tally: Tally, means: Means, *, resumed: bool
-) -> Report:
+def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
     """The journal says how the run ended."""
-    counts = tally.counts
+    work, throttle, resumed = coordinator.work, coordinator.throttle, coordinator.resumed
+    counts, found = coordinator.sender.tally.counts, coordinator.found
     left = counts.get(str(State.PENDING), 0) if work.sends_on_resume or not resumed else 0
     doubts = counts.get(str(State.IN_DOUBT), 0)
     all_done = counts == {str(State.DONE): sum(counts.values())} or not counts
     if not left and not doubts:
-        state, code, message = FINISHED, 0 if all_done else 3, _unplaced(counts)
+        state, code, message = FINISHED, 0 if all_done else 3, _remarks(found, counts)
     else:
         state = "interrupted" if throttle.interrupted else "stopped"
         reason = throttle.reason or "some rows could not be sent."
         code = throttle.exit_code or RunStopped.exit_code
         message = f"{reason} Go on with `hnbulk resume {run.run_id}`."
-    means.journal.mark(run.run_id, state, at=means.clock.now(), note=message or None)
+    try:
+        means.journal.mark(run.run_id, state, at=means.clock.now(), note=message or None)
+    except JournalError as error:  # a full disk: what is not written down is looked up by the resume
+        code = RunStopped.exit_code
+        message = f"{error.message} Then go on with `hnbulk resume {run.run_id}`."
+        return Report(run.run_id, "stopped", code, counts, message)
     return Report(run.run_id, state, code, counts, message)
 
 
-def _unplaced(counts: dict[str, int]) -> str:
-    pending = counts.get(str(State.PENDING), 0)
-    return f"{pending} calls were never placed; a resume places none. Plan them again." if pending else ""
+def _remarks(found: Sequence[Ending], counts: dict[str, int]) -> str:
+    """What a person should know of a run that has finished."""
+    if pending := counts.get(str(State.PENDING), 0):
+        return f"{pending} calls were never placed; a resume places none. Plan them again."
+    kinds = Counter(one.code for one in found)
+    counted = ", ".join(f"{count:,} {code}" for code, count in kinds.items())
+    return f"the audit found {counted}; see the error file. Nothing was deleted." if found else ""
 
 
 def _learn_the_time(plan: PlanFile, means: Means) -> None:

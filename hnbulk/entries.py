@@ -96,7 +96,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An ending on its way to the journal; `content` is the content hash of a create step."""
+    """An ending on its way to the journal; of a create also its content hash and its number's."""
 
     ending: Ending
     content: str | None = None
+    number: str | None = None

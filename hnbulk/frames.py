@@ -78,6 +78,18 @@ EVENT_COLUMNS: tuple[str, ...] = (
     "attempt",
     "run_id",
 )
+#: The runs frame: one row a run; `steps` all of a plan's, `ended` those that have an outcome.
+RUN_COLUMNS: tuple[str, ...] = (
+    "run_id",
+    "kind",
+    "state",
+    "checksum",
+    "input_name",
+    "made_at",
+    "steps",
+    "ended",
+    "note",
+)
 #: How ownership is verified (reference page, VerificationType); other values stay, behind these.
 VERIFICATION_TYPES = ("phone-call", "phone-bill")
 SEVERITIES = ("error", "warning")
@@ -149,6 +161,13 @@ def events_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         source=pd.CategoricalDtype([*SOURCES]),
         attempt=_WHOLE,
     )
+    return _typed(records, dtypes)
+
+
+def runs_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Runs as a typed frame of `RUN_COLUMNS`, in the order given."""
+    dtypes: dict[str, Any] = dict.fromkeys(RUN_COLUMNS, _TEXT)
+    dtypes.update(made_at=_TIME, steps=_WHOLE, ended=_WHOLE)
     return _typed(records, dtypes)
 
 

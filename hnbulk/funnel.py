@@ -7,21 +7,19 @@ it tells the state at `now`, or at the last sighting.
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hnbulk import charts, durations, lifecycle
-from hnbulk.charts import Picture, color_of, share_text, when_text
-from hnbulk.durations import time_text
+from hnbulk import charts, durations, funnelcard, lifecycle
 from hnbulk.errors import UsageError
+from hnbulk.pictures import Picture
 
 TABLE_COLUMNS = (
     "stage",
@@ -125,13 +123,13 @@ class Funnel:
         raise UsageError(f"no picture {kind!r}; there are funnel, standing, survival and flow.")
 
     def __repr__(self) -> str:
-        return f"Funnel({_headline(self)})"
+        return f"Funnel({funnelcard.headline(self.table, self.as_of)})"
 
     def __str__(self) -> str:
-        return _text(self)
+        return funnelcard.text(self.table, self.as_of)
 
     def _repr_html_(self) -> str:
-        return _html(self)
+        return funnelcard.page_part(self.table, self.as_of)
 
 
 def build_funnel(events: pd.DataFrame, *, now: datetime | None = None) -> Funnel:
@@ -238,123 +236,3 @@ def _flow(changes: pd.DataFrame, as_of: datetime | None) -> pd.DataFrame:
         frames.append(pd.DataFrame({"time": moments, "stage": stage, "numbers": count}))
     flow = pd.concat(frames, ignore_index=True)
     return flow.astype({"stage": changes["status"].dtype, "numbers": "int64"})
-
-
-def _headline(funnel: Funnel) -> str:
-    if funnel.as_of is None:
-        return "no events yet"
-    noun = "number" if funnel.numbers == 1 else "numbers"
-    share = share_text(funnel.completed / funnel.numbers)
-    return (
-        f"{funnel.numbers:,} {noun}, {funnel.completed:,} completed ({share}), "
-        f"as of {when_text(funnel.as_of)}"
-    )
-
-
-def _time_there(row: Mapping[Any, Any]) -> str:
-    if lifecycle.is_terminal(str(row["stage"])) or not row["reached"]:
-        return "–"
-    return time_text(row["median_seconds"], row["median_low"], row["median_high"])
-
-
-def _text(funnel: Funnel) -> str:
-    """The funnel in 80 columns."""
-    if funnel.as_of is None:
-        return "Funnel: no events yet"
-    head = [
-        _headline(funnel),
-        "",
-        f"{'':32}{'reached':>8}{'% of':>8}{'% of':>8}{'now':>8}{'median':>16}",
-        f"{'stage':32}{'':>8}{'all':>8}{'prev.':>8}{'here':>8}{'time there':>16}",
-    ]
-    lines = []
-    for row in funnel.table.to_dict("records"):
-        if row["stage"] == _first_side(funnel.table):
-            lines.append(f"{'·' * 80}")
-        lines.append(_text_row(row))
-    return "\n".join([*head, *lines, "", *_footnotes(funnel)])
-
-
-def _text_row(row: Mapping[Any, Any]) -> str:
-    share = 0.0 if math.isnan(row["share_of_all"]) else row["share_of_all"]
-    stage = str(row["stage"])[:20]
-    of_previous = share_text(row["share_of_previous"])
-    return (
-        f"{stage:20} {_bar(share, 11)}{row['reached']:>8,}{share_text(row['share_of_all']):>8}"
-        f"{of_previous:>8}{row['current']:>8,}{_time_there(row):>16}"
-    )
-
-
-def _bar(share: float, width: int) -> str:
-    eighths = math.ceil(share * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width)
-
-
-def _first_side(table: pd.DataFrame) -> str | None:
-    side = [str(stage) for stage in table["stage"] if stage not in lifecycle.FUNNEL]
-    return side[0] if side else None
-
-
-def _footnotes(funnel: Funnel) -> list[str]:
-    inferred = int(funnel.table["inferred"].sum())
-    everyone = "the one number" if funnel.numbers == 1 else f"all {funnel.numbers:,} numbers"
-    notes = [
-        f"% of all: share of {everyone}.",
-        "% of prev.: share of those that reached the stage above.",
-        "median time there: open stays count as open; ± is what the looks left unseen.",
-    ]
-    if inferred:
-        noun = "passage was" if inferred == 1 else "passages were"
-        notes.append(f"reached: in the stage or a later one; {inferred:,} {noun} inferred, not seen.")
-    return notes
-
-
-_STYLE = """
-.hn-funnel{font:14px/1.45 system-ui,sans-serif;max-width:56rem;overflow-x:auto;color:inherit}
-.hn-funnel table{border-collapse:collapse;width:100%;background:transparent;color:inherit}
-.hn-funnel caption{text-align:left;font-weight:600;padding:0 0 .4rem;color:inherit}
-.hn-funnel th,.hn-funnel td{padding:.25rem .5rem;text-align:right;white-space:nowrap;
- background:transparent;color:inherit;border-bottom:1px solid rgba(128,128,128,.25)}
-.hn-funnel th{font-weight:600;vertical-align:bottom}
-.hn-funnel th:first-child,.hn-funnel td:first-child{text-align:left}
-.hn-funnel .hn-side td{border-top:2px solid rgba(128,128,128,.5)}
-.hn-funnel .hn-bar{width:6rem;height:.8rem;background:#e6eaef;border-radius:2px}
-.hn-funnel .hn-bar i{display:block;height:100%;border-radius:2px}
-.hn-funnel p{margin:.4rem 0 0;opacity:.75;font-size:12px}
-""".strip()
-
-
-def _html(funnel: Funnel) -> str:
-    """The funnel as one escaped HTML fragment without scripts, readable on light and dark."""
-    if funnel.as_of is None:
-        return f'<div class="hn-funnel"><style>{_STYLE}</style><p>Funnel: no events yet</p></div>'
-    side = _first_side(funnel.table)
-    rows = "".join(
-        _html_row(row, first_side=row["stage"] == side) for row in funnel.table.to_dict("records")
-    )
-    titles = ("stage", "", "reached", "% of all", "% of previous", "now here", "median time there")
-    head = "".join(f"<th>{title}</th>" for title in titles)
-    notes = "".join(f"<p>{html.escape(note)}</p>" for note in _footnotes(funnel))
-    return (
-        f'<div class="hn-funnel"><style>{_STYLE}</style><table>'
-        f"<caption>{html.escape(_headline(funnel))}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{notes}</div>"
-    )
-
-
-def _html_row(row: Mapping[Any, Any], *, first_side: bool) -> str:
-    share = 0.0 if math.isnan(row["share_of_all"]) else row["share_of_all"]
-    stage = str(row["stage"])
-    bar = f'<div class="hn-bar"><i style="width:{share * 100:.2f}%;background:{color_of(stage)}"></i></div>'
-    cells = (
-        html.escape(stage),
-        bar,
-        f"{row['reached']:,}",
-        html.escape(share_text(row["share_of_all"])),
-        html.escape(share_text(row["share_of_previous"])),
-        f"{row['current']:,}",
-        html.escape(_time_there(row)),
-    )
-    mark = ' class="hn-side"' if first_side else ""
-    return f"<tr{mark}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

@@ -7,9 +7,8 @@ cells stay as they were written. This module sends nothing and writes nothing.
 from __future__ import annotations
 
 import hashlib
-import html
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,18 +16,27 @@ from typing import Any, Self
 import orjson
 import pandas as pd
 
+from hnbulk import intakecard
 from hnbulk.checks import RULES, Finding, masked, read_field, row_findings
 from hnbulk.errors import InputError
 from hnbulk.frames import problems_frame, records_of, targets_frame
 from hnbulk.headers import FIELD_ALIASES, map_headers
+from hnbulk.overview import rows_text
 from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.results import EXTRA_COLUMNS, restore, single_line
 from hnbulk.tablefiles import Table, read_file, read_table
 
-__all__ = ["FIELD_ALIASES", "RULES", "Intake", "raise_for_problems", "read_bytes", "read_targets"]
+__all__ = [
+    "FIELD_ALIASES",
+    "RULES",
+    "Intake",
+    "raise_for_problems",
+    "read_bytes",
+    "read_targets",
+]
 
 Row = tuple[int, dict[str, str]]
-_FIRST = 8  # how many problems a summary shows
+Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,52 +99,36 @@ class Intake:
         return notes
 
     def __repr__(self) -> str:
-        counts = self.counts
-        return (
-            f"Intake({self.name}: {counts['rows']:,} rows, {counts['good']:,} good, {counts['bad']:,} bad)"
-        )
+        counts, name = self.counts, single_line(self.name)
+        return f"Intake({name}: {counts['rows']:,} rows, {counts['good']:,} good, {counts['bad']:,} bad)"
+
+    @property
+    def summary(self) -> str:
+        """Counts, which column is which field, and the problems by kind."""
+        return intakecard.summary(self.name, self.counts, self.mapping)
 
     def __str__(self) -> str:
-        lines = [f"{single_line(self.name)}: {_told(self.counts)}", ""]
-        lines += [f"  {column} -> {name}" for column, name in map(_shown_pair, self.mapping.items())]
-        if len(self.problems):
-            lines += ["", f"{'problems':<28}{'':>6}"]
-            lines += [
-                f"  {code:<26}{n:>6,}  {RULES[code].rule}" for code, n in self.counts["by_code"].items()
-            ]
-            lines += ["", "first problems"]
-            lines += [f"  {_problem_line(problem)}" for problem in _first(self.problems)]
-            more = len(self.problems) - _FIRST
-            lines += [f"  and {more:,} more"] if more > 0 else []
-        return "\n".join(lines)
+        return intakecard.text(self.summary, self.problems)
 
     def _repr_html_(self) -> str:
-        codes = self.counts["by_code"].items()
-        kinds = [(code, f"{n:,}", RULES[code].rule, RULES[code].remedy) for code, n in codes]
-        first = [
-            (p["row"], p["column"], p["code"], p["value"], p["message"]) for p in _first(self.problems)
-        ]
-        parts = [f"<p><b>{_escape(self.name)}</b>: {_escape(_told(self.counts))}</p>"]
-        if kinds:
-            parts.append(_html_table(("problem", "rows", "rule", "remedy"), kinds))
-            parts.append(_html_table(("row", "column", "problem", "value", "message"), first))
-        return "".join(parts)
+        return intakecard.page_part(self.name, self.counts, self.problems)
 
 
-def read_targets(path: Path | str, *, sheet: str | None = None) -> Intake:
+def read_targets(path: Path | str, *, sheet: str | None = None, watch: Watch = iter) -> Intake:
     """The list in a CSV or XLSX file, read whole; a workbook's first visible sheet unless named.
 
-    Rows with faults are told in `problems`. Raises `InputError` where the file is no table, has
-    no phone number column, or two columns for one field.
+    Rows with faults are told in `problems`. `watch` is handed the rows and gives them back one by
+    one as they are checked, as `tqdm` does. Raises `InputError` where the file is no table, has no
+    phone number column, or two columns for one field.
     """
     path = Path(path)
-    return read_bytes(read_file(path), name=path.name, sheet=sheet)
+    return read_bytes(read_file(path), name=path.name, sheet=sheet, watch=watch)
 
 
-def read_bytes(content: bytes, *, name: str, sheet: str | None = None) -> Intake:
+def read_bytes(content: bytes, *, name: str, sheet: str | None = None, watch: Watch = iter) -> Intake:
     """The same for bytes that were read already; the ending of `name` says which kind they are."""
     table = read_table(content, name=single_line(name), sheet=sheet)
-    return Intake(**_read(table, name=name), input_hash=hashlib.sha256(content).hexdigest())
+    return Intake(**_read(table, name=name, watch=watch), input_hash=hashlib.sha256(content).hexdigest())
 
 
 def raise_for_problems(intake: Intake) -> None:
@@ -145,10 +137,10 @@ def raise_for_problems(intake: Intake) -> None:
     if not len(errors):
         return
     counts = intake.counts
-    first = _first(errors)[0]
+    (first,) = intakecard.problem_lines(errors.head(1))
     raise InputError(
         f"{single_line(intake.name)}: {counts['bad']:,} of {counts['rows']:,} rows cannot go on; "
-        f"the first: {_problem_line(first)}. Correct them (`hnbulk check` lists all), or go on without "
+        f"the first: {first}. Correct them (`hnbulk check` lists all), or go on without "
         "them: --set-aside.",
         file=intake.name,
         rows=counts["rows"],
@@ -163,13 +155,13 @@ def raise_for_problems(intake: Intake) -> None:
 
 @dataclass(slots=True)
 class _Draft:
-    """What is known of each row so far; `wishes` is what repeats of a number are compared by."""
+    """What is known of each row so far; `rows_of` has the rows that are read as each number."""
 
-    mapping: Mapping[str, str]
+    columns: Mapping[str, str]  # field to the user's column
     problems: list[dict[str, Any]] = field(default_factory=list)
     set_aside: dict[int, str] = field(default_factory=dict)
     targets: dict[int, dict[str, Any]] = field(default_factory=dict)
-    wishes: dict[str, list[tuple[int, Any]]] = field(default_factory=lambda: defaultdict(list))
+    rows_of: dict[str, list[int]] = field(default_factory=dict)
 
     def note(self, row: int, column: str | None, code: str, *, value: str = "", about: str = "") -> None:
         """A problem is noted; an error sets its row aside."""
@@ -177,7 +169,7 @@ class _Draft:
         self.problems.append(
             {
                 "row": row,
-                "column": column,
+                "column": column and single_line(column),
                 "code": code,
                 "value": single_line(value),
                 "message": f"{rule.rule} ({about})" if about else rule.rule,
@@ -189,19 +181,19 @@ class _Draft:
             self.set_aside.setdefault(row, code)
 
 
-def _read(table: Table, *, name: str) -> dict[str, Any]:
+def _read(table: Table, *, name: str, watch: Watch = iter) -> dict[str, Any]:
     columns, rows = _own_cells(table)
     mapping = map_headers(columns, name=single_line(name))
-    draft = _Draft(mapping)
+    draft = _Draft({field: column for column, field in mapping.items()})
     if table.other_sheets:
         others = ", ".join(map(repr, table.other_sheets[:5]))
         draft.note(1, None, "other-sheets", about=single_line(f"read: {table.sheet!r}; not read: {others}"))
     for column in columns:
         if column not in mapping:
-            draft.note(1, single_line(column), "unknown-column")
-    for row, cells in rows:
+            draft.note(1, column, "unknown-column")
+    for row, cells in watch(rows):
         _read_row(draft, row, cells)
-    _compare_repeats(draft)
+    _compare_repeats(draft, rows)
     draft.problems.sort(key=lambda problem: problem["row"])
     good = [draft.targets[row] for row, _ in rows if row not in draft.set_aside]
     return {
@@ -218,81 +210,85 @@ def _read(table: Table, *, name: str) -> dict[str, Any]:
 def _own_cells(table: Table) -> tuple[tuple[str, ...], tuple[Row, ...]]:
     """The user's own columns and cells; those of a result file fed back are as they once were."""
     fed_back = any(column in EXTRA_COLUMNS for column in table.columns)
-    clean = restore if fed_back else str
-    titles = [clean(column) for column in table.columns]
+    titles = [restore(column) if fed_back else column for column in table.columns]
     places = [n for n, title in enumerate(titles) if title not in EXTRA_COLUMNS]
-    rows = tuple((row, {titles[n]: clean(line[n]) for n in places}) for row, line in table.rows)
-    return tuple(titles[n] for n in places), rows
+    own = tuple(titles[n] for n in places)
+    if not fed_back:
+        return own, tuple((row, dict(zip(own, line, strict=True))) for row, line in table.rows)
+    return own, tuple((row, {titles[n]: restore(line[n]) for n in places}) for row, line in table.rows)
 
 
 def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
-    texts = {name: tidy(cells[column]) for column, name in draft.mapping.items()}
-    columns = {name: column for column, name in draft.mapping.items()}
+    columns = draft.columns
+    texts = {name: tidy(cells[column]) for name, column in columns.items() if cells[column]}
     if not any(map(str.strip, cells.values())):
         draft.note(row, None, "blank-row")
         draft.set_aside[row] = "blank-row"
         return
-    values: dict[str, Any] = {}
-    phone = read_phone(texts["phone_number"])
+    values: dict[str, Any] = {"row": row}
+    written = texts.pop("phone_number", "")
+    phone = read_phone(written)
     if isinstance(phone, PhoneFault):
-        value = masked("phone_number", texts["phone_number"])
-        draft.note(row, columns["phone_number"], phone, value=value if texts["phone_number"] else "")
+        value = masked("phone_number", written) if written else ""
+        draft.note(row, columns["phone_number"], phone, value=value)
     else:
         values["phone_number"] = phone.number
-        _take_extension(draft, row, phone.extension, texts, columns)
+        if phone.extension is not None:
+            _take_extension(draft, row, phone.extension, texts)
     for name, text in texts.items():
-        if text and name != "phone_number":
+        if text:
             values[name], findings = read_field(name, text)
-            _note_all(draft, row, columns.get(name, columns["phone_number"]), name, text, findings)
+            if findings:
+                _note_all(draft, row, name, text, findings)
     for name, finding in row_findings(values):
-        _note_all(draft, row, columns[name], name, texts[name], [finding])
-    draft.targets[row] = {"row": row, **values}
-    if not isinstance(phone, PhoneFault):
-        wishes = {
-            name: values.get(name) or text
-            for name, text in texts.items()
-            if name != "phone_number" and text
-        }
-        draft.wishes[phone.number].append((row, wishes))
-
-
-def _take_extension(
-    draft: _Draft, row: int, extension: str | None, texts: dict[str, str], columns: Mapping[str, str]
-) -> None:
-    """An extension in the phone cell is the row's, where the column does not say another."""
-    if extension is None:
+        _note_all(draft, row, name, texts[name], [finding])
+    if isinstance(phone, PhoneFault):
         return
+    draft.targets[row] = values
+    draft.rows_of.setdefault(phone.number, []).append(row)
+
+
+def _take_extension(draft: _Draft, row: int, extension: str, texts: dict[str, str]) -> None:
+    """An extension in the phone cell is the row's, where the column does not say another."""
     beside = texts.get("extension", "")
     if beside and beside.lower() != extension.lower():
-        draft.note(row, columns["extension"], "extension-differs", value=masked("extension", beside))
+        column = draft.columns["extension"]
+        draft.note(row, column, "extension-differs", value=masked("extension", beside))
     else:
         texts["extension"] = extension
 
 
-def _note_all(
-    draft: _Draft, row: int, column: str, name: str, text: str, findings: Iterable[Finding]
-) -> None:
+def _note_all(draft: _Draft, row: int, name: str, text: str, findings: Iterable[Finding]) -> None:
+    column = draft.columns.get(name, draft.columns["phone_number"])  # an extension may stand there
     for finding in findings:
         draft.note(row, column, finding.code, value=masked(name, text), about=finding.about)
 
 
-def _compare_repeats(draft: _Draft) -> None:
+def _compare_repeats(draft: _Draft, rows: Iterable[Row]) -> None:
     """Rows of one number: equal ones count once, different ones not at all."""
-    column = next(column for column, name in draft.mapping.items() if name == "phone_number")
-    for number, wishes in draft.wishes.items():
-        if len(wishes) < 2:
-            continue
-        (first, wanted), *others = wishes
+    column = draft.columns["phone_number"]
+    repeated = {number: rows for number, rows in draft.rows_of.items() if len(rows) > 1}
+    asked = {row for numbers in repeated.values() for row in numbers}
+    cells_of = {row: cells for row, cells in rows if row in asked}
+    for number, (first, *others) in repeated.items():
         value = masked("phone_number", number)
-        if all(wish == wanted for _, wish in others):
-            for row, _ in others:
+        wanted = _wish(draft, first, cells_of[first])
+        if all(_wish(draft, row, cells_of[row]) == wanted for row in others):
+            for row in others:
                 draft.note(row, column, "duplicate-row", value=value, about=f"row {first}")
                 draft.set_aside.setdefault(row, "duplicate-row")
             continue
-        rows = [row for row, _ in wishes]
-        for row in rows:
-            named = ", ".join(str(other) for other in rows if other != row)
-            draft.note(row, column, "conflicting-rows", value=value, about=f"see row {named}"[:80])
+        for row in (first, *others):
+            draft.note(row, column, "conflicting-rows", value=value, about=rows_text((first, *others)))
+
+
+def _wish(draft: _Draft, row: int, cells: Mapping[str, str]) -> dict[str, Any]:
+    """What a row asks for, to be compared: lists as sets, and the text itself where it has no value."""
+    wish: dict[str, Any] = {}
+    for name, value in draft.targets[row].items():
+        text = tidy(cells.get(draft.columns.get(name, ""), "")) if value is None else value
+        wish[name] = frozenset(text) if isinstance(text, list) else text
+    return {**wish, "row": None}
 
 
 def _as_text(cell: Any) -> str:
@@ -300,42 +296,3 @@ def _as_text(cell: Any) -> str:
     if isinstance(cell, (list, tuple)):
         return "; ".join(map(str, cell))
     return "" if cell is None or pd.isna(cell) else str(cell)
-
-
-# How an intake tells itself.
-
-
-def _told(counts: Mapping[str, Any]) -> str:
-    told = (
-        f"{counts['rows']:,} rows, {counts['good']:,} good, {counts['rows'] - counts['good']:,} set aside"
-    )
-    return f"{told} ({counts['bad']:,} with errors); {counts['warnings']:,} warnings"
-
-
-def _first(problems: pd.DataFrame) -> list[dict[str, Any]]:
-    """The first few, errors before warnings."""
-    shown = problems.sort_values("severity", kind="stable").head(_FIRST)
-    return [
-        {str(name): "" if pd.isna(cell) else cell for name, cell in row.items()}
-        for row in shown.to_dict("records")
-    ]
-
-
-def _problem_line(problem: Mapping[str, Any]) -> str:
-    place = f"row {problem['row']}" + (f", {problem['column']}" if problem["column"] else "")
-    value = f" {problem['value']}" if problem["value"] else ""
-    return f"{place}:{value} {problem['code']}: {problem['message']}; {problem['suggestion']}"
-
-
-def _shown_pair(pair: tuple[str, str]) -> tuple[str, str]:
-    return single_line(pair[0]), pair[1]
-
-
-def _escape(value: object) -> str:
-    return html.escape(single_line(str(value)))
-
-
-def _html_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f"<th>{_escape(title)}</th>" for title in header)
-    body = "".join("<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from hnbulk.commits import Commits
 from hnbulk.database import Database, Shape, Statement
 from hnbulk.entries import RUNNING, Attempt, Ended, Intent, Result, RunRecord
 from hnbulk.errors import UsageError
+from hnbulk.outcome import ABOUT_THE_NUMBER
 from hnbulk.runlock import RunLock, holder_of
 from hnbulk.steps import Ending, PlanFile, State, loads_plan
 
@@ -50,10 +50,11 @@ CREATE INDEX outcomes_attempt ON outcomes (attempt);
 CREATE TABLE endings (
     id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
     state TEXT NOT NULL, sid TEXT, status TEXT, code TEXT, message TEXT, next_step TEXT,
-    retryable INTEGER NOT NULL, content TEXT
+    retryable INTEGER NOT NULL, content TEXT, number TEXT
 ) STRICT;
 CREATE INDEX endings_step ON endings (run_id, step);
 CREATE INDEX endings_content ON endings (content) WHERE content IS NOT NULL;
+CREATE INDEX endings_number ON endings (number) WHERE number IS NOT NULL;
 """ + "".join(
     f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} "
     f"BEGIN SELECT RAISE(ABORT, '{table} are only added'); END;\n"
@@ -64,11 +65,14 @@ CREATE INDEX endings_content ON endings (content) WHERE content IS NOT NULL;
 SHAPE = Shape(
     name="the journal",
     application_id=0x686E6A31,  # "hnj1"
-    version=1,
+    version=2,
     schema=_SCHEMA,
     way_out="Restore it from a copy, or move it away and plan again: the service is asked what is "
     "already there before anything is sent.",
 )
+
+
+_ABOUT_THE_NUMBER = {str(code) for code in ABOUT_THE_NUMBER}
 
 
 class Journal:
@@ -112,6 +116,15 @@ class Journal:
         """The one right to run in this home. Raises `RunLocked`."""
         return RunLock.take(self.home, run_id)
 
+    def new_run_id(self, wall: datetime, checksum: str) -> str:
+        """An id no run of this home has: short, sortable, readable, such as `r20261123-183012-4f2a`
+        (the machine's time, UTC, and four characters of the plan)."""
+        begins = f"r{wall.astimezone(UTC):%Y%m%d-%H%M%S}-"
+        rows = self._database.read("SELECT run_id FROM runs WHERE run_id LIKE ?", (f"{begins}%",))
+        taken = {run_id for (run_id,) in rows}
+        seeds = (hashlib.sha256(f"{checksum} {n}".encode()).hexdigest()[:4] for n in count())
+        return next(run_id for seed in seeds if (run_id := begins + seed) not in taken)
+
     def begin(
         self, run_id: str, plan: PlanFile, *, kind: str, at: datetime, options: Mapping[str, Any]
     ) -> None:
@@ -133,6 +146,13 @@ class Journal:
         """The run's state is durable, and everything recorded before it."""
         self.flush()
         self._commits.now([_state(run_id, state, at, note)])
+
+    def marked_at(self, run_id: str) -> datetime:
+        """The world time at which the run came into the state it is in."""
+        rows = self._database.read(
+            "SELECT at FROM states WHERE run_id = ? ORDER BY id DESC LIMIT 1", (run_id,)
+        )
+        return datetime.fromisoformat(rows[0][0])
 
     def plan_of(self, run_id: str) -> PlanFile:
         """The plan of a run, its checksum proved. Raises `UsageError`, `PlanAltered`."""
@@ -214,15 +234,24 @@ class Journal:
         ]
 
     def refused(self) -> dict[str, tuple[str, str]]:
-        """Content hash -> (code, message) of each create this service refused and has not taken since."""
+        """Hash -> (code, message) of each create this service refused and has not taken since.
+
+        The hash is that of the create's content; where the refusal was of the number itself, that
+        of the number stands beside it (`Step.number_hash`).
+        """
         self.flush()
+        contents, numbers = self._refused_by("content"), self._refused_by("number")
+        about = {hashed: said for hashed, said in numbers.items() if said[0] in _ABOUT_THE_NUMBER}
+        return contents | about
+
+    def _refused_by(self, column: Literal["content", "number"]) -> dict[str, tuple[str, str]]:
         rows = self._database.read(
-            "SELECT content, code, message FROM endings WHERE state = ? AND id IN (SELECT max(e.id) FROM "
-            "endings e NATURAL JOIN runs WHERE content IS NOT NULL AND account_sid = ? AND base_url = ? "
-            "GROUP BY content)",
+            f"SELECT {column}, code, message FROM endings WHERE state = ? AND id IN (SELECT max(e.id) "  # noqa: S608
+            f"FROM endings e NATURAL JOIN runs WHERE {column} IS NOT NULL AND account_sid = ? "
+            f"AND base_url = ? GROUP BY {column})",
             (str(State.REFUSED), self.account_sid, self.base_url),
         )
-        return {content: (code or "", message or "") for content, code, message in rows}
+        return {hashed: (code or "", message or "") for hashed, code, message in rows}
 
     # -- closing
 
@@ -256,12 +285,6 @@ class Journal:
             counts=dict(counts),
             note=note,
         )
-
-
-def new_run_id(wall: datetime, checksum: str) -> str:
-    """Short, sortable, readable: `r20261123-183012-4f2a` (the world's time and the plan)."""
-    seed = hashlib.sha256(f"{checksum}{time.time_ns()}{os.getpid()}".encode()).hexdigest()
-    return f"r{wall.astimezone(UTC):%Y%m%d-%H%M%S}-{seed[:4]}"
 
 
 def boot_id() -> str:
@@ -301,6 +324,6 @@ def _ending(run_id: str, ended: Ended) -> Statement:
     one = ended.ending
     row = (run_id, one.step, str(one.state), one.sid, one.status, one.code, one.message, one.next_step)
     return (
-        "INSERT INTO endings VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, int(one.retryable), ended.content),
+        "INSERT INTO endings VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, int(one.retryable), ended.content, ended.number),
     )

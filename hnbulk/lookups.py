@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hnbulk import wire
-from hnbulk.client import Client
+from hnbulk.client import MOST_PAGES, Client
 from hnbulk.errors import ReplyUnreadable, ServiceUnreachable
 from hnbulk.messages import Reply, Request
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, OutcomeKind, classify, may_send_again
+from hnbulk.pacing import READ_ATTEMPTS
+from hnbulk.replies import unreadable
 from hnbulk.throttle import Throttle
-
-_ATTEMPTS = 5  # a read is tried this often (safety rules, section 3)
-_MOST_PAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -92,7 +91,7 @@ class Lookups:
     def read(self, request: Request, *, missing_is_fine: bool = False) -> Reply:
         """The reply to a read. Raises `AccessRefused`, `ServiceRefused`, `ServiceUnreachable`."""
         outcome = None
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(READ_ATTEMPTS):
             if outcome is not None:
                 self._throttle.rest_after(outcome, attempt - 1)
             with self._throttle.slot(Operation.READ):
@@ -100,14 +99,17 @@ class Lookups:
             outcome = classify(Operation.READ, result, Expected())
             self._throttle.note(outcome)
             if isinstance(result, Reply):
-                if outcome.kind is OutcomeKind.DONE or (missing_is_fine and result.status == 404):
+                # a 404 counts as "not there" only in the API's own words: anybody can say 404
+                missing = outcome.kind is OutcomeKind.REJECTED and result.status == 404
+                if outcome.kind is OutcomeKind.DONE or (missing_is_fine and missing):
                     return result
                 if not may_send_again(outcome, Operation.READ):
                     wire.raise_for_reply(result, request)
-                    return result
+                    raise unreadable(result, "it is not the API that answers")
         reason = outcome.reason if outcome else "no reply"
         raise ServiceUnreachable(
-            f"the service did not answer {request.method} {request.path} in {_ATTEMPTS} tries ({reason}).",
+            f"the service did not answer {request.method} {request.path} in {READ_ATTEMPTS} tries "
+            f"({reason}). Check the network, then try again.",
             kind=reason,
             method=request.method,
             path=request.path,
@@ -125,7 +127,7 @@ class Lookups:
 
     def _pages(self, request: Request) -> Iterator[Reply]:
         visited: set[str] = set()
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             reply = self.read(request)
             yield reply
             following = wire.read_page(reply).next_url
@@ -137,3 +139,6 @@ class Lookups:
                 )
             visited.add(following)
             request = wire.follow(self.dialect, following)
+        raise ReplyUnreadable(
+            f"the list has more than {MOST_PAGES} pages; it is not believed.", path=request.path
+        )

@@ -6,9 +6,11 @@ the service and of files are on one line and without control signs here; nothing
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hnbulk.results import single_line
@@ -135,6 +137,18 @@ def requests(plan: PlanFile) -> int:
     """How many POST and DELETE requests the plan sends when all goes well; a letter is one."""
     letters = {step.group for step in plan.steps if step.group}
     return len(letters) + sum(step.group is None for step in plan.steps)
+
+
+def calls(plan: PlanFile) -> int:
+    """How many phones would ring."""
+    return sum(step.action is Action.VERIFY for step in plan.steps)
+
+
+def command(plan: PlanFile, checksum: str, path: Path | None = None) -> str:
+    """The exact command that applies the plan in `path`."""
+    name = shlex.quote(str(path)) if path else "PLAN"
+    more = f" --place-calls {calls(plan)}" if calls(plan) else ""
+    return f"hnbulk apply {name} --approve {checksum[:8]}{more}"
 
 
 def shown(value: Any) -> str:

@@ -30,12 +30,18 @@ class SlidingWindow:
     """
 
     def __init__(self, rate: float | None, window: float = 1.0) -> None:
+        self._span = window
+        self._starts: deque[float] = deque()
+        self.change(rate)
+
+    def change(self, rate: float | None) -> None:
+        """The rate is another from now on; starts counted so far still count."""
         if rate is not None and not (0 < rate < math.inf):
             raise ValueError("a rate is a positive number of requests a second, or None")
-        self._unlimited = rate is None
+        self.rate = rate
         each = rate or 1.0
-        self._window = window if each >= 1 else window / each
-        self._starts: deque[float] = deque(maxlen=max(1, math.floor(each)))
+        self._window = self._span if each >= 1 else self._span / each
+        self._starts = deque(self._starts, maxlen=max(1, math.floor(each)))
 
     def delay(self, now: float) -> float:
         """Seconds until a request may start; 0.0 where it may now. Counts nothing."""
@@ -44,13 +50,13 @@ class SlidingWindow:
     def reserve(self, now: float) -> float:
         """The time, `now` or later, at which this request may start; it is counted there."""
         start = self._next(now)
-        if not self._unlimited:
+        if self.rate is not None:
             self._starts.append(start)
         return start
 
     def _next(self, now: float) -> float:
         starts = self._starts
-        if not starts:
+        if not starts or self.rate is None:
             return now
         start = max(now, starts[-1])
         if len(starts) == starts.maxlen:

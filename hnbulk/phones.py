@@ -56,6 +56,7 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _SIGNS = re.compile(r"[0-9 ()+./-]*")
+_NOT_DIGITS = re.compile("[^0-9]")
 _HOSTABLE = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -75,7 +76,8 @@ def read_phone(cell: str) -> Phone | PhoneFault:
     Canada; any other country needs its `+` and is refused as such. Blanks of any width and
     dashes of any length may stand between the digits.
     """
-    text = tidy(cell).translate(_DASHES)
+    text = tidy(cell)
+    text = text if text.isascii() else text.translate(_DASHES)
     if text.lower() in _BLANKS or not text.strip("-. "):
         return PhoneFault.MISSING
     if _NUMBER_FORMATS.fullmatch(text):
@@ -83,14 +85,18 @@ def read_phone(cell: str) -> Phone | PhoneFault:
     text = (
         re.sub(r"tel:\s*", "", text, count=1, flags=re.IGNORECASE) if text[:4].lower() == "tel:" else text
     )
-    split = _EXTENSION.fullmatch(text)
-    extension = split["extension"] if split else None
-    text = split["number"] if split else text
-    if any(sign.isalpha() for sign in text):
-        return PhoneFault.LETTERS
-    if not _SIGNS.fullmatch(text) or "+" in text[1:].lstrip("("):
+    extension = None
+    if not _SIGNS.fullmatch(text):
+        split = _EXTENSION.fullmatch(text)
+        extension = split["extension"] if split else None
+        text = split["number"] if split else text
+        if any(sign.isalpha() for sign in text):
+            return PhoneFault.LETTERS
+        if not _SIGNS.fullmatch(text):
+            return PhoneFault.SIGNS
+    if "+" in text[1:].lstrip("("):
         return PhoneFault.SIGNS
-    national = _national(re.sub(r"[^0-9]", "", text), plus="+" in text)
+    national = _national(_NOT_DIGITS.sub("", text), plus="+" in text)
     if isinstance(national, PhoneFault):
         return national
     return _fault(national) or Phone(f"+1{national}", extension)
@@ -131,6 +137,9 @@ def _fault(national: str) -> PhoneFault | None:
         return PhoneFault.AREA_CODE
     if _is_elsewhere(area):
         return PhoneFault.CARIBBEAN
+    plain, special = _short_road()
+    if plain.fullmatch(national) and not special.fullmatch(national):
+        return None
     number = phonenumbers.PhoneNumber(country_code=1, national_number=int(national))
     kind = phonenumbers.number_type(number)
     if kind == PhoneNumberType.PREMIUM_RATE or area == "900":
@@ -138,6 +147,30 @@ def _fault(national: str) -> PhoneFault | None:
     if kind == PhoneNumberType.UNKNOWN:
         return PhoneFault.INVALID if _is_in_use(area) else PhoneFault.AREA_CODE
     return None if kind in _HOSTABLE else PhoneFault.SPECIAL
+
+
+@cache
+def _short_road() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What the library takes for ordinary and toll-free numbers of the US and Canada, and for others.
+
+    A number of the first pattern and not of the second needs no further look; the library itself
+    compiles and asks a dozen patterns for each number.
+    """
+    homes = [PhoneMetadata.metadata_for_region(region, None) for region in sorted(_COUNTRIES)]
+    plain = [
+        f"(?=(?:{_pattern(home, 'general_desc')})\\Z)"
+        f"(?:{_pattern(home, 'fixed_line')}|{_pattern(home, 'toll_free')})"
+        for home in homes
+    ]
+    kinds = ("premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail")
+    special = [_pattern(home, kind) for home in homes for kind in kinds]
+    return re.compile("|".join(plain)), re.compile("|".join(special))
+
+
+def _pattern(home: PhoneMetadata | None, kind: str) -> str:
+    """The library's pattern for one kind of number; one that matches nothing where it has none."""
+    found: str | None = getattr(getattr(home, kind, None), "national_number_pattern", None)
+    return found or "(?!)"
 
 
 @cache

@@ -88,8 +88,8 @@ def build_plan(
     Both frames have the columns of `frames`. Every one of `rows` is in the plan with a verdict.
     With `prune`, each live order the targets do not name gets a row behind the last one; it has
     no cells, so that its line of a result file is no target when fed back. `refused` holds what
-    the service said to a create earlier, by content hash. Raises `LimitRefused` where a threshold
-    is passed, `UsageError` for a prune beside faulty rows.
+    the service said to a create earlier, by content hash or number hash. Raises `LimitRefused`
+    where a threshold is passed, `UsageError` for a prune beside faulty rows.
     """
     header = PlanHeader(
         dialect=dialect,
@@ -322,19 +322,24 @@ def _host_risks(asked: pd.DataFrame) -> dict[str, str]:
 
 
 def _block_refused(draft: _Draft, refused: Mapping[str, tuple[str, str]]) -> None:
-    """Creates the service refused before, word for word, are blocked with what it said."""
-    answers = {
-        step.row: refused[key]
-        for step in draft.steps
-        if step.action is Action.CREATE and (key := step.content_hash()) in refused
-    }
-    for row, (code, message) in answers.items():
-        note = (
-            f"the service refused exactly this before ({message.rstrip('.')}); "
-            "change the row, or clear the cause and use --retry-refused"
-        )
-        if row is not None:
-            draft.leave(row, Verdict.BLOCKED, code, note)
+    """Creates the service refused before, for their number or word for word, are blocked with what
+    it said."""
+    answers: set[int | None] = set()
+    for step in draft.steps:
+        if step.action is not Action.CREATE:
+            continue
+        if (said := refused.get(step.number_hash())) is not None:
+            way_out = "the service refused this number before ({}); clear the cause and use --retry-refused"
+        elif (said := refused.get(step.content_hash())) is not None:
+            way_out = (
+                "the service refused exactly this before ({}); "
+                "change the row, or clear the cause and use --retry-refused"
+            )
+        else:
+            continue
+        answers.add(step.row)
+        if step.row is not None:
+            draft.leave(step.row, Verdict.BLOCKED, said[0], way_out.format(said[1].rstrip(".")))
     draft.steps = [step for step in draft.steps if step.row not in answers]
 
 

@@ -61,7 +61,7 @@ overflow-wrap:anywhere}
 
 
 def card(file: PlanFile, *, lines: Sequence[Line], checksum: str, how: Sequence[str], most: int) -> str:
-    """The card of a plan; `how` are the ways to apply it, `most` how many steps are shown in full."""
+    """The card of a plan: `how` are the ways to apply it that are told, `most` the steps shown in full."""
     parts = (
         _head(file, checksum),
         _tiles(lines),
@@ -73,7 +73,7 @@ def card(file: PlanFile, *, lines: Sequence[Line], checksum: str, how: Sequence[
         _listed(file, Action.VERIFY, "Calls", most),
         _listed(file, Action.AUTHORIZE, "Letters", most),
         _obstacles(file, most),
-        _foot(how, checksum),
+        _foot(file, how, checksum),
     )
     return f'<div class="hn-plan"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
@@ -180,11 +180,13 @@ def _more(count: int, most: int) -> str:
     return f"<p><small>… and {count - most:,} more</small></p>" if count > most else ""
 
 
-def _foot(how: Sequence[str], checksum: str) -> str:
-    if not how:
+def _foot(file: PlanFile, how: Sequence[str], checksum: str) -> str:
+    if not file.steps:
         return "<h4>Nothing to do: no request would be sent.</h4>"
     ways = "".join(f"<p><code>{_text(way)}</code></p>" for way in how)
-    return (
-        f"<h4>Nothing has been sent. To apply exactly this:</h4>{ways}"
-        f"<p><small>checksum {_text(checksum)}</small></p>"
+    told = (
+        "<h4>Nothing has been sent. To apply exactly this:</h4>"
+        if ways
+        else "<h4>Nothing has been sent.</h4>"
     )
+    return f"{told}{ways}<p><small>checksum {_text(checksum)}</small></p>"

@@ -35,36 +35,34 @@ class Pool:
         *,
         may_start: Callable[[], bool] = lambda: True,
         meanwhile: Job | None = None,
-    ) -> int:
-        """The jobs are over; how many never started, because `may_start` said no.
+    ) -> None:
+        """The jobs are over, but for those to which `may_start` said no: they are dropped.
 
-        `meanwhile` is called every half second. Raises the first error a job raised; jobs not
-        started are dropped then.
+        `meanwhile` is called every half second. Raises the first error a job or `meanwhile` raised,
+        once all threads are idle; jobs not started are dropped then.
         """
 
         def guarded(job: Job) -> None:
             if may_start():
                 job()
-            else:
-                left.append(job)
 
-        left: list[Job] = []
         with self._change:
             self._jobs.extend(partial(guarded, job) for job in jobs)
             self._change.notify_all()
             while (self._jobs and self._error is None) or self._busy:
                 self._change.wait(0.5)
-                if meanwhile is not None:
+                if meanwhile is not None and self._error is None:
                     self._change.release()
                     try:
                         meanwhile()
+                    except BaseException as raised:  # raised below, when the workers are idle
+                        self._error = raised
                     finally:
                         self._change.acquire()
             error, self._error = self._error, None
             self._jobs.clear()
         if error is not None:
             raise error
-        return len(left)
 
     def close(self, *, timeout: float | None = None) -> bool:
         """No thread takes a job any more; whether all of them ended within `timeout` seconds."""

@@ -11,24 +11,23 @@ import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 from typing import Any
 
 import pandas as pd
 from great_tables import GT
 
-from hnbulk.charts import Picture, color_of, share_text, when_text
-from hnbulk.durations import duration_text, time_text
+from hnbulk.drawings import clean_svg
 from hnbulk.funnel import Funnel
-from hnbulk.models import mask, mask_email, mask_phone
+from hnbulk.masking import mask_text
+from hnbulk.models import mask, mask_phone
+from hnbulk.page import page
+from hnbulk.palette import color_of
+from hnbulk.pictures import Picture
+from hnbulk.results import single_line
+from hnbulk.wording import duration_text, share_text, time_text, when_text
 
 STUCK_SHOWN = 20
 STUCK_AFTER = timedelta(days=3)
-
-_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
-_PHONE = re.compile(r"(?<![\w+])\+?1?[\s.-]?\(?[2-9]\d{2}\)?[\s.-]?\d{3}[\s.-]?\d{4}(?!\w)")
-_ABROAD = re.compile(r"(?<![\w+])\+\d{7,15}(?!\w)")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def build_report(
@@ -59,37 +58,20 @@ def build_report(
         _problems(problems),
         _plain("plan", "What was planned", plan_summary, "Rows of the input file by what the plan does."),
         _outcomes(results_counts),
-        _plain("calls", "Verification calls by attempt", calls, "No call is placed without approval."),
+        _plain("calls", "Verification calls", calls, "No call is placed without approval."),
         _notes(notes),
     )
     origin = "" if seed is None else f" · rehearsal in the sandbox, seed {int(seed)}"
     byline = f"{_text(account_label)} · made {when_text(made_at)}{origin}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>\n<body><main>"
-        f"<header><h1>{_text(title)}</h1><p>{byline}</p></header>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</main></body></html>\n"
-    )
-
-
-def masked(text: str) -> str:
-    """`text` with every phone number and e-mail address in it masked."""
-    text = _EMAIL.sub(lambda found: mask_email(found[0]), text)
-    text = _PHONE.sub(lambda found: _mask_american(found[0]), text)
-    return _ABROAD.sub(lambda found: mask(found[0]), text)
-
-
-def _mask_american(number: str) -> str:
-    lead = number[: len(number) - len(number.lstrip())]
-    return lead + mask_phone("+1" + re.sub(r"\D", "", number)[-10:])
+    return page(_shown(title), byline, sections)
 
 
 def _text(value: object) -> str:
-    return html.escape(masked(str(value)))
+    return html.escape(_shown(str(value)))
+
+
+def _shown(text: str) -> str:
+    return mask_text(single_line(text))
 
 
 def _story(funnel: Funnel) -> str:
@@ -301,7 +283,7 @@ def _section(heading: str, body: str) -> str:
 
 def _grid(frame: pd.DataFrame, name: str, caption: str) -> str:
     """A frame of texts as a table; numbers to the right. Styled by the page, not by the library."""
-    safe = frame.map(masked).rename(columns=masked)
+    safe = frame.map(_shown).rename(columns=_shown)
     numeric = [column for column in safe.columns if safe[column].str.match(r"^[<>\d–]").all()]
     table = GT(safe, id=f"table-{name}").cols_align("left")
     if numeric:
@@ -312,100 +294,5 @@ def _grid(frame: pd.DataFrame, name: str, caption: str) -> str:
 
 
 def _chart(picture: Picture) -> str:
-    drawing = _clean_svg(picture.svg)
+    drawing = clean_svg(picture.svg)
     return f'<figure class="chart" role="img" aria-label="{_text(picture.alt)}">{drawing}</figure>'
-
-
-def _clean_svg(svg: str) -> str:
-    """The drawing alone: known elements and attributes; no link, script, style or foreign content."""
-    parser = _Drawing()
-    parser.feed(svg)
-    parser.close()
-    return "".join(parser.parts)
-
-
-_ATTRIBUTES = """
-d x y dx dy x1 x2 y1 y2 cx cy r rx ry width height viewbox transform fill stroke opacity fill-opacity
-stroke-opacity stroke-width stroke-dasharray stroke-miterlimit stroke-linecap stroke-linejoin text-anchor
-font-family font-size font-weight font-style xmlns class
-"""
-
-
-class _Drawing(HTMLParser):
-    """Rebuilds an SVG from an allow-list; texts and values are escaped anew."""
-
-    ELEMENTS = frozenset(("svg", "g", "path", "rect", "line", "circle", "text", "tspan"))
-    ATTRIBUTES = frozenset(_ATTRIBUTES.split())
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._inside: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._inside.append(tag)
-        self._open(tag, attrs, ">")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._open(tag, attrs, "/>")
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._known():
-            self.parts.append(f"</{tag}>")
-        if tag in self._inside:
-            while self._inside.pop() != tag:
-                continue
-
-    def handle_data(self, data: str) -> None:
-        if self._known() and self._inside and self._inside[-1] in {"text", "tspan"}:
-            self.parts.append(_text(data))
-
-    def _known(self) -> bool:
-        return self.ELEMENTS.issuperset(self._inside)
-
-    def _open(self, tag: str, attrs: list[tuple[str, str | None]], end: str) -> None:
-        if tag in self.ELEMENTS and self._known():
-            kept = "".join(
-                f' {"viewBox" if name == "viewbox" else name}="{html.escape(value or "")}"'
-                for name, value in attrs
-                if name in self.ATTRIBUTES and "url(" not in (value or "")
-            )
-            self.parts.append(f"<{tag}{kept}{end}")
-
-
-_STYLE = """
-:root{--ink:#1f2733;--soft:#5b6675;--line:#dfe4ea;--page:#f5f7f9;--card:#fff;--accent:#145fbf}
-@media (prefers-color-scheme:dark){
- :root{--ink:#e6eaf0;--soft:#a3afbf;--line:#36404d;--page:#12161c;--card:#1b222b;--accent:#9cd0fb}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',
- Roboto,Arial,sans-serif}
-main{max-width:960px;margin:0 auto;padding:1.5rem 1rem 3rem}
-h1{font-size:1.7rem;line-height:1.2;margin:.5rem 0 .2rem}h2{font-size:1.15rem;margin:0 0 .8rem}
-header p,.caption{color:var(--soft);margin:0}.caption{font-size:.85rem;margin-top:.5rem}
-section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.2rem;
- margin-top:1.1rem}
-.story h2{margin-top:1.2rem}.headline{font-size:1.5rem;line-height:1.25;margin:0 0 .9rem}
-.headline strong{color:var(--accent);font-size:2.1rem}
-.stripe{display:flex;height:1.4rem;border-radius:5px;overflow:hidden;background:#e6eaef}
-.stripe i{display:block;min-width:2px;border-right:1px solid #fff}.stripe i:last-child{border:0}
-.keys{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.6rem 0;padding:0;
- font-size:.88rem}
-.keys b{display:inline-block;width:.75rem;height:.75rem;border-radius:2px;margin-right:.4rem;
- border:1px solid #fff}
-.todo{margin:0;padding-left:1.2rem}.todo li{margin:.2rem 0}
-.chart{margin:0 0 1rem;overflow-x:auto;background:#fff;border-radius:8px}
-.chart svg{display:block;width:100%;min-width:620px;height:auto;max-width:900px;margin:0 auto}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
-th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
-th{font-weight:600;border-bottom:2px solid var(--line);vertical-align:bottom}
-.gt_left{text-align:left}.gt_right{text-align:right;white-space:nowrap}
-td:first-child,.times td,.stuck td{white-space:nowrap}
-@media (max-width:560px){section{padding:.9rem}.headline{font-size:1.25rem}}
-@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--page:#fff;--card:#fff;--accent:#000}
- body{font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}
- main{max-width:none;padding:0}section{border:0;padding:0;break-inside:auto}
- figure,tr,.stripe{break-inside:avoid}h2{break-after:avoid}.chart svg{min-width:0}
- .chart,.scroll{overflow:visible}}
-""".strip()

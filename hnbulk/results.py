@@ -108,8 +108,8 @@ _BY_STATE: Mapping[State, str] = {
     State.STALE: "the order changed since the plan was made: plan again",
     State.REFUSED: f"read hn_error, correct the row, {_RETRY}",
     State.CALL_UNKNOWN: "ask whether the phone rang; then make the calls again",
-    State.REVIEW: "run `hnbulk audit` and look at the order before anything else",
-    State.CONFLICT: "another order holds this number: run `hnbulk audit` and decide by hand",
+    State.REVIEW: "look at the number's orders (`hnbulk orders --phone-number`) before anything else",
+    State.CONFLICT: "another order holds this number: see `hnbulk orders --phone-number`, decide by hand",
 }
 _BY_VERDICT: Mapping[Verdict, str] = {
     Verdict.PLANNED: "",

@@ -6,7 +6,6 @@ scripts and without anything loaded from elsewhere. Nothing is sent from here.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -102,24 +101,21 @@ class Plan:
     @property
     def command(self) -> str:
         """The exact command that applies this plan."""
-        name = shlex.quote(str(self.path)) if self.path else "PLAN"
-        more = f" --place-calls {self._calls}" if self._calls else ""
-        return f"hnbulk apply {name} --approve {self.checksum[:8]}{more}"
+        return overview.command(self.file, self.checksum, self.path)
 
     @property
     def call(self) -> str:
         """The same in Python."""
-        more = f", place_calls={self._calls}" if self._calls else ""
+        calls = overview.calls(self.file)
+        more = f", place_calls={calls}" if calls else ""
         return f'account.apply(plan, approve="{self.checksum[:8]}"{more})'
-
-    @cached_property
-    def _calls(self) -> int:
-        return sum(step.action is Action.VERIFY for step in self.file.steps)
 
     def __repr__(self) -> str:
         return f"Plan({self.checksum[:8]}, {self.file.counts})"
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
+        """The plan in lines of at most `WIDTH` columns, without the ways to apply it."""
         parts = (
             _head(self.file, self.checksum),
             _summary(self.lines),
@@ -130,17 +126,21 @@ class Plan:
             _cautions(self.file),
         )
         texts = ["\n".join(_cut(line) for line in part) for part in parts if part]
-        return "\n\n".join([*texts, *self._foot()])
+        return "\n\n".join(
+            texts if self.file.steps else [*texts, "Nothing to do: no request would be sent."]
+        )
+
+    def __str__(self) -> str:
+        ways = [self.command] if self.path else [self.call, self.command]
+        told = "\n  ".join(["Nothing has been sent. To apply exactly this:", *ways])
+        return f"{self.text}\n\n{told}" if self.file.steps else self.text
 
     def _repr_html_(self) -> str:
-        how = [self.command, self.call] if self.file.steps else []
-        return card(self.file, lines=self.lines, checksum=self.checksum, how=how, most=MOST)
+        return self.card(how=(self.command, self.call))
 
-    def _foot(self) -> list[str]:
-        if not self.file.steps:
-            return ["Nothing to do: no request would be sent."]
-        ways = [self.command] if self.path else [self.call, self.command]
-        return ["\n  ".join(["Nothing has been sent. To apply exactly this:", *ways])]
+    def card(self, *, how: Sequence[str] = ()) -> str:
+        """The plan as HTML; `how` are the ways to apply it that are told, none where others are at hand."""
+        return card(self.file, lines=self.lines, checksum=self.checksum, how=how, most=MOST)
 
 
 def _head(file: PlanFile, checksum: str) -> list[str]:

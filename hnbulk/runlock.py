@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from hnbulk.errors import JournalError, RunLocked
+
+#: How often, ten milliseconds apart, a lock without a name is tried for.
+_TRIES = 10
 
 
 class RunLock:
@@ -28,25 +33,24 @@ class RunLock:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise JournalError(f"cannot lock {path}: {reason}.", path=str(path), reason=reason) from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip()
+        holder = _try_for_a_moment(handle)
+        if holder is not None:
             os.close(handle)
             raise RunLocked(
                 f"another run{f' ({holder})' if holder else ''} is under way in {home}. Wait for it, or "
                 "stop it where it was started.",
                 run_id=holder or None,
-            ) from None
+            )
         lock = cls(handle)
         lock.name(run_id)
         return lock
 
     def name(self, run_id: str) -> None:
-        """Whoever finds the lock held is told this run."""
+        """Whoever finds the lock held is told this run, where the disk takes its name."""
         if self._handle is not None:
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, run_id.encode("ascii"), 0)
+            with suppress(OSError):  # a full disk: the lock holds without a name
+                os.ftruncate(self._handle, 0)
+                os.pwrite(self._handle, run_id.encode("ascii"), 0)
 
     def release(self) -> None:
         """The lock is free; releasing twice is fine."""
@@ -59,10 +63,33 @@ class RunLock:
 def holder_of(home: Path) -> str | None:
     """The run that holds the lock of `home` right now; None where none does."""
     try:
-        lock = RunLock.take(home, "")
-    except RunLocked as error:
-        return str(error.facts["run_id"] or "unknown")
-    except JournalError:
+        handle = os.open(home / "run.lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
         return None
-    lock.release()
-    return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _named_in(handle) or "unknown"
+    else:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _try_for_a_moment(handle: int) -> str | None:
+    """The lock is held (None), or whoever has it is named ("" where it never said)."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            # nobody's name in it: somebody is only asking who holds it, for some microseconds
+            if holder := _named_in(handle):
+                return holder
+            time.sleep(0.01)
+        else:
+            return None
+    return ""
+
+
+def _named_in(handle: int) -> str:
+    return os.pread(handle, 64, 0).decode("ascii", "replace").strip()

@@ -5,30 +5,26 @@ The kind is read from the plan's own steps. Nothing is sent here but by the kind
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypedDict
 
-from hnbulk import apply, authorize, verify
-from hnbulk.client import Client
+from hnbulk import engine
+from hnbulk.apply import Changes
+from hnbulk.authorize import Letters
 from hnbulk.connection import Connection
-from hnbulk.engine import Run, WorldClock
+from hnbulk.engine import Means, Run
 from hnbulk.errors import UsageError
 from hnbulk.files import private_folder, write_private
-from hnbulk.history import History
-from hnbulk.journal import Journal
 from hnbulk.results import PARTS, Results, sort_rows
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, PlanFile
+from hnbulk.verify import Calls, check_calls
+from hnbulk.work import Work
 
 ORDERS, CALLS, LETTERS = "orders", "calls", "letters"
 
 
-class _Means(TypedDict):
-    client: Client
-    journal: Journal
-    history: History
-    clock: WorldClock
-    pace: Pace
+_WORK: Mapping[str, Callable[[], Work]] = {ORDERS: Changes, CALLS: Calls, LETTERS: Letters}
 
 
 def kind_of(plan: PlanFile) -> str:
@@ -63,12 +59,9 @@ def start_run(
     kind = kind_of(plan)
     if place_calls is not None and kind != CALLS:
         raise UsageError("--place-calls is for a plan of calls; this plan has none.")
-    means = _means(connection, pace)
     if kind == CALLS:
-        return verify.start(plan, approve=approve, place_calls=place_calls, **means)
-    if kind == LETTERS:
-        return authorize.start(plan, approve=approve, **means)
-    return apply.start(plan, approve=approve, **means)
+        check_calls(plan, place_calls)
+    return engine.start(plan, _WORK[kind](), _means(connection, pace), approve=approve)
 
 
 def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace | None = None) -> Run:
@@ -84,12 +77,7 @@ def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace 
         raise UsageError(f"there is {wanted} of this account in {connection.home}; see `hnbulk runs`.")
     run_id = chosen[0].run_id
     kind = kind_of(connection.journal.plan_of(run_id))
-    means = _means(connection, pace)
-    if kind == CALLS:
-        return verify.resume(run_id, **means)
-    if kind == LETTERS:
-        return authorize.resume(run_id, **means)
-    return apply.resume(run_id, **means)
+    return engine.resume(run_id, _WORK[kind](), _means(connection, pace))
 
 
 def write_results(results: Results, stem: Path) -> dict[str, Path]:
@@ -111,11 +99,12 @@ def results_of(connection: Connection, run_id: str) -> Results:
     return sort_rows(plan, connection.journal.endings(run_id))
 
 
-def _means(connection: Connection, pace: Pace | None) -> _Means:
-    return {
-        "client": connection.client,
-        "journal": connection.journal,
-        "history": connection.history,
-        "clock": connection.clock,
-        "pace": pace or connection.pace,
-    }
+def _means(connection: Connection, pace: Pace | None) -> Means:
+    return Means(
+        client=connection.client,
+        journal=connection.journal,
+        history=connection.history,
+        clock=connection.clock,
+        pace=pace or connection.pace,
+        gate=connection.gate,
+    )

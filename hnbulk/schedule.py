@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
 from hnbulk.considered import Candidate, Considered
+from hnbulk.errors import UsageError
 from hnbulk.lifecycle import ASKABLE, CODE_LIFETIME, MAX_ATTEMPTS, may_call
+from hnbulk.results import single_line
 from hnbulk.settings import CallLimits
 from hnbulk.steps import Action, PlanFile, Step, Verdict
 from hnbulk.windows import Window, window_at_or_after, zones_of
@@ -38,8 +41,10 @@ def build_calls(
 
     Oldest orders first, at most `limits.max_calls`, each inside the calling hours of its number's
     zone, in waves of at most `limits.at_once`. `last_calls` is when we know an order was last
-    called; `last_attempt` also calls orders with one attempt left. Every order has a row.
+    called; `last_attempt` also calls orders with one attempt left. Every order has a row. Raises
+    `UsageError` for limits that make no sense.
     """
+    _check_limits(limits)
     considered = Considered.of(orders)
     doubled = considered.doubled()
     due: list[tuple[Candidate, Window]] = []
@@ -73,6 +78,17 @@ def build_calls(
         made_at=now,
         read_at=read_at,
     )
+
+
+def _check_limits(limits: CallLimits) -> None:
+    if limits.max_calls < 0 or limits.at_once < 1:
+        raise UsageError("calls are at least 0 in all and at least 1 at once.")
+    if limits.toll_free_zone is not None:
+        try:
+            ZoneInfo(limits.toll_free_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            zone = single_line(limits.toll_free_zone)
+            raise UsageError(f"there is no time zone {zone!r}; one is America/New_York.") from None
 
 
 def _why_not_due(

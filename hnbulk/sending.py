@@ -17,20 +17,21 @@ from hnbulk.errors import AccessRefused, HnbulkError, JournalError, RunStopped
 from hnbulk.failpoints import failpoint
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply
-from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify
+from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed
+from hnbulk.pacing import BUSY_ATTEMPTS, SEND_ATTEMPTS
 from hnbulk.progress import OPEN_STATES, Tally
 from hnbulk.steps import Action, Ending, State
-from hnbulk.throttle import Halted, Throttle, maybe_processed
-from hnbulk.work import Act, Chain, Desk, Ready, Work
+from hnbulk.throttle import Halted, Throttle
+from hnbulk.work import Act, Chain, Desk, Ready, Work, refusal
 
-#: How often a request that was not processed is tried again (safety rules, section 3 and 2.5).
-TRIES = {OutcomeKind.NOT_SENT: 5, OutcomeKind.NOT_PROCESSED: 10}
-CALL_TRIES = {OutcomeKind.NOT_SENT: 5, OutcomeKind.NOT_PROCESSED: 3}
+#: How often a request that was not processed is tried in all (safety rules, section 3 and 2.5).
+TRIES = {OutcomeKind.NOT_SENT: SEND_ATTEMPTS, OutcomeKind.NOT_PROCESSED: BUSY_ATTEMPTS}
+CALL_TRIES = {**TRIES, OutcomeKind.NOT_PROCESSED: 3}
 _FIRST = 20  # so many refusals out of the first sent are looked at
 _MOST_DOUBTS, _DOUBT_SHARE = 20, 0.05
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Doubt:
     """An act that may or may not have been processed, and since when that can be waited out."""
 
@@ -100,16 +101,17 @@ class Sender:
 
     def end(self, endings: Sequence[Ending], *, results: Iterable[Result] = ()) -> None:
         """The endings are recorded with the results that led to them, together or not at all."""
-        steps = self.desk.plan.steps
-        ended = [
-            Ended(one, steps[one.step].content_hash() if steps[one.step].action is Action.CREATE else None)
-            for one in endings
-        ]
-        self.journal.record(self.run_id, results=results, endings=ended)
+        self.journal.record(self.run_id, results=results, endings=[self._ended(one) for one in endings])
         self.tally.put((one.step, one.state) for one in endings)
         for one in endings:
             if one.state is State.DONE:
                 self.desk.keep_sid(one.step, one.sid)
+
+    def _ended(self, ending: Ending) -> Ended:
+        step = self.desk.plan.steps[ending.step]
+        if step.action is not Action.CREATE:
+            return Ended(ending)
+        return Ended(ending, step.content_hash(), step.number_hash())
 
     @property
     def too_many_doubts(self) -> bool:
@@ -132,7 +134,11 @@ class Sender:
             if not isinstance(ready, Ready):
                 self.end(ready)
                 return True
-            outcome, reply, attempt = self._send(act, ready)
+            fingerprint = ready.request.fingerprint()
+            if self._sent(act).fingerprint not in (None, fingerprint):
+                self.end(self._changed(act))
+                return True
+            outcome, reply, attempt = self._send(act, ready, fingerprint)
             if outcome.kind is OutcomeKind.DONE and reply is not None:
                 return self._conclude(chain, act, ready, outcome, reply, attempt)
             if outcome.kind is OutcomeKind.REJECTED:
@@ -151,16 +157,9 @@ class Sender:
             self.throttle.rest_after(outcome, tried)
         return False
 
-    def _send(self, act: Act, ready: Ready) -> tuple[Outcome, Reply | None, int]:
+    def _send(self, act: Act, ready: Ready, fingerprint: str) -> tuple[Outcome, Reply | None, int]:
         operation = self._operation(act)
         known = self._sent(act)
-        fingerprint = ready.request.fingerprint()
-        if known.fingerprint not in (None, fingerprint):
-            raise JournalError(
-                "a request would be repeated with another content than the first time; nothing was sent. "
-                "Make the plan again.",
-                run_id=self.run_id,
-            )
         if self.journal.failing:
             raise JournalError(
                 "the journal cannot be written; nothing more is sent. Make room on the disk."
@@ -194,6 +193,15 @@ class Sender:
             known.possible += 1
         return outcome, result if isinstance(result, Reply) else None, attempt
 
+    def _changed(self, act: Act) -> list[Ending]:
+        note = "not sent again: it would be another request than the first time"
+        return [
+            Ending(
+                step, State.REVIEW, code="changed", message=note, next_step="look at it, then plan again"
+            )
+            for step in self.open_steps(act)
+        ]
+
     def _conclude(
         self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, reply: Reply | None, attempt: int
     ) -> bool:
@@ -201,7 +209,7 @@ class Sender:
             if reply is not None:
                 endings = self.work.done(act, outcome, reply, self.desk)
             else:
-                endings = self.work.refused(act, outcome, self.desk)
+                endings = self._refused(act, outcome)
         except HnbulkError:
             # what it amounts to could not be read: a look later will tell
             self._doubt(chain, act, ready, outcome, attempt)
@@ -210,6 +218,15 @@ class Sender:
         self.end([*endings, *ready.set_apart], results=[_result(attempt, outcome, self.desk.clock.now())])
         failpoint("after_outcome")
         return True
+
+    def _refused(self, act: Act, outcome: Outcome) -> list[Ending]:
+        try:
+            return self.work.refused(act, outcome, self.desk)
+        except Halted:
+            if self._sent(act).possible:
+                raise
+            # nothing of it can be there: with the run stopping, the service's own no is enough
+            return [refusal(step, None, outcome, "change the row") for step in self.open_steps(act)]
 
     def _doubt(self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, attempt: int) -> None:
         now = self.desk.clock.now()

@@ -8,6 +8,7 @@ application through `scope["extensions"]["hnbulk.abort"]`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
@@ -30,6 +31,7 @@ LOOPBACK = "127.0.0.1"
 KEEP_ALIVE = 30
 #: Seconds that requests under way have when the listener stops, and then the thread to end.
 GRACE = 1
+START_WITHIN = 10.0
 STOP_WITHIN = 5.0
 
 
@@ -86,7 +88,9 @@ def serve(app: Application, *, port: int = 0) -> Server:
     server = _Listener(config)
     thread = threading.Thread(target=server.run, args=([sock],), name=f"hnbulk-serving-{port}", daemon=True)
     thread.start()
-    server.accepting.wait(10)
+    if not server.accepting.wait(START_WITHIN):
+        sock.close()
+        raise RuntimeError(f"the listener did not start within {START_WITHIN} seconds")
     return Server(server, thread, sock)
 
 
@@ -119,7 +123,8 @@ class _Listener(uvicorn.Server):
     def end(self) -> None:
         """The server stops accepting, and ends; from any thread, any number of times."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ending.set)
+            with contextlib.suppress(RuntimeError):  # it has ended in this very moment
+                self._loop.call_soon_threadsafe(self._ending.set)
 
 
 class _Protocol(H11Protocol):

@@ -121,6 +121,10 @@ class Step:
         text = canonical([str(self.action), self.phone_number, self.sid, dict(self.after)])
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def number_hash(self) -> str:
+        """SHA-256 (hex) of action and number alone: equal hashes ask the same of the same number."""
+        return hashlib.sha256(canonical([str(self.action), self.phone_number]).encode()).hexdigest()
+
     def __repr__(self) -> str:
         return f"Step({self.action}, row {self.row}, {sorted(self.after)})"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of
+from hnbulk.results import single_line
 from hnbulk.workbooks import read_sheet
 
 MAX_BYTES = 50 << 20
@@ -54,22 +55,19 @@ class Table:
 
 def read_file(path: Path) -> bytes:
     """The bytes of a file. Raises `InputError` for anything else than a readable file of at most 50 MB."""
+    name = single_line(str(path))
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path} is not a file. Name a CSV or XLSX file.", file=str(path))
+            raise InputError(f"{name} is not a file. Name a CSV or XLSX file.", file=name)
         if status.st_size > MAX_BYTES:
-            raise InputError(
-                f"{path} has {status.st_size >> 20:,} MB; at most {MAX_BYTES >> 20} MB are read. Split it.",
-                file=str(path),
-            )
+            size = status.st_size >> 20
+            raise _refused(name, f"has {size:,} MB; at most {MAX_BYTES >> 20} MB are read", "Split it")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)[:MAX_BYTES]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
-        raise InputError(
-            f"cannot read {path}: {reason}. Name a CSV or XLSX file.", file=str(path)
-        ) from None
+        raise InputError(f"cannot read {name}: {reason}. Name a CSV or XLSX file.", file=name) from None
 
 
 def read_table(content: bytes, *, name: str, sheet: str | None = None) -> Table:
@@ -113,24 +111,34 @@ def _decode(content: bytes, *, name: str) -> str:
     return text
 
 
-def _read_csv(text: str, *, name: str) -> list[list[str]]:
-    """Every record of the text, an empty line as an empty record."""
-    records: list[list[str]] = []
+def _read_csv(text: str, *, name: str) -> list[Sequence[str]]:
+    """Every record of the text to the last that is not empty; an empty one has no cells."""
+    records: list[Sequence[str]] = []
+    empty = 0  # records since the last one that is not; a file may have millions below its list
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         for record in reader:
-            records.append(record)
-            if len(records) > MAX_ROWS + 1 and any(record):
+            if not any(record):
+                empty += 1
+                continue
+            if len(records) + empty > MAX_ROWS:
                 raise _refused(name, f"has more than {MAX_ROWS:,} rows", "Split it")
+            records += [()] * empty
+            records.append(tuple(record))
+            empty = 0
     except csv.Error as error:
-        rule = (
-            "a quote is opened and not closed" if "end of data" in str(error) else "quotes are not balanced"
-        )
-        row = len(records) + 1
-        raise _refused(
-            f"{name},", f"row {row}: {rule}", "Close it, or double a quote inside quotes"
-        ) from None
+        what = f"row {len(records) + empty + 1}: {_csv_fault(str(error))}"
+        raise _refused(f"{name},", what, "Close it, or double a quote inside quotes") from None
     return records
+
+
+def _csv_fault(message: str) -> str:
+    """What the csv reader complains of. A cell without end is nearly always a quote not closed."""
+    if "end of data" in message:
+        return "a quote is opened and not closed"
+    if "field larger" in message:
+        return f"a cell has more than {MAX_CELL:,} characters, or its quote is not closed"
+    return "quotes are not balanced"
 
 
 def _delimiter(text: str) -> str:
@@ -202,7 +210,7 @@ def _kept_columns(
 
 def _refuse_long_cells(body: Iterable[tuple[int, Sequence[str]]], *, name: str) -> None:
     for row, record in body:
-        if any(len(cell) > MAX_CELL for cell in record):
+        if max(map(len, record), default=0) > MAX_CELL:
             raise _refused(
                 f"{name},", f"row {row}: a cell has more than {MAX_CELL:,} characters", "Shorten it"
             )

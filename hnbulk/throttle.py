@@ -1,6 +1,7 @@
-"""What holds a run back: its rate, its concurrency, the breaker, a pause, a stop.
+"""What holds a run back: the account's rate, its own concurrency, the breaker, a pause, a stop.
 
-Every request of a run passes through a `slot` here, reads and writes alike. The rules are those
+Every request of a run passes through a `slot` here, reads and writes alike; what is read by hand
+meanwhile passes through the same `Gate`, so that both together keep the rate. The rules are those
 of `pacing`; this gives them one lock, a clock and a sleep. It sends nothing itself.
 """
 
@@ -15,13 +16,18 @@ from contextlib import contextmanager
 from hnbulk.errors import RunStopped
 from hnbulk.messages import FailureKind
 from hnbulk.outcome import Operation, Outcome, OutcomeKind
-from hnbulk.pacing import Breaker, Concurrency, RetryBudget, SlidingWindow, delay_after
+from hnbulk.pacing import (
+    LONGEST_RETRY_AFTER,
+    Breaker,
+    Concurrency,
+    RetryBudget,
+    SlidingWindow,
+    delay_after,
+)
 from hnbulk.settings import Pace
 
 #: A start is counted a little wider than a second, for what happens between start and arrival.
 _WINDOW = 1.02
-#: A longer `Retry-After` than this ends the run, resumable, instead of sitting it out.
-LONGEST_WAIT = 300.0
 _SLICE = 0.5
 _TRANSPORT = frozenset(str(kind) for kind in FailureKind)
 
@@ -32,26 +38,61 @@ class Halted(RunStopped):
     code = "halted"
 
 
+class Gate:
+    """The one rate of an account: every request to it starts through here, whoever sends it."""
+
+    def __init__(
+        self,
+        rate: float | None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.monotonic = monotonic
+        self.sleep = sleep
+        self._window = SlidingWindow(rate, _WINDOW)
+        self._turn = threading.Lock()
+
+    def __call__(self, stopped: Callable[[], bool] = lambda: False) -> bool:
+        """One more request may start now, and is counted. False where `stopped` came first."""
+        with self._turn:  # kept while waiting: starts happen in the order they were counted
+            start = self._window.reserve(now := self.monotonic())
+            while start > now:
+                if stopped():
+                    return False
+                self.sleep(min(start - now, _SLICE))
+                now = self.monotonic()
+        return True
+
+    @contextmanager
+    def at(self, rate: float | None) -> Iterator[None]:
+        """Inside, the rate is this one, for everybody; afterwards it is what it was."""
+        usual = self._change(rate)
+        try:
+            yield
+        finally:
+            self._change(usual)
+
+    def _change(self, rate: float | None) -> float | None:
+        with self._turn:
+            before = self._window.rate
+            self._window.change(rate)
+        return before
+
+
 class Throttle:
     """One run's pace and its stop switch. Threads share it."""
 
     def __init__(
-        self,
-        pace: Pace,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        chance: Callable[[], float] = random.random,
+        self, pace: Pace, gate: Gate | None = None, *, chance: Callable[[], float] = random.random
     ) -> None:
-        self.monotonic = monotonic
+        self._gate = gate or Gate(pace.rate)
+        self.monotonic = self._gate.monotonic
         self.probe: Callable[[], None] = lambda: None  # one read, to try a service that was down
         self.reason = ""
         self.exit_code = 0
         self.interrupted = False
-        self._sleep = sleep
         self._chance = chance
-        self._window = SlidingWindow(pace.rate, _WINDOW)
-        self._gate = threading.Lock()
         self._change = threading.Condition()
         self._under_way = 0
         self._concurrency = Concurrency(pace.connections, pace.connections)
@@ -119,7 +160,7 @@ class Throttle:
         """Time has passed on the pace clock, less where the run stops meanwhile."""
         until = self.monotonic() + seconds
         while (left := until - self.monotonic()) > 0 and not self._stopping:
-            self._sleep(min(left, _SLICE))
+            self._gate.sleep(min(left, _SLICE))
 
     # -- one request
 
@@ -157,7 +198,7 @@ class Throttle:
 
     def rest_after(self, outcome: Outcome, tried: int) -> None:
         """The wait between two tries is over. A very long `Retry-After` stops the run instead."""
-        if outcome.retry_after is not None and outcome.retry_after > LONGEST_WAIT:
+        if outcome.retry_after is not None and outcome.retry_after > LONGEST_RETRY_AFTER:
             self.stop(f"the service asks to wait {outcome.retry_after:.0f} s; resume after that.")
             return
         self.rest(delay_after(str(outcome.kind), tried, outcome.retry_after, self._chance))
@@ -167,8 +208,8 @@ class Throttle:
             self.rest(min(_SLICE, max(self._breaker.wait(self.monotonic()), 0.01)))
             self._give_up_if_hopeless()
         try:
-            with self._gate:
-                self._wait_for_start()
+            if not self._gate(lambda: self._stopping):
+                raise Halted(self.reason or "the run is stopping")
         except BaseException:
             with self._change:
                 self._under_way -= 1
@@ -187,15 +228,6 @@ class Throttle:
             self._under_way += 1
             return True
 
-    def _wait_for_start(self) -> None:
-        # the gate is kept while waiting: starts happen in the order they were counted
-        start = self._window.reserve(now := self.monotonic())
-        while start > now:
-            if self._stopping:
-                raise Halted(self.reason or "the run is stopping")
-            self._sleep(min(start - now, _SLICE))
-            now = self.monotonic()
-
     def _try_the_service(self) -> None:
         self._give_up_if_hopeless()
         wait = self._breaker.wait(self.monotonic())
@@ -212,11 +244,3 @@ class Throttle:
 def is_down(outcome: Outcome) -> bool:
     """The request failed on the way, or the service answered that it is broken."""
     return outcome.reason in _TRANSPORT or outcome.reason.startswith("status-5")
-
-
-def maybe_processed(outcome: Outcome) -> bool:
-    """The service may have acted on the request, and nobody knows."""
-    if outcome.kind is OutcomeKind.STOP_RUN:
-        # a redirect or a page of somebody else: who knows what stands behind it
-        return outcome.reason not in {"status-401", "status-403", "no-access", "certificate", "origin"}
-    return outcome.kind is OutcomeKind.AMBIGUOUS

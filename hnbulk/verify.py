@@ -11,18 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from hnbulk import engine, lifecycle, wire
-from hnbulk.client import Client
-from hnbulk.engine import Means, Run, WorldClock
+from hnbulk import lifecycle, wire
 from hnbulk.errors import LimitRefused
-from hnbulk.history import History
-from hnbulk.journal import Journal
 from hnbulk.messages import Reply
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
-from hnbulk.settings import Pace
 from hnbulk.steps import Ending, PlanFile, State, Step
-from hnbulk.work import Act, Chain, Desk, Ready
+from hnbulk.work import Act, Chain, Desk, Ready, Wait, refusal
 
 #: World seconds after a wave until whoever answered has keyed in the code.
 RING_TIME = timedelta(seconds=150)
@@ -31,21 +26,8 @@ _LARGE = 50
 _PLAN_AGAIN = "plan the calls again"
 
 
-def start(
-    plan: PlanFile,
-    *,
-    client: Client,
-    journal: Journal,
-    history: History,
-    clock: WorldClock,
-    pace: Pace,
-    approve: str,
-    place_calls: int | None,
-) -> Run:
-    """The calls of the plan are under way; `place_calls` is exactly how many they are.
-
-    Raises `LimitRefused` where it is not, and as `engine.start` does; no phone rings then.
-    """
+def check_calls(plan: PlanFile, place_calls: int | None) -> None:
+    """`place_calls` is exactly how many phones the plan rings, or this raises `LimitRefused`."""
     planned = len(plan.steps)
     if place_calls != planned:
         raise LimitRefused(
@@ -55,14 +37,6 @@ def start(
             arithmetic=f"{planned} planned, {place_calls or 0} allowed",
             flag=f"--place-calls {planned}",
         )
-    return engine.start(plan, Calls(), Means(client, journal, history, clock, pace), approve=approve)
-
-
-def resume(
-    run_id: str, *, client: Client, journal: Journal, history: History, clock: WorldClock, pace: Pace
-) -> Run:
-    """What is in doubt is looked up; no call is placed. Raises as `engine.resume` does."""
-    return engine.resume(run_id, Calls(), Means(client, journal, history, clock, pace))
 
 
 class Calls:
@@ -123,24 +97,14 @@ class Calls:
 
     def refused(self, act: Act, outcome: Outcome, desk: Desk) -> list[Ending]:
         """Refused by the service; no phone rang."""
-        code = str(outcome.code) if outcome.code is not None else outcome.reason
-        return [
-            Ending(
-                act.first,
-                State.REFUSED,
-                desk.step(act).sid,
-                code=code,
-                message=outcome.message,
-                next_step="look at the order",
-            )
-        ]
+        return [refusal(act.first, desk.step(act).sid, outcome, "look at the order")]
 
     def settle(self, act: Act, fence: Mapping[str, Any], desk: Desk) -> list[Ending] | None:
         """Placed, where a counter or the status moved since the fence was read."""
         sid = desk.step(act).sid
         live = desk.lookups.order(sid) if sid else None
         if live is None:
-            return [_stale(act.first, sid, "gone", "the order is not there any more")]
+            return self.unknown(act, desk)
         if _fence(live) == dict(fence):
             return None
         desk.saw([live], at=desk.clock.now(), source="poll")
@@ -155,18 +119,15 @@ class Calls:
             Ending(act.first, State.CALL_UNKNOWN, sid, None, "call-unknown", note, "ask, then plan again")
         ]
 
-    def close_wave(self, done: Sequence[int], desk: Desk) -> datetime | None:
-        """When the phones have rung out."""
-        return desk.clock.now() + RING_TIME if done else None
-
-    def look_back(self, done: Sequence[int], desk: Desk) -> list[Ending]:
-        """The same calls with the status that the answers led to."""
+    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait) -> list[Ending]:
+        """The same calls with the status that the answers led to, when the phones have rung out."""
+        if not done or not wait("waiting for answers", desk.clock.now() + RING_TIME):
+            return []
         desk.forget_listing()
         many = len(done) >= _LARGE
         now = desk.clock.now()
         endings = []
-        for number in done:
-            sid = desk.plan.steps[number].sid or ""
+        for number, sid in done.items():
             live = desk.listing().orders.get(sid) if many else desk.lookups.order(sid)
             if live is not None:
                 if not many:

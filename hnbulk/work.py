@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from hnbulk.errors import JournalError
 from hnbulk.history import OWN, History, Seen
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.messages import Reply, Request
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
-from hnbulk.steps import Ending, PlanFile, Step
+from hnbulk.steps import Ending, PlanFile, State, Step
 
 #: A reading older than this is not believed any more (safety rules, 2.1 step 3).
 BELIEVED = timedelta(seconds=60)
@@ -35,6 +36,12 @@ class WorldClock(Protocol):
     def now(self) -> datetime: ...
 
     def wait_until(self, moment: datetime) -> None: ...
+
+
+class Wait(Protocol):
+    """Lets the world's time pass until a moment, saying what for; False where the run stops."""
+
+    def __call__(self, doing: str, moment: datetime, /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,12 @@ class Ready:
     set_apart: tuple[Ending, ...] = ()  # steps of the act that this request leaves out
 
 
+def refusal(step: int, sid: str | None, outcome: Outcome, next_step: str) -> Ending:
+    """The service's no, in its own code and words."""
+    code = str(outcome.code) if outcome.code is not None else outcome.reason
+    return Ending(step, State.REFUSED, sid, code=code, message=outcome.message, next_step=next_step)
+
+
 class Desk:
     """What a kind of run works with: the plan, the service's readings, the world's time."""
 
@@ -75,6 +88,7 @@ class Desk:
         history: History,
         clock: WorldClock,
         began_at: datetime,
+        settle: timedelta,
         resumed: bool,
     ) -> None:
         self.plan = plan
@@ -82,6 +96,7 @@ class Desk:
         self.lookups = lookups
         self.clock = clock
         self.began_at = began_at
+        self.settle = settle
         self.resumed = resumed
         self._history = history
         self._lock = threading.Lock()
@@ -148,10 +163,20 @@ class Desk:
             self._called.append((at, sid))
 
     def remember(self) -> None:
-        """What was seen so far is in the history."""
+        """What was seen so far is in the history. Raises `JournalError`, and then it waits for the next."""
         with self._lock:
             seen, self._seen = self._seen, []
             called, self._called = self._called, []
+        try:
+            self._write(seen, called)
+        except JournalError:
+            with self._lock:
+                self._seen, self._called = seen + self._seen, called + self._called
+            raise
+
+    def _write(
+        self, seen: Sequence[tuple[datetime, str, Seen]], called: Sequence[tuple[datetime, str]]
+    ) -> None:
         if called:
             self._history.note_calls(called, run_id=self.run_id)
         # an order seen twice keeps its two sights in order, whatever their times' resolution
@@ -219,10 +244,9 @@ class Work(Protocol):
         """How an act ends that is not there and may not be sent again."""
         ...
 
-    def close_wave(self, done: Sequence[int], desk: Desk, /) -> datetime | None:
-        """The world time at which looking back at these done steps is worth it; None where it is not."""
-        ...
+    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait, /) -> list[Ending]:
+        """Newer endings of a wave's done steps (step to sid), where looking again shows other ones.
 
-    def look_back(self, done: Sequence[int], desk: Desk, /) -> list[Ending]:
-        """Newer endings of the wave's done steps, after that time."""
+        `wait` lets the world's time pass first, where that is needed.
+        """
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from hnbulk import apply, engine
 from hnbulk.client import Client
 from hnbulk.clocks import SteppedClock
+from hnbulk.connection import Connection
 from hnbulk.engine import Means, Report, Run
 from hnbulk.history import History
 from hnbulk.journal import Journal
@@ -21,7 +22,9 @@ from hnbulk.sandbox import Sandbox, build_sandbox
 from hnbulk.serving import serve
 from hnbulk.settings import Credentials, Pace
 from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, sort_steps
+from hnbulk.throttle import Gate
 
+WALL = datetime(2026, 11, 23, 18, 30, 12, tzinfo=UTC)
 PACE = Pace(rate=None, connections=4, settle=120.0)
 
 
@@ -59,10 +62,16 @@ class Bench:
             self.history,
             self.clock,
             self.pace,
-            monotonic=self.ticks.monotonic,
-            sleep=self.ticks.sleep,
+            Gate(self.pace.rate, monotonic=self.ticks.monotonic, sleep=self.ticks.sleep),
             chance=lambda: 0.5,
+            wall=lambda: WALL,
         )
+
+    @property
+    def connection(self) -> Connection:
+        """The same account as a connection, for what starts from one."""
+        parts = (self.client, self.journal, self.history, self.clock, self.pace, self.home)
+        return Connection(*parts, gate=self.means.gate)
 
     def plan(
         self, steps: list[Step], *, name: str = "branches.csv", input_hash: str = "0" * 64

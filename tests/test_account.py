@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import hnbulk as hn
-from hnbulk.errors import InputError, LimitRefused, PlanRefused
+from hnbulk.errors import InputError, LimitRefused, PlanRefused, UsageError
 from hnbulk.intake import read_bytes
 
 LIST = b"""Branch,Phone,Ext.,Email
@@ -89,6 +89,24 @@ def test_calls_wait_for_their_exact_number(account: hn.Account) -> None:
     apply(account, plan, place_calls=2)
     assert account.sandbox is not None
     assert len(account.sandbox.calls()) == 2
+
+
+def test_a_plan_of_no_calls_can_be_asked_for(account: hn.Account) -> None:
+    """Zero is zero, and no calls at once are refused; neither falls back to the default."""
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    assert account.verify(max_calls=0).file.steps == ()
+    for wrong in ({"max_calls": -1}, {"at_once": 0}, {"toll_free_zone": "Mars/Olympus"}):
+        with pytest.raises(UsageError):
+            account.verify(**wrong)  # type: ignore[arg-type]
+
+
+def test_runs_are_a_typed_table(account: hn.Account) -> None:
+    """The same columns and dtypes with a run and without one."""
+    empty = account.runs()
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    pd.testing.assert_series_equal(account.runs().dtypes, empty.dtypes)
+    assert account.runs()["steps"].tolist() == [4]
 
 
 def test_polls_become_events_and_a_funnel(account: hn.Account) -> None:

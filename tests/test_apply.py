@@ -155,7 +155,32 @@ def test_a_refusal_is_final_and_remembered(bench: Bench) -> None:
     report = bench.apply(bench.creates(1))
     ending = only(bench, report.run_id)
     assert (report.exit_code, ending.state, ending.code) == (3, "refused", "22102")
-    assert list(bench.journal.refused()) == [create(0).content_hash()]
+    assert list(bench.journal.refused()) == [create(0).content_hash(), create(0).number_hash()]
+
+
+@pytest.mark.parametrize("finish", [True, False], ids=["found", "given up"])
+def test_the_update_behind_a_create_in_doubt_ends_in_the_same_run(bench: Bench, finish: bool) -> None:
+    """Sent once the create is found, refused with it where it never is."""
+    lost = {"action": "reset_after", "nth": 1}
+    never = {"action": "reset_before", "probability": 1.0}
+    bench.sandbox.set_faults({**(lost if finish else never), "method": "POST"})
+    steps = [create(0), Step(2, Action.UPDATE, number(0), after={"extension": "ww1"})]
+    report = bench.apply(bench.plan(steps))
+    states = ["done", "done"] if finish else ["review", "refused"]
+    assert [str(ending.state) for ending in bench.journal.endings(report.run_id)] == states
+
+
+def test_refused_rows_may_be_planned_and_sent_again(bench: Bench) -> None:
+    """The new plan has the same steps and so the same checksum, and is applied all the same."""
+    bench.sandbox.set_faults({"action": "status", "status": 400, "code": 22110, "method": "POST", "nth": 1})
+    plan = bench.creates(1)
+    first = bench.apply(plan)
+    bench.advance(seconds=1)
+    again = bench.creates(1)
+    assert (again.checksum, bench.apply(plan).state) == (plan.checksum, "already applied")
+    second = bench.apply(again)
+    assert (first.exit_code, second.exit_code, second.state) == (3, 0, "finished")
+    assert second.run_id != first.run_id
 
 
 # -- updates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 from run_bench import Bench, number, open_bench
 from test_verify import calls, place
 
+from hnbulk import wire
 from hnbulk.authorize import Letters
+from hnbulk.engine import start
 from hnbulk.progress import Report
 from hnbulk.steps import Action, PlanFile, Step
+from hnbulk.throttle import Gate
 
 FIELDS = {
     "address_sid": "AD" + "a" * 32,
@@ -109,3 +113,21 @@ def test_a_refused_letter_refuses_each_of_its_orders(bench: Bench) -> None:
     report = send(bench, letters(bench))
     assert {ending.code for ending in bench.journal.endings(report.run_id)} == {"22109"}
     assert held_by(bench) == [None] * 4
+
+
+def test_a_letter_that_would_be_another_one_is_not_sent_again(bench: Bench) -> None:
+    """An order left it between two tries: a person looks, and the run still ends."""
+    plan = letters(bench)
+    left = bench.truth()[number(0)][0]["sid"]
+    bench.sandbox.set_faults({"action": "status", "status": 429, "method": "POST", "nth": 1})
+    sleep = bench.ticks.sleep
+
+    def leaving(seconds: float) -> None:
+        bench.client.send(wire.delete_order(wire.PREVIEW, left))
+        sleep(seconds)
+
+    gate = Gate(None, monotonic=bench.ticks.monotonic, sleep=leaving)
+    means = replace(bench.means, gate=gate)
+    report = start(plan, Letters(), means, approve=plan.checksum).wait(20)
+    assert (report.state, report.exit_code, report.counts) == ("finished", 3, {"review": 4})
+    assert posted(bench) == 1

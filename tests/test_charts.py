@@ -15,24 +15,13 @@ import pytest
 from test_funnel import at, realistic_events, story
 
 from hnbulk import lifecycle
-from hnbulk.charts import (
-    COLORS,
-    UNKNOWN_COLOR,
-    Picture,
-    color_of,
-    flow_chart,
-    funnel_chart,
-    share_text,
-    standing_chart,
-    survival_chart,
-    to_png,
-    to_svg,
-    when_text,
-)
+from hnbulk.charts import flow_chart, funnel_chart, standing_chart, survival_chart
 from hnbulk.durations import stage_curves
 from hnbulk.errors import UsageError
 from hnbulk.frames import events_frame
 from hnbulk.funnel import Funnel, Kind, build_funnel
+from hnbulk.palette import COLORS, UNKNOWN_COLOR, color_of
+from hnbulk.pictures import Picture
 
 KINDS: tuple[Kind, ...] = ("funnel", "standing", "survival", "flow")
 
@@ -180,7 +169,7 @@ def test_drawing_warns_of_nothing(big: Funnel) -> None:
 )
 def test_without_events_a_picture_says_so(empty: Picture) -> None:
     """A clear picture instead of an empty frame or an error."""
-    assert "no events yet" in to_svg(empty)
+    assert "no events yet" in empty.svg
     assert "no events yet" in repr(empty)
 
 
@@ -194,8 +183,8 @@ def test_a_status_name_cannot_become_markup() -> None:
 
 def test_a_png_has_the_size_of_its_scale(pictures: dict[str, Picture]) -> None:
     """Twice the scale, twice the pixels."""
-    width, _ = struct.unpack(">II", to_png(pictures["standing"], scale=1)[16:24])
-    double, _ = struct.unpack(">II", to_png(pictures["standing"])[16:24])
+    width, _ = struct.unpack(">II", pictures["standing"].png(scale=1)[16:24])
+    double, _ = struct.unpack(">II", pictures["standing"].png()[16:24])
     assert double == pytest.approx(2 * width, abs=2)
 
 
@@ -213,28 +202,3 @@ def test_a_notebook_gets_svg_and_words(pictures: dict[str, Picture]) -> None:
     bundle = pictures["standing"]._repr_mimebundle_()
     assert bundle["image/svg+xml"] == pictures["standing"]._repr_svg_()
     assert "carrier-processing 571" in bundle["text/plain"]
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0 %"),
-        (0.0001, "<0.1 %"),
-        (0.004, "0.4 %"),
-        (0.0096, "1 %"),
-        (0.5, "50 %"),
-        (0.99, "99 %"),
-        (0.997, "99.7 %"),
-        (0.9996, ">99.9 %"),
-        (1, "100 %"),
-        (float("nan"), "–"),
-    ],
-)
-def test_a_share_is_never_rounded_to_all_or_none(share: float, text: str) -> None:
-    """100 % means all of them, 0 % none."""
-    assert share_text(share) == text
-
-
-def test_a_moment_is_said_with_its_zone() -> None:
-    """A reader never has to guess."""
-    assert when_text(at(0)) == "5 Jan 2026, 15:00 UTC"

@@ -135,6 +135,78 @@ def test_result_files_account_for_every_row(service: Service, sample: Path) -> N
     assert [by_row[n]["Branch"] for n in by_row] == [given[n - 2]["Branch"] for n in by_row]
 
 
+def test_plans_are_made_in_the_services_time(service: Service, sample: Path) -> None:
+    """How old a plan is and when a phone may ring go by the service's clock, not the machine's."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    assert plan["read_at"].startswith("2026-01-05T15:")
+    service.apply("few.plan", plan["checksum"])
+    service.admin("/clock", {"advance": 48 * 3600})
+    calls = service.json("verify", "--out", "calls.plan")
+    assert calls["read_at"].startswith("2026-01-07T15:")
+    steps = [json.loads(line) for line in (service.home / "calls.plan").read_text().splitlines()[1:]]
+    opens = {step["precondition"]["not_before"][:10] for step in steps if step["kind"] == "step"}
+    assert opens == {"2026-01-07"}
+
+
+def test_orders_are_a_table_for_a_person(service: Service, sample: Path) -> None:
+    """Counts, then aligned lines of at most a hundred columns with short dates; nothing is said plainly."""
+    assert service.run("orders").stdout == "no orders in this account yet\n"
+    few = few_rows(sample, 30, service.home)
+    service.apply("few.plan", service.json("plan", few, "--out", "few.plan", "--set-aside")["checksum"])
+    told = service.run("orders", "--limit", "5").stdout.splitlines()
+    table = told[told.index("") + 1 :]
+    assert table[0].split() == ["number", "status", "updated", "(UTC)", "attempts", "sid"]
+    assert re.fullmatch(r"\+1\d{10}  twilio-processing  2026-01-05 15:0\d +0  HR[0-9a-f]{32}", table[1])
+    assert len(table) == 1 + 5 + 1
+    assert max(map(len, told)) <= 100
+    assert service.run("orders", "--status", "failed").stdout == "no such orders in this account\n"
+
+
+def test_runs_are_a_table_for_a_person(service: Service, sample: Path) -> None:
+    """One line a run, or a plain word that there is none."""
+    assert service.run("runs").stdout.startswith("no runs of this account")
+    few = few_rows(sample, 20, service.home)
+    service.apply("few.plan", service.json("plan", few, "--out", "few.plan", "--set-aside")["checksum"])
+    title, line = service.run("runs").stdout.splitlines()
+    assert title.split()[:3] == ["run", "state", "what"]
+    assert line.split()[1:4] == ["finished", "orders", "2026-01-05"]
+    assert line.endswith("few.csv")
+
+
+def test_the_way_to_apply_a_plan_is_told_once(service: Service, sample: Path) -> None:
+    """stdout is the plan; the command stands on stderr, whole, for every kind of plan."""
+    few = few_rows(sample, 20, service.home)
+    made = service.run("plan", few, "--out", "a plan.json", "--set-aside")
+    assert "hnbulk apply" not in made.stdout
+    (command,) = re.findall(r"hnbulk apply .*", made.stderr)
+    assert re.fullmatch(r"hnbulk apply 'a plan.json' --approve [0-9a-f]{8}", command)
+    assert command in service.run("show", "a plan.json").stderr
+    assert command in service.run("apply", "a plan.json").stderr
+    service.apply("a plan.json", command[-8:])
+    service.admin("/clock", {"advance": 48 * 3600})
+    calls = service.run("verify", "--out", "calls.plan", "--max-calls", "3").stderr
+    dry = service.run("apply", "calls.plan").stderr
+    assert re.findall(r"--approve \w+ --place-calls 3", calls) == re.findall(r"--approve .*", dry)
+
+
+def test_check_tells_every_problem_in_a_line(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Row by row, then the sums by kind."""
+    assert run_main(["check", str(sample)]) == 2
+    told = capsys.readouterr().out.splitlines()
+    rows = [line for line in told if line.startswith("row ")]
+    run_main(["check", str(sample), "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert len(rows) == len(document["problems"])
+    assert told[len(rows) + 1].startswith(f"{sample.name}: 2,000 rows, {document['good']:,} good")
+
+
+def test_the_list_of_verbs_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each verb's first sentence fits its line."""
+    run_main(["--help"])
+    assert "..." not in capsys.readouterr().out.split("Commands:")[1]
+
+
 def test_a_wrong_approval_sends_nothing(service: Service, sample: Path) -> None:
     """Another checksum than the plan's is exit 5, and no order appears."""
     few = few_rows(sample, 20, service.home)
@@ -190,6 +262,34 @@ def test_ctrl_c_loses_nothing_and_resume_ends_it(service: Service, sample: Path)
     assert len(numbers) == len(set(numbers))
     runs = [json.loads(line) for line in service.run("runs", "--json").stdout.splitlines()]
     assert [run["state"] for run in runs] == ["finished"]
+
+
+def test_sigterm_waits_for_replies_and_is_resumable(service: Service, sample: Path) -> None:
+    """A service manager's end: exit 6, every request that went out has its outcome written down."""
+    few = few_rows(sample, 120, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    slow = {"action": "delay", "seconds": 0.5, "method": "POST", "probability": 1.0}
+    service.admin("/faults", [slow])
+    process = service.start("apply", "few.plan", "--approve", plan["checksum"][:8], "--json")
+    deadline = time.monotonic() + 30
+    while len(service.truth()) < 6 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 6, err
+    assert json.loads(out)["error"]["run_id"] in err
+    (run,) = (json.loads(line) for line in service.run("runs", "--json").stdout.splitlines())
+    assert run["state"] == "interrupted"
+    assert 0 < run["ended"] < run["steps"]
+    assert "in-doubt" not in run["counts"]
+    service.admin("/faults", [])
+    service.json("resume", code=(0, 3))
+    creates = [
+        entry["phone_number"]
+        for entry in service.ledger()
+        if entry["method"] == "POST" and entry["path"].endswith("/HostedNumberOrders")
+    ]
+    assert len(creates) == len(set(creates)) == plan["counts"]["create"]
 
 
 def test_calls_need_their_exact_number(service: Service, sample: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -152,11 +153,32 @@ def test_the_folder_holds_what_a_migration_leaves(told: Told) -> None:
         "orders.parquet",
         "events.parquet",
         "report.html",
+        "funnel.svg",
     }
     assert wanted <= set(told.document["files"])
     assert {oct((told.out / name).stat().st_mode & 0o777) for name in wanted} == {"0o600"}
     orders = pd.read_parquet(told.out / "orders.parquet")
     assert set(orders["sid"]) == {order["sid"] for order in told.truth}
+
+
+def labels(svg: str) -> list[str]:
+    """Every text in a picture, in the order it is drawn."""
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def test_the_pictures_of_folder_and_readme_are_one(told: Told) -> None:
+    """What the README shows is what the demo leaves: the funnel of its own numbers."""
+    left = labels((told.out / "funnel.svg").read_text(encoding="utf-8"))
+    shown = Path(__file__).parent.parent / "docs" / "funnel.svg"
+    assert left == labels(shown.read_text(encoding="utf-8"))
+    completed = Counter(order["status"] for order in told.truth)["completed"]
+    assert [text for text in left if text.startswith(f"{completed:,} · ")]
+
+
+def test_the_story_says_what_to_do_with_what_failed(told: Told) -> None:
+    """One word of advice for each status numbers are left in."""
+    failed = sum(order["status"] == "failed" for order in told.truth)
+    assert [line for line in told.lines if f"next, for the {failed:,} failed: read failure_reason" in line]
 
 
 def test_the_story_is_short_and_names_no_person(told: Told) -> None:

@@ -17,14 +17,12 @@ from hnbulk.durations import (
     CURVE_COLUMNS,
     SPELL_COLUMNS,
     TIME_COLUMNS,
-    duration_text,
     kaplan_meier,
     median_time,
     stage_curves,
     stage_spells,
     stage_times,
     status_changes,
-    time_text,
 )
 from hnbulk.frames import events_frame
 
@@ -259,42 +257,3 @@ def test_two_hundred_thousand_events_take_a_moment() -> None:
     began = time.perf_counter()
     assert len(stage_times(events, at(100))) == 4
     assert time.perf_counter() - began < 5
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (40, "40 s"),
-        (59.6, "1 min"),
-        (720, "12 min"),
-        (3599, "1 h"),
-        (18_600, "5 h 10 min"),
-        (86_399, "1 d"),
-        (187_200, "2 d 4 h"),
-        (863_000, "10 d"),
-        (12.4 * 86_400, "12 d"),
-        (NAN, "not yet"),
-        (None, "not yet"),
-    ],
-)
-def test_a_duration_is_said_in_its_two_largest_units(seconds: float | None, text: str) -> None:
-    """Rounded without carrying into "60 min" or "24 h"; missing is "not yet"."""
-    assert duration_text(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("median", "low", "high", "text"),
-    [
-        (187_200, 176_400, 198_000, "2 d 4 h ± 3 h"),
-        (187_200, 187_200, 187_200, "2 d 4 h"),
-        (18_600, 15_000, 25_800, "5 h ± 2 h"),
-        (18_600, 17_400, 19_800, "5 h 10 min ± 20 min"),
-        (187_200, 176_400, NAN, "over 2 d 1 h"),
-        (NAN, 10, NAN, "not yet"),
-        (NAN, NAN, NAN, "not yet"),
-    ],
-)
-def test_a_median_is_said_with_its_uncertainty(median: float, low: float, high: float, text: str) -> None:
-    """± where it matters, "over" where the upper bound is open, "not yet" where there is none."""
-    assert time_text(median, low, high) == text

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from run_bench import PACE, Bench, create, number, open_bench
 
+from hnbulk import wire
 from hnbulk.apply import Changes
 from hnbulk.engine import Run, start
 from hnbulk.errors import (
@@ -27,6 +29,7 @@ from hnbulk.errors import (
     RunLocked,
     UsageError,
 )
+from hnbulk.messages import Failure, Reply, Request
 from hnbulk.progress import Tally
 from hnbulk.settings import Pace
 from hnbulk.steps import State
@@ -42,6 +45,22 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def one_live_order_each(bench: Bench, count: int) -> bool:
     truth = bench.truth()
     return [len(truth.get(number(n), [])) for n in range(count)] == [1] * count
+
+
+class Noting:
+    """The bench's client, noting when on the pace clock each request starts."""
+
+    def __init__(self, bench: Bench, starts: list[float]) -> None:
+        self.base_url, self.account_sid = bench.client.base_url, bench.client.account_sid
+        self._bench, self._starts = bench, starts
+
+    def send(self, request: Request, **more: Any) -> Reply | Failure:
+        self._starts.append(self._bench.ticks.monotonic())
+        return self._bench.client.send(request, **more)
+
+    def read(self, request: Request, *, admit: Callable[[], object]) -> Reply | Failure:
+        admit()
+        return self.send(request)
 
 
 # -- what may be applied
@@ -63,7 +82,7 @@ def test_a_plan_of_another_account_address_or_day_is_refused(bench: Bench) -> No
     for change, error in (
         ({"account_sid": "AC" + "0" * 32}, AccessRefused),
         ({"base_url": "http://127.0.0.1:1"}, PlanStale),
-        ({"made_at": old}, PlanStale),
+        ({"read_at": old}, PlanStale),
         ({"dialect": "v9"}, UsageError),
     ):
         with pytest.raises(error):
@@ -216,21 +235,63 @@ def test_the_rate_is_kept_in_every_second(tmp_path: Path) -> None:
     """At 50 a second no window of one second of the pace clock sees 51 starts."""
     throttle_times: list[float] = []
     with open_bench(tmp_path, pace=Pace(rate=50.0, connections=4, settle=120.0)) as bench:
-        send = bench.client.send
-
-        class Noting:
-            base_url, account_sid = bench.client.base_url, bench.client.account_sid
-
-            def send(self, request: object, **more: object) -> object:
-                throttle_times.append(bench.ticks.monotonic())
-                return send(request, **more)  # type: ignore[arg-type]
-
-        means = replace(bench.means, client=Noting())  # type: ignore[arg-type]
+        means = replace(bench.means, client=Noting(bench, throttle_times))  # type: ignore[arg-type]
         plan = bench.creates(120)
         assert start(plan, Changes(), means, approve=plan.checksum).wait(30).ok
     starts = sorted(throttle_times)
     assert max(sum(t <= s < t + 1 for s in starts) for t in starts) <= 50
     assert starts[-1] - starts[0] < 120 / 50 * 1.1
+
+
+def test_hands_and_run_keep_the_rate_together(tmp_path: Path) -> None:
+    """At 20 a second, reads by hand and a run's requests are never more than 20 in any second."""
+    starts: list[float] = []
+    with open_bench(tmp_path, pace=Pace(rate=20.0, connections=4, settle=120.0)) as bench:
+        means = bench.means
+        client = Noting(bench, starts)
+        reads = replace(bench.connection, client=client, gate=means.gate)  # type: ignore[arg-type]
+        plan = bench.creates(60)
+        run = start(plan, Changes(), replace(means, client=client), approve=plan.checksum)  # type: ignore[arg-type]
+        for _ in range(60):
+            reads.read(wire.list_orders(wire.PREVIEW, page_size=1))
+        assert run.wait(30).ok
+    starts.sort()
+    assert len(starts) >= 120
+    assert max(sum(t <= s < t + 1 for s in starts) for t in starts) <= 20
+
+
+def test_a_runs_own_rate_is_everybodys_while_it_lasts(bench: Bench) -> None:
+    """A run with a rate of its own gives the gate back as it was."""
+    gate = bench.means.gate
+    with gate.at(2.0):
+        waits = [bench.ticks.now for _ in range(5) if gate()]
+        assert waits[4] - waits[0] >= 2.0
+    assert gate()
+    assert bench.ticks.now == waits[4]
+
+
+def test_a_run_is_named_by_the_machines_time(bench: Bench) -> None:
+    """Not by the world's, which in a sandbox always begins on the same day."""
+    assert bench.apply(bench.creates(1)).run_id.startswith("r20261123-183012-")
+
+
+def test_a_full_disk_ends_the_run_resumable(bench: Bench) -> None:
+    """No request goes out without its intent; with room again the resume does the rest."""
+    plan = bench.creates(40)
+    connection = bench.journal._database._connection
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.02, "method": "POST", "probability": 1.0})
+    run = bench.start(plan)
+    while run.progress.done < 6:
+        time.sleep(0.01)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    report = run.wait(20)
+    assert (report.state, report.exit_code) == ("stopped", 6)
+    assert run.run_id in report.message
+    connection.execute("PRAGMA max_page_count = 1000000")
+    assert len(bench.posts()) <= len(bench.journal.attempts(run.run_id))
+    assert bench.resume(run.run_id).ok
+    assert one_live_order_each(bench, 40)
 
 
 # -- whatever dies in between
@@ -240,21 +301,15 @@ _CHILD = """
 import json, sys
 from pathlib import Path
 from pydantic import SecretStr
-from hnbulk import apply
-from hnbulk.client import Client
-from hnbulk.clocks import ServiceClock
-from hnbulk.history import History
-from hnbulk.journal import Journal
+from hnbulk.connection import open_connection
+from hnbulk.runs import start_run
 from hnbulk.settings import Credentials, Pace
 from hnbulk.steps import load_plan
 url, account, token, home = sys.argv[1:]
 plan = load_plan(Path(home) / "plan.jsonl")
-with (Client(url, Credentials(account, account, SecretStr(token))) as client,
-      Journal.open(Path(home), account_sid=account, base_url=url) as journal,
-      History.open(Path(home), account_sid=account, base_url=url) as history):
-    clock = ServiceClock(client.server_now)
-    apply.start(plan, client=client, journal=journal, history=history, clock=clock,
-                pace=Pace(None, 4, 120.0), approve=plan.checksum).wait()
+who = Credentials(account, account, SecretStr(token))
+with open_connection(url, who, home=Path(home), pace=Pace(None, 4, 120.0)) as connection:
+    start_run(connection, plan, approve=plan.checksum).wait()
 """
 
 

@@ -20,14 +20,36 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("files", "clocks", "deadline", "failpoints"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
-    ("phones", "headers", "checks", "thresholds"),
+    ("phones", "headers", "checks", "thresholds", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results"),
-    ("workbooks", "orderpages", "differences", "live", "runlock", "database", "pool", "entries", "serving"),
-    ("tablefiles", "frames", "considered", "overview", "client", "commits", "history"),
-    ("intake", "plan", "schedule", "letters", "durations", "plancard", "journal", "progress", "throttle"),
+    (
+        "workbooks",
+        "orderpages",
+        "differences",
+        "live",
+        "pictures",
+        "runlock",
+        "database",
+        "pool",
+        "entries",
+        "serving",
+    ),
+    ("tablefiles", "frames", "considered", "overview", "intakecard", "client", "commits", "history"),
+    (
+        "intake",
+        "plan",
+        "schedule",
+        "letters",
+        "durations",
+        "plancard",
+        "funnelcard",
+        "journal",
+        "progress",
+        "throttle",
+    ),
     ("review", "charts", "lookups"),
     ("funnel", "work"),
-    ("sending",),
+    ("sending", "audit"),
     ("doubts", "approval"),
     ("coordinator",),
     ("engine",),
@@ -35,26 +57,28 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("handle",),
     ("account",),
+    ("page", "drawings"),
     ("report", "widgets"),
     ("demo",),
     ("cli",),
 )
 LEFT = set(
     (
-        "workbooks orderpages differences live tablefiles frames considered overview intake plan "
-        "schedule letters durations plancard review charts funnel"
+        "workbooks orderpages differences live pictures tablefiles frames considered overview intake plan "
+        "schedule letters durations plancard funnelcard intakecard review charts funnel"
     ).split()
 )
 RIGHT = set(
     (
         "runlock database pool entries serving client commits history journal throttle progress "
-        "lookups work sending doubts approval coordinator engine apply verify authorize connection "
+        "lookups work audit sending doubts approval coordinator engine apply verify authorize connection "
         "runs"
     ).split()
 )
 PURE = set(
     (
-        "wire outcome pacing windows results phones headers checks thresholds replies lifecycle messages"
+        "wire outcome pacing windows results phones headers checks thresholds wording palette masking "
+        "replies lifecycle messages"
     ).split()
 )
 
@@ -64,7 +88,7 @@ SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
     ("fates", "records"),
     ("moments", "refusals"),
     ("world", "forms"),
-    ("paging", "past"),
+    ("paging", "past", "example"),
     ("orders", "numbers"),
     ("letters",),
     ("service", "faults"),
@@ -86,6 +110,8 @@ DOORS = {
     "starlette": {"sandbox"},
     "ipywidgets": {"widgets"},
     "altair": {"charts"},
+    "vl_convert": {"pictures"},
+    "great_tables": {"report"},
     "typer": {"cli"},
 }
 NO_PANDAS = RIGHT | PURE | {"errors", "files", "clocks", "models", "steps", "settings"}

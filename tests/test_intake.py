@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from hnbulk import results
 from hnbulk.errors import InputError
-from hnbulk.intake import RULES, Intake, raise_for_problems, read_bytes, read_targets
+from hnbulk.intake import RULES, Intake, Row, raise_for_problems, read_bytes, read_targets
 
 AD = "AD" + "0" * 32
 
@@ -80,7 +81,14 @@ def test_contradicting_rows_are_all_set_aside() -> None:
     intake = read("Phone,Name", "415-555-0100,a", "4155550100,b", "4155550100,a", "415-555-0101,a")
     assert intake.targets["row"].tolist() == [5]
     assert codes(intake) == [(row, "conflicting-rows") for row in (2, 3, 4)]
-    assert intake.problems["message"][0].endswith("(see row 3, 4)")
+    assert intake.problems["message"][0].endswith("(rows 2, 3, 4)")
+
+
+def test_a_number_repeated_endlessly_is_told_in_no_time() -> None:
+    """One problem a row, each naming the first few rows only."""
+    intake = read("Phone,Name", *(f"4155550100,{n}" for n in range(20_000)))
+    assert len(intake.problems) == 20_000
+    assert intake.problems["message"][0].endswith("(rows 2, 3, 4, 5, 6, 7 and 19,994 more)")
 
 
 def test_a_faulty_repeat_is_a_contradiction() -> None:
@@ -170,6 +178,42 @@ def test_an_intake_shows_itself_as_text() -> None:
     assert "\x1b" not in text
 
 
+def test_no_header_or_file_name_steers_the_terminal() -> None:
+    """A header that means a field in spite of a control sign in it, and a name like it, show none."""
+    intake = read_bytes("\x1bPhone,\x9bE-mail\noops,oops\n".encode(), name="a\x1b[2J\n.csv")
+    with pytest.raises(InputError) as caught:
+        raise_for_problems(intake)
+    for face in (str(intake), repr(intake), intake._repr_html_(), caught.value.message):
+        assert not [sign for sign in ("\x1b", "\x9b") if sign in face]
+    assert intake.problems["column"].tolist() == [" Phone", " E-mail"]
+    assert len(repr(intake).splitlines()) == 1
+
+
+def test_wishes_are_compared_by_what_they_mean() -> None:
+    """No delay is no delay, however many zeros; copies in another order are the same copies."""
+    intake = read(
+        "Phone,Call delay,CC",
+        "4155550100,0,a@example.com;b@example.com",
+        "415-555-0100,00,b@example.com;a@example.com",
+    )
+    assert intake.set_aside == {3: "duplicate-row"}
+
+
+def test_reading_can_be_watched() -> None:
+    """`watch` is handed every row once, and its word on them changes nothing."""
+    content = b"Phone\n4155550100\noops\n"
+    seen: list[int] = []
+
+    def watch(rows: Sequence[Row]) -> Iterator[Row]:
+        for row in rows:
+            seen.append(row[0])
+            yield row
+
+    watched = read_bytes(content, name="a.csv", watch=watch)
+    assert seen == [2, 3]
+    assert watched == read_bytes(content, name="a.csv")
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -189,7 +233,7 @@ def test_an_intake_shows_itself_as_escaped_html(payload: str) -> None:
     page = read_bytes(content.getvalue().encode(), name=f"{payload}.csv")._repr_html_()
     parser = _Tags()
     parser.feed(page)
-    assert parser.tags <= {"p", "b", "table", "thead", "tbody", "tr", "th", "td"}
+    assert parser.tags <= {"div", "style", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}
     assert payload not in page
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from hnbulk.entries import ABSENT, Ended, Intent, Result
 from hnbulk.errors import JournalError, RunLocked, UsageError
-from hnbulk.journal import Journal, new_run_id
+from hnbulk.journal import Journal
 from hnbulk.steps import Action, Ending, PlanFile, PlanHeader, PlanRow, State, Step, Verdict
 
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
@@ -55,6 +55,13 @@ def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     with open_journal(tmp_path / "home"):
         assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
         assert stat.S_IMODE((tmp_path / "home" / "journal.db").stat().st_mode) == 0o600
+
+
+def test_a_home_that_cannot_be_written_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """Before anything is read or sent; the message names the setting that moves it."""
+    (tmp_path / "journal.db").mkdir()
+    with pytest.raises(UsageError, match="HNBULK_HOME"):
+        open_journal(tmp_path)
 
 
 def test_an_intent_is_on_disk_when_intend_returns(journal: Journal, tmp_path: Path) -> None:
@@ -113,6 +120,19 @@ def test_refused_creates_are_known_by_content_until_one_is_taken(journal: Journa
     assert journal.refused() == {content: ("22110", "not hostable")}
     journal.record("r1", endings=[Ended(replace(refusal, state=State.DONE), content)])
     assert journal.refused() == {}
+
+
+def test_a_refusal_of_the_number_itself_is_known_by_the_number_too(journal: Journal) -> None:
+    """22102, 22103 and 22110 say nothing of the rest of the row; any other code does."""
+    begin(journal)
+    content, number = STEP.content_hash(), STEP.number_hash()
+    for code, known in (("22102", True), ("22103", True), ("22110", True), ("22104", False)):
+        refusal = Ending(0, State.REFUSED, code=code, message="no")
+        journal.record("r1", endings=[Ended(refusal, content, number)])
+        assert (number in journal.refused()) is known
+    taken = Ended(Ending(0, State.DONE), "other content", number)
+    journal.record("r1", endings=[Ended(replace(refusal, code="22110"), content, number), taken])
+    assert list(journal.refused()) == [content]
 
 
 def test_runs_of_another_address_are_not_ours(journal: Journal, tmp_path: Path) -> None:
@@ -223,7 +243,11 @@ def test_a_result_the_disk_never_takes_ends_in_a_plain_file(tmp_path: Path) -> N
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
 
 
-def test_run_ids_sort_by_time() -> None:
-    """`r`, the world's time, and four characters."""
-    assert new_run_id(NOW, "abc").startswith("r20260105-150000-")
-    assert len(new_run_id(NOW, "abc")) == 21
+def test_run_ids_sort_by_time_and_are_never_given_twice(journal: Journal, tmp_path: Path) -> None:
+    """`r`, the machine's time, and four characters: others where another account's run has the id."""
+    first = journal.new_run_id(NOW, "abc")
+    assert (first[:-4], len(first)) == ("r20260105-150000-", 21)
+    begin(journal, first)
+    with open_journal(tmp_path, base_url="http://127.0.0.1:10") as other:
+        assert other.runs() == []
+        assert other.new_run_id(NOW, "abc") not in ("", first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import phonenumbers
@@ -127,6 +128,17 @@ def test_what_passes_is_of_the_us_or_canada_in_every_area_code() -> None:
             kind = phonenumbers.number_type(number)
             asked = home and kind in (0, 1, 2, 3)  # fixed line, mobile, either, toll-free
             assert isinstance(read_phone(f"{area}{rest}"), Phone) == asked, area
+
+
+def test_the_short_road_is_the_librarys_own_word() -> None:
+    """Numbers of every area code, exchange by exchange at random: passed where the library has them."""
+    chance = random.Random(7)
+    for _ in range(20_000):
+        national = str(chance.randrange(2_000_000_000, 10_000_000_000))
+        number = phonenumbers.PhoneNumber(country_code=1, national_number=int(national))
+        home = phonenumbers.region_code_for_number(number) in ("US", "CA")
+        asked = home and phonenumbers.number_type(number) in (0, 1, 2, 3)
+        assert isinstance(read_phone(national), Phone) == asked, national
 
 
 def test_every_fault_has_its_rule() -> None:

@@ -300,6 +300,17 @@ def test_a_create_the_service_refused_is_blocked_until_it_is_asked_for() -> None
     assert len(plan_for([target(friendly_name="b")], refused=refused).steps) == 1
 
 
+def test_a_number_the_service_refused_is_blocked_whatever_else_the_row_says() -> None:
+    """Another name does not make the number hostable; the flag asks again."""
+    create = plan_for([target(friendly_name="a")]).steps[0]
+    refused = {create.number_hash(): ("22110", "Phone Number Not Hostable.")}
+    wanted = [target(friendly_name="b")]
+    row = only_row(plan_for(wanted, refused=refused))
+    assert (row.verdict, row.code) == (Verdict.BLOCKED, "22110")
+    assert "this number" in (row.note or "")
+    assert len(plan_for(wanted, refused=refused, retry_refused=True).steps) == 1
+
+
 def test_a_rare_message_host_is_marked() -> None:
     """One row of many that sends its messages elsewhere is shown as a risk; the others are not."""
     rows = [target(n + 2, n, sms_url="https://a.example/sms") for n in range(30)]

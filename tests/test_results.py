@@ -172,7 +172,7 @@ def test_the_next_step_of_a_doubtful_row_does_not_follow_its_error_code() -> Non
     """22110 after our own in-doubt request is not yet a refusal: the state speaks."""
     assert "carrier" in next_step("22110", State.REFUSED)
     assert "hnbulk resume" in next_step("22110", State.IN_DOUBT)
-    assert "hnbulk audit" in next_step("22110", State.CONFLICT)
+    assert "hnbulk orders" in next_step("22110", State.CONFLICT)
 
 
 def test_a_known_code_says_more_than_the_run_and_the_run_more_than_the_state() -> None:

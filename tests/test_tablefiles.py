@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,33 @@ def test_more_rows_than_the_limit_are_refused() -> None:
     """Two hundred thousand is the most."""
     with pytest.raises(InputError, match=f"more than {MAX_ROWS:,} rows"):
         read_table(b"Phone\n" + b"1\n" * (MAX_ROWS + 1), name="a.csv")
+
+
+def test_millions_of_empty_lines_cost_nothing() -> None:
+    """Above, between or below the rows, they take no memory, and too many between count as rows."""
+    blank = b"\n" * 600_000
+    tracemalloc.start()
+    table = read_table(b"Phone\n1\n" + blank, name="a.csv")
+    with pytest.raises(InputError, match="more than"):
+        read_table(b"Phone\n1\n" + blank + b"2\n", name="a.csv")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert table.rows == ((2, ("1",)),)
+    assert peak < 16 << 20
+
+
+def test_a_cell_without_end_is_told_as_such() -> None:
+    """A quote that is closed a hundred kilobytes later is no unbalanced quote."""
+    with pytest.raises(InputError, match="row 2: a cell has more than"):
+        read_table(b'Phone\n"' + b"x" * 200_000 + b'"\n', name="a.csv")
+
+
+def test_a_path_is_told_on_one_line(tmp_path: Path) -> None:
+    """Control signs in a file's name reach no terminal."""
+    with pytest.raises(InputError) as caught:
+        read_file(tmp_path / "a\x1b[2J\nb.csv")
+    assert "\x1b" not in caught.value.message
+    assert len(caught.value.message.splitlines()) == 1
 
 
 def test_a_name_that_contradicts_the_content_is_refused() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from run_bench import Bench, number, open_bench
 
-from hnbulk import verify, wire
+from hnbulk import wire
 from hnbulk.entries import Intent
 from hnbulk.errors import LimitRefused
 from hnbulk.progress import Report
+from hnbulk.runs import start_run
 from hnbulk.steps import Action, PlanFile, Step
 from hnbulk.verify import Calls
 
@@ -59,13 +60,12 @@ def only_code(bench: Bench, report: Report) -> tuple[str, str | None]:
 def test_no_call_without_the_exact_number(bench: Bench) -> None:
     """None, fewer and more are all refused, with the flag to say."""
     plan = calls(bench, 3)
-    shared = {name: getattr(bench, name) for name in ("client", "journal", "history", "clock", "pace")}
     for allowed in (None, 2, 4):
         with pytest.raises(LimitRefused) as refused:
-            verify.start(plan, **shared, approve=plan.checksum, place_calls=allowed)
+            start_run(bench.connection, plan, approve=plan.checksum, place_calls=allowed)
         assert refused.value.facts["flag"] == "--place-calls 3"
     assert bench.sandbox.calls() == []
-    assert verify.start(plan, **shared, approve=plan.checksum, place_calls=3).wait(20).ok
+    assert start_run(bench.connection, plan, approve=plan.checksum, place_calls=3).wait(20).ok
     assert len(bench.sandbox.calls()) == 3
 
 

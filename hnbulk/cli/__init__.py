@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from hnbulk import __version__
 from hnbulk.cli import orders, runs, sandbox, story, tables
 from hnbulk.cli.talk import fail
-from hnbulk.errors import UsageError
+from hnbulk.errors import RunInterrupted, RunStopped, UsageError
 
 app = typer.Typer(
     name="hnbulk",
@@ -47,7 +47,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one verb and exit with its code; the codes stand in `errors` and in the README."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    ended: list[int] = []
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        ended.append(signum)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
     try:
         code = app(arguments, prog_name="hnbulk", standalone_mode=False)
     except TyperException as error:
@@ -55,13 +61,11 @@ def main(arguments: list[str] | None = None) -> None:
         code = fail(UsageError(f"{told} See `hnbulk --help`."), as_json=as_json)
     except KeyboardInterrupt:
         print("hnbulk: interrupted.", file=sys.stderr)
-        code = 130
+        code = RunInterrupted.exit_code
     except BrokenPipeError:
         code = 0
     except Exception as error:
         code = fail(error, as_json=as_json)
+    if ended and code == RunInterrupted.exit_code:  # the machine's wish, not a person's
+        code = RunStopped.exit_code
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _as_interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -10,18 +10,29 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout, on failure too.")]
 Rate = Annotated[
     float | None,
-    typer.Option("--rate", min=0.1, help="Requests in any one second. [service: 5; sandbox: no ceiling]"),
+    typer.Option(
+        "--rate", metavar="N", min=0.1, help="Requests in any one second. [service: 5; sandbox: no ceiling]"
+    ),
 ]
 Connections = Annotated[
     int | None,
     typer.Option(
-        "--concurrency", min=1, max=50, help="Requests under way at once. [service: 4; sandbox: 8]"
+        "--concurrency",
+        metavar="N",
+        min=1,
+        max=50,
+        help="Requests under way at once. [service: 4; sandbox: 8]",
     ),
 ]
 Settle = Annotated[
     float | None,
-    typer.Option("--settle", min=0, help="Seconds a request in doubt is given to show up. [120]"),
+    typer.Option(
+        "--settle", metavar="SECONDS", min=0, help="Seconds a request in doubt is given to show up. [120]"
+    ),
 ]
 ResultsFolder = Annotated[
-    Path, typer.Option("--results", help="Folder for the three result files.", show_default="here")
+    Path,
+    typer.Option(
+        "--results", metavar="FOLDER", help="Folder for the three result files.", show_default="here"
+    ),
 ]

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hnbulk.cli.columns import in_columns, minute
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from hnbulk.review import Plan
+    import pandas as pd
+
+    from hnbulk.funnel import Funnel
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,45 +33,76 @@ def add_to(app: typer.Typer) -> None:
 
 
 def orders(
-    status: Annotated[str | None, typer.Option("--status", help="Only orders in this status.")] = None,
-    phone_number: Annotated[
-        str | None, typer.Option("--phone-number", help="Only this number (E.164).")
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help="Only orders in this status.")
     ] = None,
-    unique_name: Annotated[str | None, typer.Option("--unique-name", help="Only this name.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows of the table shown to a person.")] = 40,
+    phone_number: Annotated[
+        str | None, typer.Option("--phone-number", metavar="NUMBER", help="Only this number (E.164).")
+    ] = None,
+    unique_name: Annotated[
+        str | None, typer.Option("--unique-name", metavar="NAME", help="Only this name.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="Rows of the table shown to a person.")
+    ] = 40,
     as_json: AsJson = False,
 ) -> None:
-    """List the account's orders: counts by status and a table; all rows with --json (JSON Lines)."""
+    """List the account's orders.
+
+    Shown are the counts by status and a table; --json gives every order, as JSON Lines.
+    """
     from hnbulk.account import connect
     from hnbulk.frames import records_of
 
     talk = Talk(as_json)
-    given = {"status": status, "phone_number": phone_number, "unique_name": unique_name}
+    asked = {"status": status, "phone_number": phone_number, "unique_name": unique_name}
+    given = {name: value for name, value in asked.items() if value is not None}
     with connect() as account:
-        frame = account.orders(
-            progress=talk.progress, **{name: value for name, value in given.items() if value is not None}
-        )
-    counts = frame["status"].value_counts(sort=False)
-    lines = [f"{name:<22}{count:>8,}" for name, count in counts.items() if count]
-    shown = frame[["phone_number", "status", "date_updated", "verification_attempts", "sid"]].head(limit)
-    table = shown.to_string(index=False) if len(frame) else ""
-    more = f"... and {len(frame) - limit:,} more (--limit, or --json for all)" if len(frame) > limit else ""
-    text = "\n".join(part for part in (f"{len(frame):,} orders", *lines, "", table, more) if part or lines)
-    talk.rows(text, records_of(frame))
+        frame = account.orders(progress=talk.progress, **given)
+    if as_json:
+        talk.rows("", records_of(frame))
+    elif frame.empty:
+        talk.show("no such orders in this account" if given else "no orders in this account yet", None)
+    else:
+        talk.show("\n".join(_told_orders(frame, limit)), None)
+
+
+def _told_orders(frame: pd.DataFrame, limit: int) -> list[str]:
+    """Counts by status, then the first orders, one a line."""
+    from hnbulk.frames import records_of
+    from hnbulk.wording import count_text
+
+    found = frame["status"].value_counts(sort=False)
+    counts = [(str(name), int(count)) for name, count in found.items() if count]
+    named = ["phone_number", "status", "date_updated", "verification_attempts", "sid"]
+    rows = [
+        tuple({**order, "date_updated": minute(order["date_updated"])}.values())
+        for order in records_of(frame[named].head(limit))
+    ]
+    left = len(frame) - limit
+    return [
+        *in_columns((count_text(len(frame), "order"), ""), counts),
+        "",
+        *in_columns(("number", "status", "updated (UTC)", "attempts", "sid"), rows),
+        *([f"... and {left:,} more: --limit shows more, --json all"] if left > 0 else []),
+    ]
 
 
 def verify(
     out: Annotated[Path, typer.Option("--out", help="Where the plan of calls goes.", metavar="CALLS")],
     max_calls: Annotated[
-        int | None, typer.Option("--max-calls", min=1, help="At most this many calls. [10]")
+        int | None, typer.Option("--max-calls", metavar="N", min=1, help="At most this many calls. [10]")
     ] = None,
     at_once: Annotated[
-        int | None, typer.Option("--at-once", min=1, help="At most this many at once. [2]")
+        int | None, typer.Option("--at-once", metavar="N", min=1, help="At most this many at once. [2]")
     ] = None,
     toll_free_zone: Annotated[
         str | None,
         typer.Option(
-            "--toll-free-zone", help="Time zone of the owners of toll-free numbers; else not called."
+            "--toll-free-zone",
+            metavar="ZONE",
+            help="Time zone of the owners of toll-free numbers, such as America/Chicago; without it "
+            "they are not called.",
         ),
     ] = None,
     last_attempt: Annotated[
@@ -77,35 +111,48 @@ def verify(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plan the verification calls that are due, in waves inside each number's calling hours.
+    """Plan the verification calls that are due; no phone rings.
 
-    No phone rings before `hnbulk apply CALLS --approve HASH8 --place-calls N`.
+    They go in waves, inside each number's calling hours, and nothing rings before
+    `hnbulk apply CALLS --approve HASH8 --place-calls N`.
     """
     from hnbulk.account import connect
+    from hnbulk.cli.plans import save_plan
 
     with connect() as account:
         made = account.verify(
             max_calls=max_calls, at_once=at_once, toll_free_zone=toll_free_zone, last_attempt=last_attempt
         )
-    _save(Talk(as_json), made, out, extra=f" --place-calls {len(made.file.steps)}")
+    save_plan(Talk(as_json), made, out)
 
 
 def authorize(
     out: Annotated[Path, typer.Option("--out", help="Where the plan of letters goes.", metavar="LETTERS")],
-    contact_title: Annotated[str, typer.Option("--contact-title", help="Title of the person who signs.")],
+    contact_title: Annotated[
+        str, typer.Option("--contact-title", metavar="TITLE", help="Title of the person who signs.")
+    ],
     contact_phone: Annotated[
-        str, typer.Option("--contact-phone", help="Phone of the person who signs (E.164).")
+        str,
+        typer.Option("--contact-phone", metavar="NUMBER", help="Phone of the person who signs (E.164)."),
     ],
     address_sid: Annotated[
-        str | None, typer.Option("--address-sid", help="For orders that have none: the owner's address.")
+        str | None,
+        typer.Option(
+            "--address-sid", metavar="SID", help="For orders that have none: the owner's address."
+        ),
     ] = None,
     email: Annotated[
-        str | None, typer.Option("--email", help="For orders that have none: who signs.")
+        str | None, typer.Option("--email", metavar="ADDRESS", help="For orders that have none: who signs.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Plan the letters of authorization for verified orders, one a letter for each owner."""
+    """Plan the letters of authorization for verified orders.
+
+    Orders of one address and one signer share a letter. None is mailed before
+    `hnbulk apply LETTERS --approve HASH8`.
+    """
     from hnbulk.account import connect
+    from hnbulk.cli.plans import save_plan
 
     with connect() as account:
         made = account.authorize(
@@ -114,16 +161,22 @@ def authorize(
             address_sid=address_sid,
             email=email,
         )
-    _save(Talk(as_json), made, out)
+    save_plan(Talk(as_json), made, out)
 
 
 def funnel(
     picture: Annotated[
-        Path | None, typer.Option("--picture", help="Also write the funnel as SVG or PNG, by its ending.")
+        Path | None,
+        typer.Option(
+            "--picture", metavar="FILE", help="Also write the funnel as SVG or PNG, by its ending."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read all orders once more and show how far every number has come, and how long it took."""
+    """Show how far every number has come, and how long it took.
+
+    All orders are read once more; what was seen of them before is remembered.
+    """
     from hnbulk.account import connect
     from hnbulk.frames import records_of
 
@@ -134,7 +187,18 @@ def funnel(
     if picture is not None:
         made.plot().save(picture)
         talk.say(f"picture: {picture}")
-    talk.show(str(made), {"as_of": made.as_of, "numbers": made.numbers, "stages": records_of(made.table)})
+    told = [str(made), *_told_next(made)] if made.numbers else ["no orders in this account yet"]
+    talk.show(
+        "\n".join(told), {"as_of": made.as_of, "numbers": made.numbers, "stages": records_of(made.table)}
+    )
+
+
+def _told_next(made: Funnel) -> list[str]:
+    """What to do next, status by status."""
+    steps = [
+        (f"{count:,} {stage}", advice) for stage, count, advice in made.next_steps.itertuples(index=False)
+    ]
+    return ["", *in_columns(("next", ""), steps)] if steps else []
 
 
 def report(
@@ -143,7 +207,11 @@ def report(
     ),
     as_json: AsJson = False,
 ) -> None:
-    """Write one self-contained HTML page: the funnel, where every number stands, what is stuck."""
+    """Write the funnel as one self-contained HTML page.
+
+    How far numbers came, how long it takes, where they stand, what is stuck; no number is named
+    in full.
+    """
     from hnbulk.account import connect
     from hnbulk.files import write_private
     from hnbulk.report import build_report
@@ -159,10 +227,3 @@ def report(
         )
     write_private(out, page.encode())
     talk.show(f"report: {out}", {"report": str(out), "bytes": len(page.encode())})
-
-
-def _save(talk: Talk, made: Plan, out: Path, *, extra: str = "") -> None:
-    made.save(out)
-    talk.show(f"{made}\nsaved: {out}", {"plan": str(out), **made.as_json()})
-    if made.file.steps:
-        talk.say(f"nothing was sent. To apply it: hnbulk apply {out} --approve {made.checksum[:8]}{extra}")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hnbulk.cli.columns import in_columns, minute
 from hnbulk.cli.options import AsJson, Connections, Rate, ResultsFolder, Settle
 from hnbulk.cli.talk import Talk
+from hnbulk.errors import HnbulkError, RunStopped
 
 if TYPE_CHECKING:
     from hnbulk.connection import Connection
@@ -26,11 +28,16 @@ def add_to(app: typer.Typer) -> None:
 def apply(
     plan_file: Annotated[Path, typer.Argument(help="A saved plan.", metavar="PLAN")],
     approve: Annotated[
-        str | None, typer.Option("--approve", help="The first eight characters of the plan's checksum.")
+        str | None,
+        typer.Option(
+            "--approve", metavar="HASH8", help="The first eight characters of the plan's checksum."
+        ),
     ] = None,
     place_calls: Annotated[
         int | None,
-        typer.Option("--place-calls", help="For a plan of calls: exactly how many phones may ring."),
+        typer.Option(
+            "--place-calls", metavar="N", help="For a plan of calls: exactly how many phones may ring."
+        ),
     ] = None,
     rate: Rate = None,
     concurrency: Connections = None,
@@ -38,7 +45,11 @@ def apply(
     results: ResultsFolder = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Send what a plan says, once. Without --approve nothing is sent: that is the dry run."""
+    """Send what a plan says, once.
+
+    Without --approve nothing is sent: that is the dry run.
+    """
+    from hnbulk import overview
     from hnbulk.connection import connect_from
     from hnbulk.runs import start_run
     from hnbulk.settings import read_settings
@@ -50,7 +61,7 @@ def apply(
         counted = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items()) or "nothing"
         document = {"dry_run": True, "checksum": plan.checksum, "counts": plan.counts}
         talk.show(f"dry run, nothing was sent: {counted}", document)
-        talk.say(f"to apply it: hnbulk apply {plan_file} --approve {plan.checksum[:8]}")
+        talk.say(f"to apply it: {overview.command(plan, plan.checksum, plan_file)}")
         return
     with connect_from(read_settings()) as connection:
         pace = connection.with_pace(rate=rate, connections=concurrency, settle=settle)
@@ -68,9 +79,9 @@ def resume(
     results: ResultsFolder = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a run that ended early: what is in doubt is looked up, the rest is sent once.
+    """Go on with a run that ended early.
 
-    A verification call is never placed on resume.
+    What is in doubt is looked up, the rest is sent once. A verification call is never placed on resume.
     """
     from hnbulk.connection import connect_from
     from hnbulk.runs import resume_run
@@ -88,12 +99,22 @@ def runs(as_json: AsJson = False) -> None:
 
     with connect_from(read_settings()) as connection:
         records = [record.as_line() for record in connection.journal.runs()]
-    lines = [
-        f"{line['run_id']}  {line['state']:<12} {line['kind']:<8} "
-        f"{line['ended']:>6,} of {line['steps']:>6,} steps  {line['input_name']}"
+        home = connection.home
+    titles = ("run", "state", "what", "begun (UTC)", "ended", "of", "steps from")
+    rows = [
+        (
+            line["run_id"],
+            line["state"],
+            line["kind"],
+            minute(line["made_at"]),
+            line["ended"],
+            line["steps"],
+            line["input_name"],
+        )
         for line in records
     ]
-    Talk(as_json).rows("\n".join(lines) or "no runs yet", records)
+    told = "\n".join(in_columns(titles, rows)) if rows else f"no runs of this account in {home} yet"
+    Talk(as_json).rows(told, records)
 
 
 def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
@@ -101,12 +122,23 @@ def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
     from hnbulk.runs import results_of, write_results
 
     began = time.monotonic()
+    report: Report | None = None
     try:
         report = _wait(talk, run)
     finally:
-        found = results_of(connection, run.run_id)
-        paths = write_results(found, folder / run.run_id)
-        talk.say("result files: " + ", ".join(str(path) for path in paths.values()))
+        try:
+            found = results_of(connection, run.run_id)
+            paths = write_results(found, folder / run.run_id)
+        except HnbulkError as error:
+            if report is None:
+                talk.say(error.message)  # why the run did not end is raised
+            elif report.exit_code == RunStopped.exit_code:
+                # the same full disk that stopped the run: that it can be resumed is the news
+                raise RunStopped(f"{report.message} {error.message}", run_id=run.run_id) from None
+            else:
+                raise
+        else:
+            talk.say("result files: " + ", ".join(str(path) for path in paths.values()))
     document = {
         "run_id": run.run_id,
         "state": report.state,

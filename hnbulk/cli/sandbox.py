@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hnbulk.cli.options import AsJson
+from hnbulk.cli.snippets import TEXT
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from hnbulk.sandbox import SandboxClock
 
 
@@ -25,23 +28,34 @@ def add_to(app: typer.Typer) -> None:
 
 def sandbox(
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1. [a free one]")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1. [a free one]")
     ] = 0,
-    orders: Annotated[int, typer.Option("--orders", min=0, help="Orders that are already there.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed is the same world.")] = 7,
+    orders: Annotated[
+        int, typer.Option("--orders", metavar="N", min=0, help="Orders that are already there.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed is the same world.")] = 7,
     clock: Annotated[
         str, typer.Option("--clock", help="`real`, `stepped`, or `xN`: N times as fast.", metavar="MODE")
     ] = "real",
+    example_order: Annotated[
+        bool,
+        typer.Option(
+            "--example-order",
+            help="The order of the API's reference page is there, in the page's account and time.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the whole service on this machine until it is ended (Ctrl-C, or stdin closes).
+    """Serve the whole service on this machine, for rehearsals.
 
-    Set what it prints in another terminal, and every other verb talks to it.
+    It runs until Ctrl-C, or until stdin closes. Set what it prints in another terminal, and every
+    other verb talks to it.
     """
-    from hnbulk.sandbox import build_sandbox
+    from hnbulk.sandbox import EPOCH, EXAMPLE_START, build_sandbox
     from hnbulk.serving import serve
 
-    made = build_sandbox(seed=seed, orders=orders, clock=_clock(clock))
+    start = EXAMPLE_START if example_order else EPOCH
+    made = build_sandbox(seed=seed, orders=orders, clock=_clock(clock, start), example_order=example_order)
     with serve(made.api, port=port) as api, serve(made.admin) as admin:
         document = {
             "base_url": api.url,
@@ -61,18 +75,19 @@ def sandbox(
             talk.say(f"# clock {clock}; administration at {admin.url} (bearer {made.admin_token})")
             talk.say(f"# e.g. a day later: curl -X POST {admin.url}/clock -d '{{\"advance\": 86400}}' \\")
             talk.say(f"#        -H 'Authorization: Bearer {made.admin_token}'")
+            talk.say(TEXT)
         _wait_for_the_end()
 
 
-def _clock(text: str) -> SandboxClock:
+def _clock(text: str, start: datetime) -> SandboxClock:
     from hnbulk.sandbox import SandboxClock
 
     try:
         if text == "real":
-            return SandboxClock("real")
+            return SandboxClock("real", start=start)
         if text == "stepped":
-            return SandboxClock("stepped")
-        return SandboxClock("fast", speed=float(text.removeprefix("x")))
+            return SandboxClock("stepped", start=start)
+        return SandboxClock("fast", speed=float(text.removeprefix("x")), start=start)
     except ValueError:
         raise UsageError(f"--clock {text}: give `real`, `stepped` or `xN`, such as x3600.") from None
 

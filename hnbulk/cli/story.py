@@ -18,18 +18,20 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     numbers: Annotated[
-        int, typer.Option("--numbers", min=1, max=2000, help="How many rows of the sample.")
+        int, typer.Option("--numbers", metavar="N", min=1, max=2000, help="How many rows of the sample.")
     ] = 2000,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed tells the same story.")] = 7,
-    out: Annotated[Path, typer.Option("--out", help="Folder for what it leaves behind.")] = Path(
-        "hnbulk-demo"
-    ),
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="The same seed tells the same story.")
+    ] = 7,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for what it leaves behind.")
+    ] = Path("hnbulk-demo"),
     as_json: AsJson = False,
 ) -> None:
-    """The whole migration of a 2,000-row branch list in about a minute. Needs no account.
+    """Tell a whole migration in about a minute; needs no account.
 
-    Check, plan, apply, the edited list a week later, verification calls, letters, 45 days, the
-    funnel and a report; the files stay in the folder.
+    A branch list of 2,000 rows: check, plan, apply, the edited list a week later, verification
+    calls, letters, 45 days, the funnel and a report; the files stay in the folder.
     """
     from hnbulk.demo import tell
 

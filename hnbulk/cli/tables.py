@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
 
+if TYPE_CHECKING:
+    from hnbulk.intake import Intake
+
 File = Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")]
-Sheet = Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook. [the first]")]
+Sheet = Annotated[
+    str | None, typer.Option("--sheet", metavar="NAME", help="The sheet of a workbook. [the first]")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,19 +28,26 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
-    """Read a list and tell everything that is wrong with it, row by row. Sends nothing.
+    """Tell everything that is wrong with a list; sends nothing.
 
-    Exits 2 when a row has an error; warnings alone are 0.
+    Every problem has a line with its row, column, value (masked), rule and remedy; sums by kind
+    follow. Exits 2 when a row has an error; warnings alone are 0.
     """
-    from hnbulk.intake import read_targets
+    from hnbulk.frames import records_of
+    from hnbulk.intakecard import problem_lines
 
     talk = Talk(as_json)
-    intake = read_targets(file, sheet=sheet)
-    problems = intake.problems.astype(object).where(intake.problems.notna(), None).to_dict("records")
+    intake = _read(talk, file, sheet)
     counts = {**intake.counts, "set_aside": len(intake.set_aside)}
-    document = {"file": intake.name, **counts, "mapping": intake.mapping, "problems": problems}
-    talk.show(str(intake), document)
-    if intake.counts["bad"]:
+    document = {
+        "file": intake.name,
+        **counts,
+        "mapping": intake.mapping,
+        "problems": records_of(intake.problems),
+    }
+    told = problem_lines(intake.problems)
+    talk.show("\n".join([*told, *([""] if told else []), intake.summary]), document)
+    if counts["bad"]:
         raise typer.Exit(2)
 
 
@@ -49,10 +62,16 @@ def plan(
         bool, typer.Option("--prune", help="Also cancel live orders whose number is not in FILE.")
     ] = False,
     allow_updates: Annotated[
-        int | None, typer.Option("--allow-updates", help="The exact number of updates, when it is unusual.")
+        int | None,
+        typer.Option(
+            "--allow-updates", metavar="N", help="The exact number of updates, when it is unusual."
+        ),
     ] = None,
     allow_cancels: Annotated[
-        int | None, typer.Option("--allow-cancels", help="The exact number of cancels, when it is unusual.")
+        int | None,
+        typer.Option(
+            "--allow-cancels", metavar="N", help="The exact number of cancels, when it is unusual."
+        ),
     ] = None,
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Plan creates again that the service refused before.")
@@ -62,12 +81,17 @@ def plan(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a list with the account's orders and write down what would be done. Only reads."""
+    """Compare a list with the account and write a plan; only reads.
+
+    What would be done is shown row by row and saved; nothing is sent before
+    `hnbulk apply PLAN --approve HASH8`.
+    """
     from hnbulk.account import connect
-    from hnbulk.intake import raise_for_problems, read_targets
+    from hnbulk.cli.plans import save_plan
+    from hnbulk.intake import raise_for_problems
 
     talk = Talk(as_json)
-    intake = read_targets(file, sheet=sheet)
+    intake = _read(talk, file, sheet)
     if not set_aside:
         raise_for_problems(intake)
     with connect() as account:
@@ -80,20 +104,27 @@ def plan(
             retry_refused=retry_refused,
             progress=talk.progress,
         )
-    made.save(out)
-    talk.show(f"{made}\nsaved: {out}", {"plan": str(out), **made.as_json()})
-    if made.file.steps:
-        talk.say(f"nothing was sent. To apply it: hnbulk apply {out} --approve {made.checksum[:8]}")
-        if detailed:
-            raise typer.Exit(10)
+    save_plan(talk, made, out)
+    if detailed and made.file.steps:
+        raise typer.Exit(10)
 
 
 def show(
     plan_file: Annotated[Path, typer.Argument(help="A saved plan.", metavar="PLAN")],
     as_json: AsJson = False,
 ) -> None:
-    """Show a saved plan: what it would do, field by field, and what it leaves alone. Sends nothing."""
+    """Show a saved plan, field by field; sends nothing."""
+    from hnbulk.cli.plans import show_plan
     from hnbulk.review import Plan
 
-    made = Plan.load(plan_file)
-    Talk(as_json).show(str(made), {"plan": str(plan_file), **made.as_json()})
+    show_plan(Talk(as_json), Plan.load(plan_file), plan_file)
+
+
+def _read(talk: Talk, file: Path, sheet: str | None) -> Intake:
+    """The list, with a progress bar where reading it takes more than a second and somebody watches."""
+    from tqdm import tqdm
+
+    from hnbulk.intake import read_targets
+
+    bar = partial(tqdm, desc="checking", unit=" rows", delay=1, leave=False, disable=not talk.progress)
+    return read_targets(file, sheet=sheet, watch=bar)

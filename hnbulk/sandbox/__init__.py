@@ -14,19 +14,23 @@ from hnbulk.sandbox import chance
 from hnbulk.sandbox.admin import admin_app
 from hnbulk.sandbox.app import Application, api_app
 from hnbulk.sandbox.clock import EPOCH, SandboxClock, seconds_of
+from hnbulk.sandbox.courier import Courier
 from hnbulk.sandbox.desk import Desk
+from hnbulk.sandbox.example import EXAMPLE_ACCOUNT, EXAMPLE_START, put_example
 from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, WorldSettings
 from hnbulk.sandbox.faults import Fault, Faults
 from hnbulk.sandbox.past import live_through
 from hnbulk.sandbox.refusals import Person
 from hnbulk.sandbox.service import Service
-from hnbulk.sandbox.truth import calls_of, ledger_of, orders_of
-from hnbulk.sandbox.world import World, give_fate
+from hnbulk.sandbox.truth import callbacks_of, calls_of, ledger_of, orders_of
+from hnbulk.sandbox.world import World, give_fates
 
 __all__ = [
     "EPOCH",
+    "EXAMPLE_START",
     "FATES",
     "FIXED_NUMBERS",
+    "Courier",
     "Credential",
     "Sandbox",
     "SandboxClock",
@@ -65,6 +69,14 @@ class Sandbox:
         """Every verification call there ever was."""
         return calls_of(self.desk)
 
+    def callbacks(self) -> list[dict[str, Any]]:
+        """Every status callback and what became of it: waiting, delivered, failed, lost, not-sent."""
+        return callbacks_of(self.desk)
+
+    def start_callbacks(self) -> Courier:
+        """A courier sends the status callbacks until it is closed; one at a time is enough."""
+        return Courier(self.desk.callbacks, self.desk.service, self.clock, self.desk.tokens)
+
     def ledger(self) -> list[dict[str, Any]]:
         """Every request received and what it did."""
         return ledger_of(self.desk)
@@ -78,7 +90,7 @@ class Sandbox:
     def set_fate(self, phone_number: str, fate: str) -> None:
         """Orders of the number made from now on have this fate (a name of `FATES`)."""
         with self.desk.service.world.lock:
-            give_fate(self.desk.service.world, phone_number, fate)
+            give_fates(self.desk.service.world, {phone_number: fate})
 
 
 def build_sandbox(
@@ -88,15 +100,18 @@ def build_sandbox(
     clock: SandboxClock | None = None,
     settings: WorldSettings | None = None,
     account_sid: str | None = None,
+    example_order: bool = False,
 ) -> Sandbox:
     """A sandbox whose sids, credentials and fates all follow from `seed`.
 
-    `orders` orders are there already, of the last weeks and in mixed statuses.
+    `orders` orders are there already, of the last weeks and in mixed statuses. With `example_order`,
+    so is the one of the reference page, made now; the sandbox begins when the page's order was made,
+    unless it is given a clock, and its account is the page's, unless it is given one.
     """
-    clock = clock or SandboxClock()
+    clock = clock or SandboxClock(start=EXAMPLE_START if example_order else EPOCH)
     world = World(seed, settings or WorldSettings())
     desk = Desk(Service(world), clock, Faults())
-    account = account_sid or chance.sid("AC", seed, "account")
+    account = account_sid or (EXAMPLE_ACCOUNT if example_order else chance.sid("AC", seed, "account"))
     subs = tuple(_credential("AC", seed, f"sub{nth}") for nth in range(world.settings.subaccounts))
     key = _credential("SK", seed, "key")
     token = chance.sid("", seed, "token")
@@ -106,6 +121,8 @@ def build_sandbox(
     for sub in subs:
         desk.admit(sub.sid, sub.secret, Person(sub.sid, frozenset({sub.sid})))
     live_through(world, account, orders, until=seconds_of(clock.now()))
+    if example_order:
+        put_example(world, account, seconds_of(clock.now()))
     admin_token = secrets.token_urlsafe(24)
     return Sandbox(
         api=api_app(desk),

@@ -17,13 +17,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hnbulk.sandbox.clock import seconds_of, stamp
-from hnbulk.sandbox.desk import Desk
+from hnbulk.sandbox.desk import Desk, is_served
 from hnbulk.sandbox.faults import Fault
 from hnbulk.sandbox.nanp import judge
+from hnbulk.sandbox.openapi import describe
 from hnbulk.sandbox.records import encode
 from hnbulk.sandbox.state import put_state, take_state
-from hnbulk.sandbox.truth import calls_of, ledger_of, orders_of
-from hnbulk.sandbox.world import give_fate
+from hnbulk.sandbox.truth import callbacks_of, calls_of, ledger_of, orders_of
+from hnbulk.sandbox.world import give_fates
 
 Handler = Callable[[Request], Awaitable[Response]]
 #: The longest document that is read: a state of many orders.
@@ -39,6 +40,7 @@ def admin_app(desk: Desk, token: str) -> Starlette:
         ("/orders", "GET"): admin.orders,
         ("/ledger", "GET"): admin.ledger,
         ("/calls", "GET"): admin.calls,
+        ("/callbacks", "GET"): admin.callbacks,
         ("/faults", "GET"): admin.faults,
         ("/faults", "POST"): admin.set_faults,
         ("/faults", "DELETE"): admin.clear_faults,
@@ -46,6 +48,7 @@ def admin_app(desk: Desk, token: str) -> Starlette:
         ("/fates", "POST"): admin.give_fates,
         ("/state", "GET"): admin.state,
         ("/state", "PUT"): admin.put,
+        ("/openapi.json", "GET"): admin.openapi,
     }
     return Starlette(
         routes=[
@@ -64,8 +67,10 @@ class _Admin:
         """The handler, for who has the token; wrong input is answered with 400."""
 
         async def guarded(request: Request) -> Response:
-            given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-            if not secrets.compare_digest(given, self._token):
+            if not is_served(request.headers.get("host", "")):
+                return JSONResponse({"message": "this is not that host"}, 421)
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self._token):
                 return JSONResponse({"message": "a bearer token is needed"}, 401)
             try:
                 return await handler(request)
@@ -95,6 +100,9 @@ class _Admin:
     async def calls(self, _: Request) -> Response:
         return _lines(calls_of(self._desk))
 
+    async def callbacks(self, _: Request) -> Response:
+        return _lines(callbacks_of(self._desk))
+
     async def faults(self, _: Request) -> Response:
         return JSONResponse([rule.as_rule() for rule in self._desk.faults.rules])
 
@@ -121,8 +129,8 @@ class _Admin:
                 raise ValueError('a fate is {"phone_number": "+1...", "fate": name}')
             if judge(str(one["phone_number"])) == 22102:
                 raise ValueError("phone_number is not a number in E.164 format")
-        for one in given:
-            give_fate(self._desk.service.world, one["phone_number"], str(one["fate"]))
+        with self._desk.service.world.lock:
+            give_fates(self._desk.service.world, {one["phone_number"]: str(one["fate"]) for one in given})
         return JSONResponse({"fates": len(given)})
 
     async def state(self, _: Request) -> Response:
@@ -132,6 +140,9 @@ class _Admin:
         put_state(self._desk, await _read(request, dict))
         return self._time()
 
+    async def openapi(self, _: Request) -> Response:
+        return JSONResponse(describe(self._desk.service.world.settings))
+
     def _time(self) -> Response:
         now = stamp(seconds_of(self._desk.clock.now()))
         return JSONResponse({"now": now, "mode": self._desk.clock.mode, "speed": self._desk.clock.speed})
@@ -139,8 +150,13 @@ class _Admin:
 
 async def _read(request: Request, *kinds: type) -> Any:
     """The JSON document of a request. Raises `ValueError` for anything else."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST:
+            raise ValueError("the body is longer than any state")
     try:
-        document = json.loads(await request.body(), parse_constant=_no_constant)
+        document = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise ValueError("the body is not a JSON document") from None
     if not isinstance(document, kinds):

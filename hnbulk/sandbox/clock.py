@@ -42,6 +42,7 @@ class SandboxClock:
         self.speed = {"stepped": 0.0, "real": 1.0}.get(mode, speed or 60.0)
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._watchers: list[Callable[[], None]] = []
         self._base = start.astimezone(UTC)
         self._since = monotonic()
 
@@ -58,19 +59,45 @@ class SandboxClock:
         if not 0 <= seconds <= LONGEST_STEP:
             raise ValueError("advance takes between 0 and 315360000 seconds")
         with self._lock:
-            self._base += timedelta(seconds=seconds)
-            return self._read()
+            now = self._step(timedelta(seconds=seconds))
+        self._notify()
+        return now
 
     def advance_to(self, moment: datetime) -> datetime:
         """The time is at least `moment`; a moment that has passed changes nothing."""
-        left = (moment - self.now()).total_seconds()
-        return self.advance(left) if left > 0 else self.now()
+        with self._lock:
+            now = self._step(max(moment - self._read(), timedelta()))
+        self._notify()
+        return now
 
     def set(self, moment: datetime) -> None:
         """The time is `moment`, earlier or later: for restoring a saved state only."""
         with self._lock:
             self._base = moment.astimezone(UTC)
             self._since = self._monotonic()
+        self._notify()
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """`watcher` is called after every step, by whoever steps; it must return at once."""
+        with self._lock:
+            self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Callable[[], None]) -> None:
+        """`watcher` is called no more."""
+        with self._lock:
+            self._watchers.remove(watcher)
+
+    def _notify(self) -> None:
+        for watcher in list(self._watchers):
+            watcher()
+
+    def _step(self, by: timedelta) -> datetime:
+        try:
+            self._read() + by
+        except OverflowError:
+            raise ValueError("the clock goes no further than the year 9999") from None
+        self._base += by
+        return self._read()
 
     def _read(self) -> datetime:
         if not self.speed:

@@ -7,6 +7,7 @@ listener should write. The ledger has a line for every request, written whatever
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from urllib.parse import parse_qsl
 
 from hnbulk.messages import Reply, Request
 from hnbulk.sandbox import chance
+from hnbulk.sandbox.callbacks import Callbacks
 from hnbulk.sandbox.clock import SandboxClock, moment_of, seconds_of, stamp
 from hnbulk.sandbox.faults import Fault, Faults
-from hnbulk.sandbox.records import PREVIEW
+from hnbulk.sandbox.records import PREVIEW, Number, Order
 from hnbulk.sandbox.refusals import Person, Refusal, error_reply, not_authenticated
 from hnbulk.sandbox.service import Service
 
@@ -50,11 +52,16 @@ class Desk:
         self.faults = faults
         self.ledger: list[dict[str, Any]] = []
         self.in_flight = 0
+        self.callbacks = Callbacks(service.world.seed)
+        self.tokens: dict[str, str] = {}  # with which callbacks are signed, by account
         self._people: dict[str, Person] = {}
+        service.world.tell = self._tell
 
     def admit(self, user: str, password: str, person: Person) -> None:
         """These credentials are those of `person`."""
         self._people[b64encode(f"{user}:{password}".encode()).decode()] = person
+        if user == person.account_sid:
+            self.tokens[user] = password
 
     def enter(self, method: str, path: str, query: bytes, headers: Mapping[str, str], body: bytes) -> Visit:
         """A request has come in and stands in the ledger; refused, or ready to be answered."""
@@ -87,6 +94,8 @@ class Desk:
             done = self.service.answer(visit.request, visit.person, self.clock.now())
             visit.line |= {"status": done.reply.status, "did": done.did, "code": done.code}
             visit.line["sid"] = done.sid or visit.line["sid"]
+            if self.service.world.calls_back:
+                self.callbacks.stirred.set()
         return done.reply
 
     def answer_later(self, visit: Visit, seconds: float) -> None:
@@ -96,7 +105,7 @@ class Desk:
             self.service.answer_later(visit.request, visit.person, at, visit.line)
 
     def headers(self, visit: Visit, reply: Reply) -> list[tuple[bytes, bytes]]:
-        """All headers of a reply, with the date of the sandbox's own clock."""
+        """All headers of a reply, spelled as the service spells them, with the date of the sandbox's own clock."""
         named = {
             "date": _http_date(seconds_of(self.clock.now())),
             "twilio-concurrent-requests": str(self.in_flight),
@@ -104,13 +113,15 @@ class Desk:
             "twilio-request-duration": "0.001",
             **reply.headers,
         }
-        if reply.status != 204:
+        if reply.status not in (204, 304):
             named["content-length"] = str(len(reply.body))
-        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+        return [(name.title().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+
+    def _tell(self, order: Order, number: Number | None) -> None:
+        self.callbacks.note(order, number, self.service.world.settings, time.monotonic())
 
     def _refuse(self, visit: Visit, headers: Mapping[str, str], body: bytes) -> Reply | None:
-        host = headers.get("host", "").lower()
-        if not (_LOOPBACK.match(host) or _OWN_HOST.match(host)):
+        if not is_served(headers.get("host", "")):
             return error_reply(421, 421, "Misdirected request: this is not that host")
         visit.person = self._person(headers.get("authorization", ""))
         if visit.person is None:
@@ -160,6 +171,11 @@ class Desk:
         }
 
 
+def is_served(host: str) -> bool:
+    """A `Host` of this machine's loopback, or the service's own; no page of elsewhere gets in by name."""
+    return bool(_LOOPBACK.match(host.lower()) or _OWN_HOST.match(host.lower()))
+
+
 def _origin(headers: Mapping[str, str]) -> str:
     """The address a page of this reply leads on to: the one the request came to."""
     original = headers.get("x-twilio-original-host", headers.get("host", "")).lower()
@@ -174,7 +190,7 @@ def _pairs(raw: bytes) -> tuple[tuple[str, str], ...]:
     if not raw:
         return ()
     try:
-        return tuple(parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="replace"))
+        return tuple(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, errors="replace"))
     except ValueError:
         return ()
 

@@ -91,6 +91,16 @@ class WorldSettings:
     concurrency_limit: int | None = None  # more requests than this at once: 429
     latency: float = 0.0  # real seconds each request takes
     subaccounts: int = 2
+    # Status callbacks: to loopback, and over https to the hosts named here (`host` or `host:port`).
+    callback_hosts: tuple[str, ...] = ()
+    callback_method: str = "POST"  # where the order names none
+    callback_retries: int = 1  # after no connection, no reply, or a 5xx
+    callback_connect_seconds: float = 5.0  # real ones, as all of these
+    callback_total_seconds: float = 15.0
+    callback_duplicate_rate: float = 0.0
+    callback_loss_rate: float = 0.0
+    callback_reorder_rate: float = 0.0  # held back for so long, and overtaken by later ones
+    callback_hold_seconds: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

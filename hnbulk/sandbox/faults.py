@@ -45,6 +45,23 @@ ACTIONS = (
     "drip",
     "oversized",
 )
+_WHOLE = (int, type(None))
+# What a rule's entries may be; a boolean is no number.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "method": (str, type(None)),
+    "path": (str, type(None)),
+    "nth": (int, tuple, type(None)),
+    "probability": (int, float, type(None)),
+    "seed": (int,),
+    "times": _WHOLE,
+    "status": (int,),
+    "code": _WHOLE,
+    "retry_after": (str, int, type(None)),
+    "content": (str, type(None)),
+    "processed": (bool,),
+    "seconds": (int, float),
+    "bytes": _WHOLE,
+}
 _CODES = {429: 20429, 500: 20500, 503: 20503, 401: 20003, 403: 20403, 404: 20404}
 _HTML = b"<html><head><title>Error</title></head><body><h1>Something is in the way</h1></body></html>"
 _GARBAGE = {
@@ -93,24 +110,33 @@ class Fault:
         return fault
 
     def _check(self) -> None:
+        for name, kinds in _KINDS.items():
+            if type(getattr(self, name)) not in kinds:
+                raise ValueError(f"{name} is not what a rule takes")
         try:
             re.compile(self.path or "")
-        except (re.error, TypeError):
+        except re.error:
             raise ValueError("path is not a regular expression") from None
         nths = self.nth if isinstance(self.nth, tuple) else (self.nth,)
-        if self.nth is not None and not all(type(nth) is int and nth > 0 for nth in nths):
+        if self.nth is not None and not (nths and all(type(nth) is int and nth > 0 for nth in nths)):
             raise ValueError("nth counts from 1")
-        if self.probability is not None and not _is_number(self.probability, 0, 1):
+        if self.probability is not None and not 0 <= self.probability <= 1:
             raise ValueError("probability is a number of 0..1")
-        if not _is_number(self.seconds, 0, 10 * 365 * 86400):
-            raise ValueError("seconds is a number, not negative")
-        for name in ("seed", "times", "status", "code", "bytes"):
-            if not isinstance(getattr(self, name), int | None):
-                raise ValueError(f"{name} is a whole number")
+        if not 0 <= self.seconds <= 10 * 365 * 86400 or (self.times is not None and self.times < 0):
+            raise ValueError("seconds and times are not negative")
         if not 200 <= self.status <= 599 or (self.bytes is not None and not 0 < self.bytes <= 1 << 28):
             raise ValueError("status is one of 200..599, bytes one of 1..268435456")
-        if self.content not in (None, "json", "empty", "half", *_GARBAGE):
-            raise ValueError("no such content")
+        self._check_reply()
+
+    def _check_reply(self) -> None:
+        contents: tuple[str, ...] = (
+            ("half", *_GARBAGE) if self.action == "garbage" else ("json", "html", "empty")
+        )
+        if self.content is not None and self.content not in contents:
+            raise ValueError(f"no such content; {self.action} has {', '.join(contents)}")
+        wait = self.retry_after
+        if isinstance(wait, str) and not (wait.isascii() and wait.isprintable()):
+            raise ValueError("retry_after is one line of ASCII")
 
     def as_rule(self) -> dict[str, Any]:
         """The rule as JSON can hold it."""
@@ -164,9 +190,9 @@ class Faults:
 
 
 def fault_reply(fault: Fault) -> Reply:
-    """The reply of a `status` fault."""
+    """The reply of a `status` fault; 204 and 304 have no body."""
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-    if fault.content == "empty":
+    if fault.content == "empty" or fault.status in (204, 304):
         return Reply(fault.status, headers)
     if fault.content == "html":
         return Reply(fault.status, {**headers, "content-type": "text/html"}, _HTML)
@@ -176,20 +202,20 @@ def fault_reply(fault: Fault) -> Reply:
 
 
 def spoiled(fault: Fault, reply: Reply) -> Reply:
-    """The reply with the body that a `garbage` or `oversized` fault gives it."""
+    """The reply with the body that a `garbage` or `oversized` fault gives it.
+
+    A reply of 204 becomes one of 200: only so can it have a body at all.
+    """
+    status = 200 if reply.status == 204 else reply.status
     if fault.action == "oversized":
-        return Reply(reply.status, reply.headers, reply.body.ljust(fault.bytes or 9 << 20))
+        return Reply(status, reply.headers, reply.body.ljust(fault.bytes or 9 << 20))
     if fault.content == "half":
-        return Reply(reply.status, reply.headers, reply.body[: len(reply.body) // 2])
-    body, kind = _GARBAGE.get(fault.content or "html", _GARBAGE["html"])
-    return Reply(reply.status, {**reply.headers, "content-type": kind}, body)
+        return Reply(status, reply.headers, reply.body[: len(reply.body) // 2])
+    body, kind = _GARBAGE[fault.content or "html"]
+    return Reply(status, {**reply.headers, "content-type": kind}, body)
 
 
 def _matches(rule: Fault, request: Request) -> bool:
     if rule.method is not None and rule.method.upper() != request.method:
         return False
     return rule.path is None or re.search(rule.path, request.path) is not None
-
-
-def _is_number(value: object, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

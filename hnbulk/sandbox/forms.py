@@ -12,16 +12,8 @@ from urllib.parse import urlsplit
 
 from hnbulk.messages import Pairs
 from hnbulk.sandbox.nanp import judge
+from hnbulk.sandbox.parameters import METHODS, PARAMETERS, URLS, Parameter
 from hnbulk.sandbox.refusals import Refusal
-
-_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+\Z")
-_EXTENSION = re.compile(r"[0-9#*w]+\Z")
-_SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}\Z")
-LONGEST_NAME = 128
-
-# Parameters that go to the incoming phone number and are never shown with the order.
-URLS = ("SmsUrl", "SmsFallbackUrl", "StatusCallbackUrl")
-METHODS = ("SmsMethod", "SmsFallbackMethod", "StatusCallbackMethod")
 
 
 class Form:
@@ -47,17 +39,17 @@ class Form:
         """All values given, without empty ones."""
         return [value for value in self._values.get(name, ()) if value]
 
+    def renamed(self, name: str, other: str) -> Form:
+        """The same form, where what is called `name` goes by `other`."""
+        pairs = ((other if key == name else key, one) for key, all_ in self._values.items() for one in all_)
+        return Form(tuple(pairs))
+
     def required(self, name: str) -> str:
         """The value. Refuses (20001) where it is missing."""
         value = self.get(name)
         if not value:
             raise Refusal(20001, f"Missing required parameter {name} in the post body")
         return value
-
-
-def is_sid(prefix: str, value: str) -> bool:
-    """The value has the shape of a sid of this kind."""
-    return value.startswith(prefix) and bool(_SID.match(value))
 
 
 def read_phone_number(value: str, *, name: str = "PhoneNumber") -> str:
@@ -70,36 +62,31 @@ def read_phone_number(value: str, *, name: str = "PhoneNumber") -> str:
     return value
 
 
-def read_name(form: Form, name: str, code: int) -> str | None:
-    """A name of at most 128 characters; empty counts as none."""
+def read(form: Form, name: str) -> str | None:
+    """The value, held against its row of `parameters`; None where it is not given or counts as none."""
     value = form.get(name)
-    if value is not None and len(value) > LONGEST_NAME:
-        raise Refusal(code)
-    return value or None
+    if value is None or (not value and PARAMETERS[name].empty):
+        return None
+    if not fits(PARAMETERS[name], value):
+        raise Refusal(PARAMETERS[name].code)
+    return value
 
 
-def read_email(form: Form, name: str = "Email") -> str | None:
-    """An e-mail address; empty counts as none."""
-    value = form.get(name)
-    if value and not _EMAIL.match(value):
-        raise Refusal(22104)
-    return value or None
-
-
-def read_emails(form: Form, name: str = "CcEmails") -> list[str]:
-    """E-mail addresses, in the order given."""
+def read_all(form: Form, name: str) -> list[str]:
+    """The values of a name that may be repeated, in the order given, without empty ones."""
     values = form.all(name)
-    if not all(_EMAIL.match(value) for value in values):
-        raise Refusal(22104)
+    if not all(fits(PARAMETERS[name], value) for value in values):
+        raise Refusal(PARAMETERS[name].code)
     return values
 
 
-def read_sid(form: Form, name: str, prefix: str, code: int) -> str | None:
-    """A sid of one kind; empty counts as none."""
-    value = form.get(name)
-    if value and not is_sid(prefix, value):
-        raise Refusal(code)
-    return value or None
+def fits(row: Parameter, value: str) -> bool:
+    """The value is what its row says."""
+    if row.longest is not None and len(value) > row.longest:
+        return False
+    if row.choices and value not in row.choices:
+        return False
+    return not row.pattern or re.fullmatch(row.pattern, value) is not None
 
 
 def read_number_settings(form: Form) -> dict[str, str]:
@@ -109,26 +96,10 @@ def read_number_settings(form: Form) -> dict[str, str]:
         if settings.get(name) and not _is_url(settings[name]):
             raise Refusal(22105, f"Invalid URL format: {name}")
     for name in METHODS:
-        if settings.get(name, "GET").upper() not in ("GET", "POST"):
+        if name in settings and not fits(PARAMETERS[name], settings[name]):
             raise Refusal(22106, f"Invalid Method: {name}")
-    application = read_sid(form, "SmsApplicationSid", "AP", 22108)
+    application = read(form, "SmsApplicationSid")
     return settings if application is None else {**settings, "SmsApplicationSid": application}
-
-
-def read_verification_type(form: Form) -> str | None:
-    """`phone-call` or `phone-bill`."""
-    value = form.get("VerificationType")
-    if value is not None and value not in ("phone-call", "phone-bill"):
-        raise Refusal(22120)
-    return value
-
-
-def read_extension(form: Form) -> str | None:
-    """Digits, `#`, `*` and `w` (a pause)."""
-    value = form.get("Extension")
-    if value is not None and not _EXTENSION.match(value):
-        raise Refusal(22117)
-    return value
 
 
 def read_call_delay(form: Form, longest: int) -> int | None:
@@ -155,6 +126,7 @@ def read_whole(values: Mapping[str, str], name: str, default: int) -> int:
 def _is_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in value
+        named = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+    return named and parts.scheme in ("http", "https") and " " not in value

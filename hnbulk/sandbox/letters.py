@@ -12,12 +12,16 @@ from hnbulk.sandbox import forms
 from hnbulk.sandbox.forms import Form
 from hnbulk.sandbox.orders import list_page, read_filters
 from hnbulk.sandbox.paging import Turn, cut, page_body
+from hnbulk.sandbox.parameters import LETTER_STATUS
 from hnbulk.sandbox.records import PREVIEW, Key, Letter, Order, encode
 from hnbulk.sandbox.refusals import Done, Person, Refusal, json_reply, not_found
 from hnbulk.sandbox.world import World
 
 MOST_NUMBERS = 15_000
-_CONTENT = (
+#: The filters of a list.
+FILTERS = ("Email", "Status")
+#: The parameters that are a letter's content: they change only while it is opened.
+CONTENT = (
     "HostedNumberOrderSids",
     "AddressSid",
     "Email",
@@ -31,7 +35,7 @@ def create(world: World, person: Person, form: Form, now: int) -> Done:
     """201 and the new letter; its orders are in `pending-loa`."""
     address = _read_address(form)
     email = _read_email(form)
-    copies = forms.read_emails(form)
+    copies = forms.read_all(form, "CcEmails")
     title, contact = _read_contact(world, form)
     orders = _read_orders(world, person, form)
     letter = world.write_letter(person.account_sid, orders, now, address_sid=address, email=email)
@@ -47,10 +51,10 @@ def fetch(letter: Letter) -> Done:
 def update(world: World, person: Person, letter: Letter, form: Form, now: int) -> Done:
     """200 and the letter. `Status=opened` comes before changes of content, `signing` after them."""
     status = form.get("Status")
-    content = any(name in form for name in _CONTENT)
-    if status is not None and status not in ("opened", "signing"):
-        raise Refusal(22122)
-    if status is None and not content:
+    content = any(name in form for name in CONTENT)
+    if status is not None and not forms.fits(LETTER_STATUS, status):
+        raise Refusal(LETTER_STATUS.code)
+    if not content and status in (None, letter.status):
         return _shown(letter, 200, "nothing")
     opens = letter.status == "signing" and status == "opened"
     if letter.status not in ("opened", "signing") or (content and letter.status != "opened" and not opens):
@@ -58,6 +62,8 @@ def update(world: World, person: Person, letter: Letter, form: Form, now: int) -
     # Everything is read before anything is changed, and opening frees the letter's own orders.
     orders = _read_orders(world, person, form, own=letter) if "HostedNumberOrderSids" in form else None
     fields = _read_content(form)
+    if status == "signing" and orders is None and not world.may_sign_again(letter):
+        raise Refusal(22101, "Invalid Hosted Number Order SIDs: no order of the letter is verified")
     if opens:
         world.reopen(letter, now)
     if orders is not None:
@@ -75,7 +81,7 @@ def list_letters(world: World, person: Person, request: Request) -> Done:
     query = dict(request.query)
     if "Status" in query and query["Status"] not in LETTER_ORDER:
         raise Refusal(22122)
-    filters = [(name, query[name]) for name in ("Email", "Status") if query.get(name)]
+    filters = [(name, query[name]) for name in FILTERS if query.get(name)]
     letters, turn = world.books.letters, Turn.read(query)
 
     def show(sid: str) -> bytes | None:
@@ -112,12 +118,12 @@ def find(world: World, person: Person, sid: str, path: str) -> Letter:
 
 def _read_address(form: Form) -> str:
     form.required("AddressSid")
-    return forms.read_sid(form, "AddressSid", "AD", 22109) or ""
+    return forms.read(form, "AddressSid") or ""
 
 
 def _read_email(form: Form) -> str:
     form.required("Email")
-    return forms.read_email(form) or ""
+    return forms.read(form, "Email") or ""
 
 
 def _read_contact(world: World, form: Form) -> tuple[str | None, str | None]:
@@ -163,7 +169,7 @@ def _read_content(form: Form) -> dict[str, object]:
     if "Email" in form:
         fields["email"] = _read_email(form)
     if "CcEmails" in form:
-        fields["cc_emails"] = forms.read_emails(form)
+        fields["cc_emails"] = forms.read_all(form, "CcEmails")
     if "ContactTitle" in form:
         fields["contact_title"] = form.get("ContactTitle")
     contact = form.get("ContactPhoneNumber")

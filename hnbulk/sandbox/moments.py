@@ -63,10 +63,22 @@ def _stage_moments(
             yield _stuck(order.since + days(world.letter_idle_days), IDLE_LETTER)
         case "carrier-processing":
             ends, after = fates.carrier_ends(case, world)
-            yield _or_stuck(ends == "enabled", order.since + after, "testing", Mover.CARRIER, NO_CARRIER)
+            yield _or_stuck(
+                ends == "enabled" or _was_helped(order),
+                order.since + after,
+                "testing",
+                Mover.CARRIER,
+                NO_CARRIER,
+            )
         case "testing":
             ends, after = fates.capability_ends(case, world)
-            yield _or_stuck(ends == "passed", order.since + after, "completed", Mover.TWILIO, TEST_FAILED)
+            yield _or_stuck(
+                ends == "passed" or _was_helped(order),
+                order.since + after,
+                "completed",
+                Mover.TWILIO,
+                TEST_FAILED,
+            )
         case "action-required":
             reason = order.failure_reason or IDLE_ACTION
             yield Moment(order.since + days(world.action_days), "move", "failed", Mover.TIMER, reason)
@@ -92,6 +104,14 @@ def _verification(
         ends, after = fates.bill_ends(case, world, order.reviews)
         at = order.review_at + after
         yield _or_stuck(ends == "accepted", at, "verified", Mover.OPERATOR, BILL_REFUSED)
+
+
+def _was_helped(order: Order) -> bool:
+    """An operator has sent the order back to its carrier: what was in the way there is gone."""
+    return any(
+        event["status"] == "carrier-processing" and event["mover"] == Mover.OPERATOR
+        for event in order.history
+    )
 
 
 def _or_stuck(good: bool, at: int, target: str, mover: Mover, reason: str) -> Moment:

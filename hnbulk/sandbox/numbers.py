@@ -17,7 +17,7 @@ from hnbulk.sandbox.records import Number, encode
 from hnbulk.sandbox.refusals import Done, Person, Refusal, json_reply, not_found
 from hnbulk.sandbox.world import World
 
-_SHOWN_SETTINGS = {
+SHOWN_SETTINGS = {
     "SmsUrl": "sms_url",
     "SmsMethod": "sms_method",
     "SmsFallbackUrl": "sms_fallback_url",
@@ -44,12 +44,11 @@ def fetch(world: World, number: Number) -> Done:
 
 
 def update(world: World, number: Number, form: Form, now: int) -> Done:
-    """200 and the number with its new settings."""
-    settings = forms.read_number_settings(form)
+    """200 and the number with its new settings; of this resource, callbacks have a name without Url."""
+    settings = forms.read_number_settings(form.renamed("StatusCallback", "StatusCallbackUrl"))
     if not settings:
         return Done(json_reply(200, encode(_shown(world, number))), "nothing", number.sid)
-    number.settings = {**number.settings, **settings}
-    number.updated = now
+    world.configure(number, settings, now)
     return Done(json_reply(200, encode(_shown(world, number))), f"updated {number.sid}", number.sid)
 
 
@@ -65,7 +64,7 @@ def remove(world: World, number: Number, now: int) -> Done:
 
 
 def _shown(world: World, number: Number) -> dict[str, object]:
-    settings = {shown: number.settings.get(name, "") for name, shown in _SHOWN_SETTINGS.items()}
+    settings = {shown: number.settings.get(name, "") for name, shown in SHOWN_SETTINGS.items()}
     for name in ("sms_method", "sms_fallback_method", "status_callback_method"):
         settings[name] = settings[name].upper() or "POST"
     order = world.books.orders[number.order_sid]

@@ -17,6 +17,8 @@ from hnbulk.sandbox.refusals import Refusal
 
 LARGEST = 1000
 USUAL = 50
+#: The query parameters that say which page.
+PAGING = ("PageSize", "Page", "PageToken")
 
 # The JSON of a record by sid, None where a filter leaves it out.
 Shown = Callable[[str], bytes | None]

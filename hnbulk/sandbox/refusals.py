@@ -6,6 +6,7 @@ the four keys `type`, `title`, `status`, `code` together: a client library reads
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hnbulk.messages import Reply
@@ -63,10 +64,12 @@ class Refusal(Exception):
         self.status = status
         self.message = message or told
         self.extra = extra
+        self.headers: dict[str, str] = {}
 
     def reply(self) -> Reply:
         """The reply with the error's body."""
-        return error_reply(self.status, self.code, self.message, **self.extra)
+        reply = error_reply(self.status, self.code, self.message, **self.extra)
+        return Reply(reply.status, {**reply.headers, **self.headers}, reply.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,15 @@ def not_found(path: str) -> Refusal:
     return Refusal(20404, f"The requested resource {path} was not found")
 
 
+def not_allowed(methods: Iterable[str]) -> Refusal:
+    """The refusal of a method that a path does not have."""
+    refusal = Refusal(20004)
+    refusal.headers["allow"] = ", ".join(sorted(methods))
+    return refusal
+
+
 def not_authenticated() -> Reply:
     """The reply to wrong or missing credentials."""
     refusal = Refusal(20003, detail="Your AccountSid or AuthToken was incorrect.")
-    reply = refusal.reply()
-    return Reply(401, {**reply.headers, "www-authenticate": 'Basic realm="Twilio API"'}, reply.body)
+    refusal.headers["www-authenticate"] = 'Basic realm="Twilio API"'
+    return refusal.reply()

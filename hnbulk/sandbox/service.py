@@ -1,13 +1,13 @@
 """The service behind the API, without HTTP: a request of a person at a time gives a reply.
 
-It finds the noun a path names and hands the request to it; before that, the world has caught up
-with the clock. It reads no clock, opens no socket and knows no header.
+It finds the operation in the table of `routes` and hands the request to its noun; before that, the
+world has caught up with the clock. It reads no clock, opens no socket and knows no header.
 """
 
 from __future__ import annotations
 
 import heapq
-import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,12 +15,10 @@ from hnbulk.messages import Request
 from hnbulk.sandbox import letters, numbers, orders
 from hnbulk.sandbox.clock import seconds_of
 from hnbulk.sandbox.forms import Form
-from hnbulk.sandbox.records import LETTERS, ORDERS
-from hnbulk.sandbox.refusals import Done, Person, Refusal, not_found
+from hnbulk.sandbox.records import Letter, Number, Order
+from hnbulk.sandbox.refusals import Done, Person, Refusal, not_allowed, not_found
+from hnbulk.sandbox.routes import find_route
 from hnbulk.sandbox.world import World
-
-_NUMBER_PATH = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/IncomingPhoneNumbers/(PN\w+)\.json\Z")
-_DEPENDENTS = "/DependentHostedNumberOrders"
 
 
 @dataclass(order=True)
@@ -56,9 +54,15 @@ class Service:
                 late = heapq.heappop(self.late)
                 self.world.run_until(late.at)
                 done = self._answer(late.request, late.person, late.at)
-                late.line |= {"did": done.did, "sid": done.sid, "status": done.reply.status}
-                late.line |= {"code": done.code}
+                late.line |= {"did": done.did, "status": done.reply.status, "code": done.code}
+                late.line["sid"] = done.sid or late.line["sid"]
             self.world.run_until(now)
+
+    def next_due(self) -> int | None:
+        """When the next thing happens by itself, None where nothing will."""
+        with self.world.lock:
+            dues = (self.world.next_due(), self.late[0].at if self.late else None)
+            return min((due for due in dues if due is not None), default=None)
 
     def answer_later(self, request: Request, person: Person, at: int, line: dict[str, object]) -> None:
         """The request is answered when the sandbox's time is `at`; `line` then tells what it did."""
@@ -74,66 +78,57 @@ class Service:
 
     def _route(self, request: Request, person: Person, now: int) -> Done:
         path = request.path
-        if not self.world.settings.preview_access and path.startswith("/HostedNumbers/"):
+        found = find_route(path)
+        hidden = not self.world.settings.preview_access and path.startswith("/HostedNumbers/")
+        if found is None or hidden:
             raise not_found(path)
-        if path == ORDERS:
-            return self._orders(request, person, now)
-        if path.startswith(ORDERS + "/"):
-            return self._order(request, person, now, path[len(ORDERS) + 1 :])
-        if path == LETTERS:
-            return self._letters(request, person, now)
-        if path.startswith(LETTERS + "/"):
-            return self._letter(request, person, now, path[len(LETTERS) + 1 :])
-        if found := _NUMBER_PATH.match(path):
-            return self._number(request, person, now, found[1], found[2])
-        raise not_found(path)
+        route = found.routes.get(request.method)
+        if route is None:
+            raise not_allowed(found.routes)
+        return CARRIERS[route.operation](_Asked(self.world, request, person, now, found.segments))
 
-    def _orders(self, request: Request, person: Person, now: int) -> Done:
-        match request.method:
-            case "POST":
-                return orders.create(self.world, person, Form(request.form), now)
-            case "GET":
-                return orders.list_orders(self.world, person, request)
-        raise Refusal(20004)
 
-    def _order(self, request: Request, person: Person, now: int, sid: str) -> Done:
-        order = orders.find(self.world, person, sid, request.path)
-        match request.method:
-            case "GET":
-                return orders.fetch(order)
-            case "POST":
-                return orders.update(self.world, order, Form(request.form), now)
-            case "DELETE":
-                return orders.cancel(self.world, order, now)
-        raise Refusal(20004)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request whose operation is known, and what its path and form name."""
 
-    def _letters(self, request: Request, person: Person, now: int) -> Done:
-        match request.method:
-            case "POST":
-                return letters.create(self.world, person, Form(request.form), now)
-            case "GET":
-                return letters.list_letters(self.world, person, request)
-        raise Refusal(20004)
+    world: World
+    request: Request
+    person: Person
+    now: int
+    segments: Mapping[str, str]
 
-    def _letter(self, request: Request, person: Person, now: int, rest: str) -> Done:
-        dependents = rest.endswith(_DEPENDENTS)
-        letter = letters.find(self.world, person, rest.removesuffix(_DEPENDENTS), request.path)
-        match request.method:
-            case "GET" if dependents:
-                return letters.list_dependents(self.world, letter, request)
-            case "GET":
-                return letters.fetch(letter)
-            case "POST" if not dependents:
-                return letters.update(self.world, person, letter, Form(request.form), now)
-        raise Refusal(20004)
+    @property
+    def form(self) -> Form:
+        return Form(self.request.form)
 
-    def _number(self, request: Request, person: Person, now: int, account: str, sid: str) -> Done:
-        number = numbers.find(self.world, person, account, sid, request.path, now)
-        match request.method:
-            case "GET":
-                return numbers.fetch(self.world, number)
-            case "POST":
-                return numbers.update(self.world, number, Form(request.form), now)
-            case "DELETE":
-                return numbers.remove(self.world, number, now)
-        raise Refusal(20004)
+    @property
+    def order(self) -> Order:
+        return orders.find(self.world, self.person, self.segments["Sid"], self.request.path)
+
+    @property
+    def letter(self) -> Letter:
+        return letters.find(self.world, self.person, self.segments["Sid"], self.request.path)
+
+    @property
+    def number(self) -> Number:
+        account, sid = self.segments["AccountSid"], self.segments["Sid"]
+        return numbers.find(self.world, self.person, account, sid, self.request.path, self.now)
+
+
+#: Who carries out each operation of `routes`.
+CARRIERS: dict[str, Callable[[_Asked], Done]] = {
+    "create_order": lambda a: orders.create(a.world, a.person, a.form, a.now),
+    "list_orders": lambda a: orders.list_orders(a.world, a.person, a.request),
+    "fetch_order": lambda a: orders.fetch(a.order),
+    "update_order": lambda a: orders.update(a.world, a.order, a.form, a.now),
+    "delete_order": lambda a: orders.cancel(a.world, a.order, a.now),
+    "create_letter": lambda a: letters.create(a.world, a.person, a.form, a.now),
+    "list_letters": lambda a: letters.list_letters(a.world, a.person, a.request),
+    "fetch_letter": lambda a: letters.fetch(a.letter),
+    "update_letter": lambda a: letters.update(a.world, a.person, a.letter, a.form, a.now),
+    "list_dependents": lambda a: letters.list_dependents(a.world, a.letter, a.request),
+    "fetch_number": lambda a: numbers.fetch(a.world, a.number),
+    "update_number": lambda a: numbers.update(a.world, a.number, a.form, a.now),
+    "delete_number": lambda a: numbers.remove(a.world, a.number, a.now),
+}

@@ -1,16 +1,18 @@
 """The whole state of a sandbox as one JSON document, and back.
 
-What can be made anew from the rest is left out: indexes, the list of what is due, encoded bytes.
+What can be made anew from the rest is left out: indexes, the list of what is due.
 A document that is refused has changed nothing.
+Callbacks are left out too: what has gone out cannot be called back, and what waits is dropped.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Any
 
-from hnbulk.lifecycle import known
+from hnbulk.lifecycle import LETTER_ORDER, known
 from hnbulk.messages import Request
 from hnbulk.sandbox.clock import moment_of, seconds_of
 from hnbulk.sandbox.desk import Desk
@@ -79,6 +81,7 @@ def put_state(desk: Desk, state: dict[str, Any]) -> None:
         desk.ledger[:] = ledger
         desk.service.late[:] = sorted(late)
         desk.service.parked = max((one.nth for one in late), default=0)
+        desk.callbacks.drop_waiting()
         desk.faults.set(rules)
         desk.faults.matched.update(counts[0])
         desk.faults.struck.update(counts[1])
@@ -91,7 +94,26 @@ def _settings_in(plain: dict[str, Any]) -> WorldSettings:
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
     }
+    for one in fields(WorldSettings):
+        if not _KINDS[str(one.type)](given[one.name]):
+            raise ValueError(f"{one.name} of the state's settings is not {one.type}")
     return WorldSettings(**given)
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int
+
+
+# What a setting may be, by its annotation.
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "int": _is_whole,
+    "int | None": lambda value: value is None or _is_whole(value),
+    "float": lambda value: type(value) in (int, float),
+    "bool": lambda value: type(value) is bool,
+    "str": lambda value: type(value) is str,
+    "Span": lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
+    "tuple[str, ...]": lambda value: isinstance(value, tuple) and all(type(one) is str for one in value),
+}
 
 
 def _books_in(state: dict[str, Any]) -> Books:
@@ -105,11 +127,23 @@ def _books_in(state: dict[str, Any]) -> Books:
         books.add_call(from_plain(Call, plain))
     named = {sid for letter in books.letters.values() for sid in letter.order_sids}
     named |= {call.order_sid for call in books.calls.values()}
+    named |= {number.order_sid for number in numbers.values()}
     if not named <= set(books.orders):
         raise ValueError("the state names an order that it does not hold")
     if any(known(order.status) is None or order.fate not in FATES for order in books.orders.values()):
         raise ValueError("the state has an order of an unknown status or fate")
+    if any(letter.status not in LETTER_ORDER for letter in books.letters.values()):
+        raise ValueError("the state has a letter of an unknown status")
+    for order in books.orders.values():
+        if not all(map(_is_event, order.history)):
+            raise ValueError("the state has an order of a history that is none")
     return books
+
+
+def _is_event(event: dict[str, Any]) -> bool:
+    """A status, or the end that a history notes for a canceled order, and when."""
+    known_status = event["status"] == "deleted" or known(event["status"]) is not None
+    return type(event["at"]) is int and known_status
 
 
 def _late_out(late: Late) -> dict[str, Any]:

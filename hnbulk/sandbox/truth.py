@@ -1,4 +1,4 @@
-"""The truth of a sandbox: every order, call and request there ever was, as the world knows them.
+"""The truth of a sandbox: every order, call, callback and request there ever was, as the world knows them.
 
 What is given are copies; nothing here changes anything but that the world catches up with the clock.
 """
@@ -26,6 +26,13 @@ def calls_of(desk: Desk) -> list[dict[str, Any]]:
         desk.service.settle(seconds_of(desk.clock.now()))
         calls = sorted(desk.service.world.books.calls.values(), key=lambda call: (call.at, call.sid))
         return [call.truth() for call in calls]
+
+
+def callbacks_of(desk: Desk) -> list[dict[str, Any]]:
+    """Every status callback there ever was, in the order of the changes, and what became of it."""
+    with desk.service.world.lock:
+        desk.service.settle(seconds_of(desk.clock.now()))
+    return desk.callbacks.lines()
 
 
 def ledger_of(desk: Desk) -> list[dict[str, Any]]:

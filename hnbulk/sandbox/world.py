@@ -9,10 +9,10 @@ are in the table of `fates`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
 
-from hnbulk.lifecycle import CODE_LIFETIME, MAX_ATTEMPTS, Mover, may_letter_move, may_move
+from hnbulk.lifecycle import CODE_LIFETIME, MAX_ATTEMPTS, Mover, may_authorize, may_letter_move, may_move
 from hnbulk.sandbox import chance, fates
 from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, Case, WorldSettings
 from hnbulk.sandbox.moments import ATTEMPTS_USED, Moment, next_moment
@@ -33,6 +33,10 @@ class World:
         self.lock = RLock()
         self.books = Books()
         self.fates: dict[str, str] = dict(FIXED_NUMBERS)
+        #: Told of every change of an order's status, under `lock`; it must return at once.
+        self.tell: Callable[[Order, Number | None], None] | None = None
+        #: Some number has, or had, a StatusCallbackUrl: somebody is to be told.
+        self.calls_back = False
         self._due: list[Entry] = []
         self._moments: dict[str, Moment] = {}  # by order, what its valid entry in the list stands for
 
@@ -64,6 +68,7 @@ class World:
             self._schedule(order)
         for letter in self.books.letters.values():
             self._schedule_letter(letter)
+        self.calls_back = any(map(_calls_back, self.books.numbers.values()))
 
     # What a client does.
 
@@ -90,16 +95,21 @@ class World:
         number = Number(
             order.incoming_phone_number_sid, case.account, case.phone_number, order.sid, now, now
         )
-        number.settings = dict(number_settings)
+        self.configure(number, number_settings, now)
         order.history.append({"status": order.status, "at": now, "mover": str(Mover.CLIENT)})
         self.books.add_order(order, number)
         self._schedule(order)
         return order
 
+    def configure(self, number: Number, settings: Mapping[str, str], now: int) -> None:
+        """The incoming phone number has these settings beside those it had."""
+        number.settings = {**number.settings, **settings}
+        number.updated = now
+        self.calls_back = self.calls_back or _calls_back(number)
+
     def touch(self, order: Order, now: int) -> None:
         """The order has been changed by its client."""
         order.updated = now
-        order.encoded = None
         self._schedule(order)
 
     def call(self, order: Order, now: int) -> Call:
@@ -157,7 +167,6 @@ class World:
         self._hang_up(order)
         order.history.append({"status": "deleted", "at": now, "mover": str(Mover.CLIENT)})
         order.updated = now
-        order.encoded = None
         self.books.remove_order(order)
         self._schedule(order)
 
@@ -186,6 +195,10 @@ class World:
         """The letter's content may change; its orders are back in `verified`."""
         self._move_letter(letter, "opened", Mover.CLIENT, now)
         self._release(letter, Mover.SIGNER, now)
+
+    def may_sign_again(self, letter: Letter) -> bool:
+        """At least one of the letter's orders is free and verified."""
+        return any(_is_free(self.books.orders[sid]) for sid in letter.order_sids)
 
     def sign_again(self, letter: Letter, now: int) -> None:
         """The letter is out for signing again, with those of its orders that are free and verified."""
@@ -241,25 +254,27 @@ class World:
         """An operator has found the fault: on from where it was met, with fresh attempts."""
         met = next(e["status"] for e in reversed(order.history[:-1]) if e["status"] != "action-required")
         back = {"twilio-processing": "received", "pending-verification": "received"}
-        order.verification_attempts = 0
+        order.verification_attempts, order.verification_call_sids = 0, None
         onward = {"pending-loa": "verified", "testing": "carrier-processing"}
         self._move(order, {**back, **onward}.get(met, met), Mover.OPERATOR, at)
 
     def _move(self, order: Order, target: str, mover: Mover, at: int, reason: str = "") -> None:
         _hold(may_move(order.status, target), order.status, target)
         order.changes += 1
-        if target != order.status:
+        changed = target != order.status
+        if changed:
             order.since = at
         if target != "pending-verification":
             self._hang_up(order)
         order.status = target
         order.updated = at
         order.failure_reason = reason
-        order.encoded = None
         order.history.append({"status": target, "at": at, "mover": str(mover)})
-        if target == "completed":
-            number = self.books.numbers[order.incoming_phone_number_sid]
+        number = self.books.numbers.get(order.incoming_phone_number_sid)
+        if target == "completed" and number is not None:
             number.status, number.updated = "in-use", at
+        if changed and self.tell is not None:
+            self.tell(order, number)
         self._schedule(order)
 
     # The moments of a letter.
@@ -267,8 +282,7 @@ class World:
     def _send_out(self, letter: Letter, now: int) -> None:
         """The mail is out: the letter's free, verified orders wait for its signature."""
         letter.sent += 1
-        taken = [self.books.orders[sid] for sid in letter.order_sids]
-        taken = [order for order in taken if order.status == "verified" and not order.deleted]
+        taken = [order for sid in letter.order_sids if _is_free(order := self.books.orders[sid])]
         for order in taken:
             order.letters += 1
             order.signing_document_sid = letter.sid
@@ -326,11 +340,23 @@ class World:
         return self.books.orders[sid].ticket if letter is None else letter.ticket
 
 
-def give_fate(world: World, phone_number: str, name: str) -> None:
-    """Orders of the number made from now on have the fate; those there are keep theirs."""
-    if name not in FATES:
-        raise ValueError(f"no such fate: {name!r}; there are {', '.join(FATES)}")
-    world.fates[phone_number] = name
+def give_fates(world: World, given: Mapping[str, str]) -> None:
+    """Orders of the numbers made from now on have these fates; those there are keep theirs.
+
+    Raises `ValueError` for a fate that is none, and then no number has been given one.
+    """
+    for name in given.values():
+        if name not in FATES:
+            raise ValueError(f"no such fate: {name!r}; there are {', '.join(FATES)}")
+    world.fates.update(given)
+
+
+def _calls_back(number: Number) -> bool:
+    return bool(number.settings.get("StatusCallbackUrl"))
+
+
+def _is_free(order: Order) -> bool:
+    return may_authorize(order.status) and not order.deleted
 
 
 def _hold(allowed: bool, source: str, target: str) -> None:

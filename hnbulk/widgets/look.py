@@ -14,7 +14,7 @@ from typing import Any
 import ipywidgets as ipw
 import pandas as pd
 
-from hnbulk.charts import color_of
+from hnbulk.palette import color_of
 from hnbulk.results import single_line
 
 _CSS = """

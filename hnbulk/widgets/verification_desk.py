@@ -263,7 +263,7 @@ class VerificationDesk:
         with self._lock:
             source = "selected orders" if isinstance(self._source, OrderBrowser) else "orders"
             self._title.value = f'<span class="hn-head">Verification calls for the {source}</span>'
-            self._plan_told.value = self.plan._repr_html_() if self.plan is not None else ""
+            self._plan_told.value = self.plan.card() if self.plan is not None else ""
             self._show.disabled = self._errand.busy
             self._draw_asked()
             self._draw_run()

@@ -86,11 +86,14 @@ def test_state_put_and_taken_again_is_equal(box: Served) -> None:
     assert box.admin.get("/orders").text == later
 
 
-@pytest.mark.parametrize("token", ["", "Bearer", "Bearer wrong", "Basic eDp5"])
-@pytest.mark.parametrize("path", ["/clock", "/orders", "/ledger", "/calls", "/state", "/fates", "/faults"])
+@pytest.mark.parametrize("token", ["", "Bearer", "Bearer wrong", "Basic eDp5", "{token}"])
+@pytest.mark.parametrize(
+    "path", ["/clock", "/orders", "/ledger", "/calls", "/callbacks", "/state", "/fates", "/faults"]
+)
 def test_administration_needs_its_token(shared: Served, path: str, token: str) -> None:
-    """401 without it; the account's credentials do not open it."""
-    reply = httpx.get(shared.admin_url + path, headers={"Authorization": token}, trust_env=False)
+    """401 without it; the account's credentials do not open it, nor does the bare token."""
+    headers = {"Authorization": token.format(token=shared.sandbox.admin_token)}
+    reply = httpx.get(shared.admin_url + path, headers=headers, trust_env=False)
     assert reply.status_code == 401
 
 
@@ -113,9 +116,24 @@ def test_administration_needs_its_token(shared: Served, path: str, token: str) -
         ("POST", "/faults", '[{"action": "delay", "seconds": "soon"}]'),
         ("POST", "/faults", '[{"action": "status", "status": 100}]'),
         ("POST", "/faults", "[1]"),
+        ("POST", "/faults", '{"action": "status", "status": null}'),
+        ("POST", "/faults", '{"action": "status", "seed": null}'),
+        ("POST", "/faults", '{"action": "status", "method": 5}'),
+        ("POST", "/faults", '{"action": "status", "processed": "no"}'),
+        ("POST", "/faults", '{"action": "status", "times": true}'),
+        ("POST", "/faults", '{"action": "status", "retry_after": "1\\r\\nx: y"}'),
+        ("POST", "/faults", '{"action": "status", "content": "half"}'),
+        ("POST", "/faults", '{"action": "garbage", "content": "json"}'),
+        ("POST", "/faults", '{"action": "delay", "nth": []}'),
         ("POST", "/fates", '{"phone_number": "+14155550100"}'),
         ("POST", "/fates", '{"phone_number": "1", "fate": "smooth"}'),
         ("POST", "/fates", '{"phone_number": "+14155550100", "fate": "?"}'),
+        (
+            "POST",
+            "/fates",
+            '[{"phone_number": "+14155550100", "fate": "smooth"},'
+            ' {"phone_number": "+14155550101", "fate": "?"}]',
+        ),
         ("PUT", "/state", "{}"),
         ("PUT", "/state", '{"format": 1, "seed": 7}'),
         ("PUT", "/state", '{"format": 1, "seed": 7, "settings": 3}'),
@@ -145,6 +163,12 @@ def test_the_api_knows_nothing_of_administration(shared: Served) -> None:
         ("letters", "order_sids", ["HR0"]),
         ("calls", "order_sid", "HR0"),
         ("numbers", "sid", None),
+        ("numbers", "order_sid", "HR0"),
+        ("letters", "status", "flying"),
+        ("orders", "email", 5),
+        ("orders", "cc_emails", [5]),
+        ("orders", "history", [{"status": "flying", "at": 5, "mover": "client"}]),
+        ("orders", "history", [5]),
     ],
 )
 def test_a_state_that_does_not_hold_together_is_refused(
@@ -156,3 +180,32 @@ def test_a_state_that_does_not_hold_together_is_refused(
     broken[part][0][name] = value
     assert shared.admin.put("/state", json=broken).status_code == 400
     assert shared.admin.get("/state").json() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("latency", "soon"),
+        ("check_hours", [1]),
+        ("check_hours", 5),
+        ("subaccounts", 1.5),
+        ("preview_access", 1),
+        ("concurrency_limit", True),
+        ("callback_hosts", [1]),
+        ("callback_method", None),
+    ],
+)
+def test_a_state_with_a_setting_of_another_kind_is_refused(
+    shared: Served, name: str, value: object
+) -> None:
+    """Each setting is held against what it should be."""
+    state = shared.admin.get("/state").json()
+    state["settings"][name] = value
+    reply = shared.admin.put("/state", json=state)
+    assert reply.status_code == 400
+    assert name in reply.json()["message"]
+
+
+def test_a_foreign_host_does_not_reach_administration(shared: Served) -> None:
+    """421, token or not: a name that was bent to this machine is no way in."""
+    assert shared.admin.get("/clock", headers={"Host": "evil.example"}).status_code == 421

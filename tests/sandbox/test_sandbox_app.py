@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pytest
@@ -11,6 +13,11 @@ from sandbox_driver import ORDERS, PLAIN, Served, served
 
 from hnbulk.sandbox import WorldSettings, build_sandbox
 from hnbulk.sandbox.past import number_of
+
+# Code, more keys, message, code and status of an error body.
+ERROR = (
+    '{"code": %d, %s"message": "%s", "more_info": "https://www.twilio.com/docs/errors/%d", "status": %d}'
+)
 
 
 @pytest.fixture(name="box")
@@ -64,13 +71,8 @@ def test_wrong_credentials_are_401(box: Served, headers: dict[str, str]) -> None
     reply = httpx.get(box.url + ORDERS, headers=headers, trust_env=False)
     assert reply.status_code == 401
     assert reply.headers["www-authenticate"] == 'Basic realm="Twilio API"'
-    assert reply.json() == {
-        "code": 20003,
-        "detail": "Your AccountSid or AuthToken was incorrect.",
-        "message": "Authenticate",
-        "more_info": "https://www.twilio.com/docs/errors/20003",
-        "status": 401,
-    }
+    detail = '"detail": "Your AccountSid or AuthToken was incorrect.", '
+    assert reply.text == ERROR % (20003, detail, "Authenticate", 20003, 401)
 
 
 def test_api_keys_and_subaccounts_are_let_in(box: Served) -> None:
@@ -156,3 +158,77 @@ def test_a_body_beyond_all_measure_is_refused(box: Served) -> None:
     reply = box.create(FriendlyName="x" * (5 << 20))
     assert reply.status_code == 413
     assert box.sandbox.orders() == []
+
+
+def test_text_that_is_not_percent_encoded_is_read_as_utf_8(box: Served) -> None:
+    """As curl sends it."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = "PhoneNumber=%2B14155550123&SmsCapability=true&FriendlyName=Zürich+é".encode()
+    assert box.api.post(ORDERS, content=form, headers=kind).json()["friendly_name"] == "Zürich é"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status", "code", "message"),
+    [
+        ("GET", "/nowhere", {}, b"", 404, 20404, "The requested resource /nowhere was not found"),
+        ("PATCH", ORDERS, {}, b"", 405, 20004, "Method not allowed"),
+        ("POST", ORDERS, {}, b"{}", 422, 20422, "Invalid Parameter"),
+        (
+            "GET",
+            ORDERS,
+            {"Host": "evil.example"},
+            b"",
+            421,
+            421,
+            "Misdirected request: this is not that host",
+        ),
+        ("POST", ORDERS, {}, b"", 400, 20001, "Missing required parameter PhoneNumber in the post body"),
+    ],
+)
+def test_an_error_is_what_the_service_writes_to_the_byte(
+    box: Served,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    status: int,
+    code: int,
+    message: str,
+) -> None:
+    """Keys, their order, the spacing, the type and the length."""
+    reply = box.api.request(method, path, headers=headers, content=body)
+    text = ERROR % (code, "", message, code, status)
+    assert (reply.status_code, reply.text) == (status, text)
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["content-length"] == str(len(text))
+
+
+def test_conflict_and_too_many_are_what_the_service_writes_to_the_byte() -> None:
+    """409 for a DELETE too early, 429 beyond the limit."""
+    with served(settings=WorldSettings(concurrency_limit=0)) as box:
+        reply = box.api.get(ORDERS)
+        assert (reply.status_code, reply.text) == (
+            429,
+            ERROR % (20429, "", "Too Many Requests", 20429, 429),
+        )
+    with served() as box:
+        reply = box.api.delete(f"{ORDERS}/{box.create().json()['sid']}")
+    message = "The order is not in a status that allows this modification"
+    assert (reply.status_code, reply.text) == (409, ERROR % (20409, "", message, 20409, 409))
+
+
+def test_threads_racing_over_real_connections_make_the_same_world() -> None:
+    """Eight threads that create, call and write letters in any order leave what one leaves."""
+    truths = []
+    for threads, mixed in ((1, 0), (8, 1)):
+        with served() as box, ThreadPoolExecutor(threads) as pool:
+            numbers = [number_of(place) for place in range(60)]
+            numbers = random.Random(3).sample(numbers, 60) if mixed else numbers
+            list(pool.map(box.create, numbers))
+            box.sandbox.clock.advance(3 * 86400)
+            paths = [f"{ORDERS}/{order['sid']}" for order in box.api.get(ORDERS).json()["items"]]
+            call = partial(box.api.post, data={"Status": "pending-verification"})
+            list(pool.map(call, reversed(paths) if mixed else paths))
+            box.sandbox.clock.advance(30 * 86400)
+            truths.append((box.sandbox.orders(), box.sandbox.calls()))
+    assert truths[0] == truths[1]

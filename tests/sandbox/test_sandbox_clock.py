@@ -64,3 +64,24 @@ def test_advance_to_goes_forward_only() -> None:
 def test_stamps_are_whole_seconds_with_a_z() -> None:
     """Dates look as in every example of the API."""
     assert stamp(int(EPOCH.timestamp())) == "2026-01-05T15:00:00Z"
+
+
+def test_a_clock_ends_with_the_year_9999() -> None:
+    """A step beyond is refused and changes nothing."""
+    clock = SandboxClock(start=datetime(9999, 1, 1, tzinfo=UTC))
+    with pytest.raises(ValueError, match="9999"):
+        clock.advance(400 * 86400)
+    assert clock.now().year == 9999
+
+
+def test_watchers_are_told_of_every_step() -> None:
+    """Of steps by seconds, to a moment and of a restored time; until they watch no more."""
+    clock, told = SandboxClock(), []
+    watcher = lambda: told.append(clock.now())  # noqa: E731
+    clock.watch(watcher)
+    clock.advance(1)
+    clock.advance_to(EPOCH + timedelta(seconds=5))
+    clock.set(EPOCH)
+    clock.unwatch(watcher)
+    clock.advance(1)
+    assert [moment - EPOCH for moment in told] == [timedelta(seconds=n) for n in (1, 5, 0)]

@@ -161,3 +161,38 @@ def test_a_rule_is_read_back_as_it_was_given() -> None:
 
 def _refuse(name: str) -> float:
     raise ValueError(name)
+
+
+@pytest.mark.parametrize(
+    ("rule", "reply"),
+    [
+        ({"action": "status", "status": 204}, (204, b"")),
+        ({"action": "status", "status": 304}, (304, b"")),
+        ({"action": "garbage", "content": "text"}, (200, b"it works!")),
+        ({"action": "garbage", "content": "half"}, (200, b"")),
+        ({"action": "oversized", "bytes": 4}, (200, b"    ")),
+        ({"action": "delay", "seconds": 0}, (204, b"")),
+        ({"action": "drip", "seconds": 0}, (204, b"")),
+    ],
+)
+def test_a_reply_without_a_body_can_meet_any_fault(
+    box: Served, rule: dict[str, Any], reply: tuple[int, bytes]
+) -> None:
+    """A DELETE is answered as the rule says, and the connection is as good as before."""
+    sid = box.create().json()["sid"]
+    box.sandbox.clock.advance(36 * 3600)
+    box.sandbox.set_faults({**rule, "method": "DELETE"})
+    answer = box.api.delete(f"{ORDERS}/{sid}")
+    assert (answer.status_code, answer.content) == reply
+    assert box.api.get(ORDERS).status_code == 200
+
+
+def test_a_late_request_that_is_refused_keeps_its_sid_in_the_ledger(box: Served) -> None:
+    """What it was about, and that nothing came of it."""
+    sid = box.create().json()["sid"]
+    box.sandbox.set_faults({"action": "late", "seconds": 5})
+    with pytest.raises(httpx.ReadError):
+        box.api.delete(f"{ORDERS}/{sid}")
+    box.sandbox.clock.advance(5)
+    line = box.sandbox.ledger()[-1]
+    assert (line["sid"], line["did"], line["code"]) == (sid, "refused", 20409)

@@ -128,12 +128,11 @@ def test_filters_and_paging_go_together() -> None:
 
 
 def test_a_page_of_a_thousand_is_quick() -> None:
-    """Once encoded, a page of 1,000 out of 3,000 takes a few milliseconds at most."""
+    """A page of 1,000 out of 3,000, written out anew each time, takes a few milliseconds of work."""
     box = Driver(orders=3000)
-    page(box, PageSize="1000")
     listing, times = Request("GET", ORDERS, (("PageSize", "1000"),)), []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         box.service.answer(listing, box.person, box.sandbox.clock.now())
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.02
+        times.append(time.process_time() - began)
+    assert min(times) < 0.015

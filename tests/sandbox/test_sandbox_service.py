@@ -396,3 +396,89 @@ def test_phone_bill_needs_its_document_and_places_no_call() -> None:
     assert box.call(sid)[1] == order
     box.wait(HOUR)
     assert box.sandbox.calls() == []
+
+
+def test_a_fourth_call_changes_no_field() -> None:
+    """The POST too many requires action; of what came with it nothing is taken."""
+    box = Driver()
+    sid = box.received("171")
+    for _ in range(3):
+        box.call(sid)
+    form = {"Status": "pending-verification", "FriendlyName": "new", "Extension": "1"}
+    assert box.refused("POST", f"{ORDERS}/{sid}", **form) == 22100
+    order = box.order(sid)
+    assert (order["friendly_name"], order["extension"], order["status"]) == (None, None, "action-required")
+
+
+def test_a_number_on_its_way_out_takes_no_order() -> None:
+    """Between its DELETE and three days later it is still hosted."""
+    box = Driver()
+    sid = box.verified()
+    box.letter(sid)
+    box.wait(12 * DAY)
+    number = box.order(sid)["incoming_phone_number_sid"]
+    path = f"/2010-04-01/Accounts/{box.sandbox.account_sid}/IncomingPhoneNumbers/{number}.json"
+    assert box.send("DELETE", path) == (204, None)
+    assert box.refused_create(FIXED + "170") == 22110
+    box.wait(3 * DAY - 1)
+    assert box.refused_create(FIXED + "170") == 22110
+    box.wait(1)
+    box.create(FIXED + "170")
+
+
+def test_a_letter_that_is_out_is_not_changed_by_signing_again() -> None:
+    """`Status=signing` in signing, and `opened` in opened, change nothing, not even the date."""
+    box = Driver()
+    _, letter = box.letter(box.verified())
+    path = f"{LETTERS}/{letter['sid']}"
+    box.wait(HOUR)
+    assert box.send("POST", path, Status="signing") == (200, letter)
+    _, opened = box.send("POST", path, Status="opened")
+    box.wait(HOUR)
+    assert box.send("POST", path, Status="opened") == (200, opened)
+
+
+def test_a_letter_without_a_free_order_is_not_sent_out() -> None:
+    """22101 where another letter has taken its orders meanwhile; it stays opened."""
+    box = Driver()
+    sid = box.verified()
+    path = f"{LETTERS}/{box.letter(sid)[1]['sid']}"
+    box.send("POST", path, Status="opened")
+    assert box.letter(sid)[0] == 201
+    assert box.refused("POST", path, Status="signing") == 22101
+    assert box.send("GET", path)[1]["status"] == "opened"
+
+
+@pytest.mark.parametrize("url", ["http://x.com:99999/", "http://x.com:0/", "http://[::1/", "http:///cb"])
+def test_an_address_without_a_host_or_with_no_port_is_refused(url: str) -> None:
+    """22105, at create already."""
+    assert Driver().refused_create(StatusCallbackUrl=url) == 22105
+
+
+@pytest.mark.parametrize(("hours", "status"), [(0, "received"), (1, "twilio-processing")])
+def test_a_check_that_takes_no_time_is_over_in_the_reply(hours: int, status: str) -> None:
+    """With a span of zero a new order is in received at once, as in the page's example."""
+    box = Driver(settings=WorldSettings(check_hours=(hours, hours), min_stage_hours=0))
+    assert box.create(FIXED + "170")["status"] == status
+
+
+def test_what_goes_to_the_number_is_never_shown_with_the_order() -> None:
+    """Neither keys nor values, in any reply of the order; the number has them."""
+    box = Driver()
+    form = {
+        "SmsUrl": "https://a.example/one",
+        "SmsMethod": "GET",
+        "SmsFallbackUrl": "https://a.example/two",
+        "SmsFallbackMethod": "POST",
+        "StatusCallbackUrl": "https://a.example/three",
+        "StatusCallbackMethod": "GET",
+        "SmsApplicationSid": "AP" + "a" * 32,
+    }
+    order = box.create(**form)
+    assert "a.example" not in str(order)
+    assert tuple(box.update(order["sid"], FriendlyName="x", **form)[1]) == ORDER_KEYS
+    path = f"/2010-04-01/Accounts/{order['account_sid']}/IncomingPhoneNumbers/"
+    _, number = box.send("GET", f"{path}{order['incoming_phone_number_sid']}.json")
+    names = ("sms_url", "sms_method", "sms_fallback_url", "sms_fallback_method")
+    names += ("status_callback", "status_callback_method", "sms_application_sid")
+    assert [number[name] for name in names] == list(form.values())

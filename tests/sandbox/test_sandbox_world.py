@@ -291,3 +291,28 @@ def test_every_fate_is_known_by_name() -> None:
         box.sandbox.set_fate(NUMBERS[0], "glorious")
     for name in FATES:
         box.sandbox.set_fate(NUMBERS[0], name)
+
+
+def test_attempts_are_as_many_as_call_sids_after_an_operator_too() -> None:
+    """Fresh attempts come with a fresh list of calls; the calls themselves are not forgotten."""
+    box = Driver(settings=WorldSettings(operator_fix_rate=1.0))
+    sid = box.received("171")
+    for _ in range(3):
+        box.call(sid)
+        box.wait(12 * 60)
+    box.wait(5 * DAY)
+    assert box.order(sid)["verification_call_sids"] is None
+    _, order = box.call(sid)
+    assert (order["verification_attempts"], len(order["verification_call_sids"])) == (1, 1)
+    assert len(box.sandbox.calls()) == 4
+
+
+@pytest.mark.parametrize("ending", ["181", "182"])
+def test_what_an_operator_has_mended_at_the_carrier_goes_well(ending: str) -> None:
+    """Sent back to the carrier once, and completed: no order goes round for ever."""
+    box = Driver(settings=WorldSettings(operator_fix_rate=1.0))
+    sid = box.verified(ending)
+    box.letter(sid)
+    box.wait(25 * DAY)
+    assert box.path_of(sid).count("action-required") == 1
+    assert box.status(sid) == "completed"
