@@ -100,7 +100,7 @@ _STYLE = """
 .hn-funnel th{font-weight:600;vertical-align:bottom}
 .hn-funnel th:first-child,.hn-funnel td:first-child{text-align:left}
 .hn-funnel .hn-side td{border-top:2px solid rgba(128,128,128,.5)}
-.hn-funnel .hn-bar{width:6rem;height:.8rem;background:#e6eaef;border-radius:2px}
+.hn-funnel .hn-bar{width:6rem;height:.8rem;background:rgba(128,128,128,.18);border-radius:2px}
 .hn-funnel .hn-bar i{display:block;height:100%;border-radius:2px}
 .hn-funnel p{margin:.4rem 0 0;opacity:.75;font-size:12px}
 """.strip()

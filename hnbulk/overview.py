@@ -6,6 +6,7 @@ the service and of files are on one line and without control signs here; nothing
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ from hnbulk.steps import Action, PlanFile, PlanRow, Step, Verdict
 BLANK = "–"
 #: The verdicts of rows that a person has to look at, the gravest first.
 WITHOUT_STEP = (Verdict.CONFLICT, Verdict.BLOCKED, Verdict.SET_ASIDE)
+# Which rows a note names besides its own; the same reason for other rows is one obstacle.
+_OTHER_ROWS = re.compile(r" \(rows? [0-9][0-9, ]*(?: and [0-9,]+ more)?\)$")
 # Never echoed by the API (reference page, properties): they can be set but not compared.
 _WRITE_ONLY = ("sms_", "status_callback_")
 # Fields worth a word when creates share them or not: one, many.
@@ -117,7 +120,7 @@ def obstacles(plan: PlanFile, *verdicts: Verdict) -> list[Obstacle]:
     grouped: dict[tuple[Verdict, str, str], list[PlanRow]] = {}
     for row in plan.rows:
         if row.verdict in verdicts:
-            key = (row.verdict, row.code or "", single_line(row.note or ""))
+            key = (row.verdict, row.code or "", _OTHER_ROWS.sub("", single_line(row.note or "")))
             grouped.setdefault(key, []).append(row)
     found = [Obstacle(*key, tuple(row.row for row in rows)) for key, rows in grouped.items()]
     return sorted(found, key=lambda one: (verdicts.index(one.verdict), -len(one.rows), one.code))

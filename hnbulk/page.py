@@ -55,6 +55,7 @@ th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);vertical-align:top
 th{font-weight:600;border-bottom:2px solid var(--line);vertical-align:bottom}
 .gt_left{text-align:left}.gt_right{text-align:right;white-space:nowrap}
 td:first-child,.times td,.stuck td{white-space:nowrap}
+.times th,.times td{padding:.4rem .4rem}.times table{font-size:.86rem}
 @media (max-width:560px){section{padding:.9rem}.headline{font-size:1.25rem}}
 @media print{:root{--ink:#000;--soft:#444;--line:#bbb;--page:#fff;--card:#fff;--accent:#000}
  body{font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}

@@ -113,6 +113,8 @@ def _rest(funnel: Funnel) -> str:
     failed = int(funnel.standing["status"].eq("failed").sum())
     under_way = funnel.numbers - funnel.completed - failed
     stuck = len(funnel.stuck(STUCK_AFTER))
+    if not under_way:
+        return f"None is under way; {failed:,} failed."
     return (
         f"{under_way:,} are under way, {stuck:,} of them longer than "
         f"{duration_text(STUCK_AFTER.total_seconds())} in one place; {failed:,} failed."

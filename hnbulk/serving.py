@@ -111,14 +111,26 @@ class _Listener(uvicorn.Server):
     async def main_loop(self) -> None:
         await self._ending.wait()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Requests under way have a moment to end; then their connections do."""
-        tasks = self.server_state.tasks
-        if tasks:
-            await asyncio.wait(set(tasks), timeout=GRACE)
-        for task in list(tasks):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        """Nothing new is accepted; requests under way have a moment to end, then their connections do.
+
+        In place of the library's own way, which always takes a tenth of a second and more.
+        """
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await _ended(self.server_state.tasks, GRACE)
+        for task in list(self.server_state.tasks):
             task.cancel()
-        await super().shutdown(sockets=sockets)
+        await _ended(self.server_state.tasks, GRACE)
+        for turn in range(100):  # what has been written goes out, then closed connections say so
+            await asyncio.sleep(0.001 if turn else 0)
+            if not self.server_state.connections:
+                return
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
     def end(self) -> None:
         """The server stops accepting, and ends; from any thread, any number of times."""
@@ -150,6 +162,11 @@ class _Protocol(H11Protocol):
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
+
+
+async def _ended(tasks: set[asyncio.Task[None]], seconds: float) -> None:
+    if tasks:
+        await asyncio.wait(set(tasks), timeout=seconds)
 
 
 def _bind(port: int) -> socket.socket:

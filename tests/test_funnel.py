@@ -305,6 +305,14 @@ def test_the_html_is_escaped_and_has_no_script() -> None:
     assert "&lt;img" in shown
 
 
+def test_a_status_steers_no_terminal() -> None:
+    """Control and direction signs in a status of the service are in no face and no picture."""
+    funnel = funnel_of(story(1, "received", "odd\x1b[2J\u202ename"))
+    pictures = [funnel.plot(kind) for kind in ("funnel", "standing", "survival", "flow")]
+    faces = [str(funnel), funnel._repr_html_(), *(f"{one!r}{one.svg}" for one in pictures)]
+    assert not [sign for face in faces for sign in ("\x1b", "\u202e") if sign in face]
+
+
 def test_no_face_shows_a_phone_number(big: Funnel) -> None:
     """Text, HTML and repr hold counts, not people's numbers."""
     assert "+1415" not in str(big) + repr(big) + big._repr_html_()

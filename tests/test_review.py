@@ -250,6 +250,23 @@ def test_the_json_of_a_plan_has_its_sums_and_reasons() -> None:
     assert document["requests"] == 1
 
 
+def test_one_reason_is_told_once_for_all_its_rows() -> None:
+    """Rows that contradict each other in pairs are one obstacle, not one a pair."""
+    rows = [
+        PlanRow(row, {}, Verdict.CONFLICT, "conflicting-rows", f"they differ (rows {row}, {row + 1})")
+        for row in range(2, 12)
+    ]
+    (told,) = plan_of(rows=rows).as_json()["obstacles"]
+    assert (told["note"], len(told["rows"])) == ("they differ", 10)
+
+
+def test_a_card_can_leave_out_how_it_is_applied() -> None:
+    """Where a button applies the plan, no command is told; the checksum stays."""
+    plan = plan_of(create(2))
+    assert "hnbulk apply" not in plan.card()
+    assert plan.checksum in plan.card()
+
+
 def test_a_repr_names_no_number() -> None:
     """A traceback that shows a plan shows counts."""
     assert "+1501" not in repr(plan_of(update(2)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Somebody's own code: no hnbulk in it, only the address and the credentials it is given.
 OWN_CODE = """
@@ -203,3 +205,13 @@ def test_nobody_gets_the_fixtures_unasked() -> None:
     late = "import sys, hnbulk.testing; assert 'pandas' not in sys.modules"
     for program in (code, late):
         subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    "block", [text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "hosted_sandbox" in text]
+)
+def test_the_example_of_the_readme_passes(suite: pytest.Pytester, block: str) -> None:
+    """As printed, as a test file of its own."""
+    suite.makeconftest("")
+    result = outcome(suite, block)
+    result.assert_outcomes(passed=block.count("def test_"))

@@ -105,7 +105,7 @@ class Desk:
             self.service.answer_later(visit.request, visit.person, at, visit.line)
 
     def headers(self, visit: Visit, reply: Reply) -> list[tuple[bytes, bytes]]:
-        """All headers of a reply, spelled as the service spells them, with the date of the sandbox's own clock."""
+        """All headers of a reply, spelled as the service spells them; the date is the sandbox's own."""
         named = {
             "date": _http_date(seconds_of(self.clock.now())),
             "twilio-concurrent-requests": str(self.in_flight),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import ipywidgets as ipw
@@ -49,16 +48,6 @@ def plain(value: Any) -> str:
 def escaped(value: Any) -> str:
     """`plain(value)`, safe inside HTML and in quoted attributes."""
     return html.escape(plain(value))
-
-
-def moment(when: datetime) -> str:
-    """`5 Jan 2026, 15:00 UTC`."""
-    return f"{when.day} {when:%b %Y, %H:%M} UTC"
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 order`, `2,000 orders`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def told(counts: Mapping[str, int]) -> str:

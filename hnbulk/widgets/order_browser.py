@@ -19,6 +19,7 @@ from hnbulk import lifecycle
 from hnbulk.account import Account
 from hnbulk.widgets import look
 from hnbulk.widgets.errand import Errand
+from hnbulk.wording import count_text, when_text
 
 PAGE_ROWS = 25
 #: The columns a search looks into.
@@ -130,7 +131,7 @@ class OrderBrowser:
         statuses = [name for name in self.counts if name in self._statuses]
         how = [*statuses, *(["search"] if self._search.value.strip() else [])]
         lines = [
-            f"{look.plural(len(self._orders), 'order')} read {look.moment(self._read_at)}: "
+            f"{count_text(len(self._orders), 'order')} read {when_text(self._read_at)}: "
             f"{look.told(_count(self._orders))}",
             f"shown {len(self._shown):,} ({', '.join(how) or 'all'}), selected {len(self._chosen):,}",
         ]
@@ -150,7 +151,7 @@ class OrderBrowser:
             self._orders = orders
             self._read_at = self._account.now
             self._haystack = haystack(orders)
-            self._gone = f"{look.plural(gone, 'selected order')} no longer there" if gone else ""
+            self._gone = f"{count_text(gone, 'selected order')} no longer there" if gone else ""
             self._build_chips()
             self._look_through()
             self._page = min(self._page, self.pages - 1)
@@ -262,9 +263,9 @@ class OrderBrowser:
         size, shown = len(self._rows), len(self._shown)
         first = self._page * size
         self._title.value = (
-            f'<span class="hn-head">{look.plural(len(self._orders), "order")}, '
+            f'<span class="hn-head">{count_text(len(self._orders), "order")}, '
             f"{len(self._chosen):,} selected</span> "
-            f'<span class="hn-soft">read {look.moment(self._read_at)}</span>'
+            f'<span class="hn-soft">read {when_text(self._read_at)}</span>'
         )
         self._page_told.value = f"{min(first + 1, shown):,} to {min(first + size, shown):,} of {shown:,}"
         self._back.disabled, self._next.disabled = self._page == 0, self._page >= self.pages - 1

@@ -23,6 +23,7 @@ from hnbulk.widgets import look
 from hnbulk.widgets.call_outcomes import count_outcomes, outcomes_frame, outcomes_table, read_outcomes
 from hnbulk.widgets.errand import Errand
 from hnbulk.widgets.order_browser import OrderBrowser
+from hnbulk.wording import count_text
 
 _LOOK_EVERY = 0.25  # seconds between two looks at a run under way
 
@@ -138,7 +139,7 @@ class VerificationDesk:
     def __str__(self) -> str:
         lines = []
         if self.plan is not None:
-            lines.append(f"{look.plural(self.count, 'call')} planned, none placed yet")
+            lines.append(f"{count_text(self.count, 'call')} planned, none placed yet")
         if self.run is not None:
             lines.append(f"run {self.run.state}: {look.told(count_outcomes(self.outcomes))}")
         if self.error:
@@ -180,7 +181,7 @@ class VerificationDesk:
                 raise UsageError("there is no call to place; prepare the calls first.")
             if count != self.count:
                 raise LimitRefused(
-                    f"{count} was typed and the plan has {look.plural(self.count, 'call')}; "
+                    f"{count} was typed and the plan has {count_text(self.count, 'call')}; "
                     "type the plan's exact number.",
                     limit="place-calls",
                     arithmetic=f"{count} != {self.count}",
@@ -274,7 +275,7 @@ class VerificationDesk:
         self._ask_box.layout.display = None if self.plan is not None else "none"
         self._typed.layout.display = self._ring.layout.display = None if self.count else "none"
         self._asked.value = (
-            f"<b>{look.plural(self.count, 'phone')} will ring.</b> Type that number:"
+            f"<b>{count_text(self.count, 'phone')} will ring.</b> Type that number:"
             if self.count
             else "No call is due."
         )

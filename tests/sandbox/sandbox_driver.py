@@ -148,7 +148,7 @@ def served(**options: Any) -> Iterator[Served]:
     with (
         serve(sandbox.api) as api,
         serve(sandbox.admin) as admin,
-        httpx.Client(base_url=api.url, auth=login, trust_env=False) as client,
-        httpx.Client(base_url=admin.url, headers=token, trust_env=False) as administrator,
+        httpx.Client(base_url=api.url, auth=login, trust_env=False, verify=False) as client,
+        httpx.Client(base_url=admin.url, headers=token, trust_env=False, verify=False) as administrator,
     ):
         yield Served(sandbox, api.url, admin.url, client, administrator)

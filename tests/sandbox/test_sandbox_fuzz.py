@@ -17,10 +17,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_driver import HOUR, LETTERS, ORDERS
+from sandbox_driver import LETTERS, ORDERS
 
 from hnbulk.sandbox import FIXED_NUMBERS, Sandbox, build_sandbox
-from hnbulk.sandbox.openapi import describe
 from hnbulk.sandbox.past import number_of
 from hnbulk.sandbox.refusals import ERRORS
 from hnbulk.sandbox.routes import ROUTES
@@ -92,7 +91,7 @@ def informed(document: dict[str, Any], values: dict[str, list[str]]) -> dict[str
             for parameter in operation.get("parameters", ()):
                 start = next((key for key in values if key.startswith("/") and path.startswith(key)), "")
                 names = values.get(start if parameter["name"] == "Sid" else parameter["name"])
-                if names:
+                if names and parameter["name"] != "Status":
                     parameter["schema"] = among(parameter["schema"], names)
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 properties = content["schema"]["properties"]
@@ -116,6 +115,7 @@ def fuzzed(home: Path, *limits: str) -> Sandbox:
         login = ["--auth", f"{sandbox.account_sid}:{sandbox.auth_token}"]
         done = subprocess.run(
             [sys.executable, *generator, *steady, *login, *limits, "--no-color", "--warnings=off"],
+            check=False,
             capture_output=True,
             text=True,
             cwd=home,
@@ -135,7 +135,7 @@ def test_generated_requests_meet_nothing_that_is_not_described(tmp_path: Path) -
     """No 5xx, no undocumented status, no body of another shape; and all operations have succeeded."""
     sandbox = fuzzed(tmp_path, "--max-examples=60")
     did = Counter(str(line["did"]).split()[0] for line in sandbox.ledger())
-    assert set(did) >= {"created", "read", "updated", "canceled", "wrote", "refused"}
+    assert set(did) >= {"created", "read", "updated", "canceled", "released", "wrote", "refused"}
 
 
 @pytest.mark.nightly
