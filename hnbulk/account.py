@@ -332,6 +332,7 @@ def connect_sandbox(
     with ExitStack() as undo:
         sandbox = build_sandbox(seed=seed, orders=orders)
         server = undo.enter_context(serve(sandbox.api))
+        undo.enter_context(sandbox.start_callbacks())
         if home is None:
             home = undo.enter_context(tempfile.TemporaryDirectory(prefix="hnbulk-"))
         account_sid = sandbox.account_sid

@@ -56,7 +56,7 @@ def sandbox(
 
     start = EXAMPLE_START if example_order else EPOCH
     made = build_sandbox(seed=seed, orders=orders, clock=_clock(clock, start), example_order=example_order)
-    with serve(made.api, port=port) as api, serve(made.admin) as admin:
+    with serve(made.api, port=port) as api, serve(made.admin) as admin, made.start_callbacks():
         document = {
             "base_url": api.url,
             "account_sid": made.account_sid,
