@@ -14,8 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypedDict
+from typing import TypedDict
 
 import pandas as pd
 from pydantic import SecretStr
@@ -23,6 +22,7 @@ from tqdm.auto import tqdm
 
 from hnbulk import wire
 from hnbulk.clocks import SteppedClock
+from hnbulk.closing import Closing
 from hnbulk.connection import Connection, open_connection
 from hnbulk.frames import events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
@@ -51,7 +51,7 @@ class _Where(TypedDict):
     account_sid: str
 
 
-class Account:
+class Account(Closing):
     """One account. Close it when done, or use it as a context manager."""
 
     def __init__(
@@ -244,14 +244,6 @@ class Account:
         """Connection closed; a sandbox of its own is stopped and forgotten."""
         self.connection.close()
         self._closing.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         place = "sandbox" if self.sandbox else self.connection.base_url

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import httpcore
 import httpx
 
+from hnbulk.closing import Closing
 from hnbulk.deadline import Call, DeadlineNetwork
 from hnbulk.errors import ReplyUnreadable, ServiceUnreachable
 from hnbulk.messages import Failure, FailureKind, Phase, Reply, Request, read_http_date
@@ -56,7 +56,7 @@ class Timeouts:
     pool: float = 30.0
 
 
-class Client:
+class Client(Closing):
     """A connection to the service, for many threads. Close it, or use it as a context manager.
 
     `transport` replaces the network (tests); `sleep` and `chance` time the repeats of reads;
@@ -175,14 +175,6 @@ class Client:
         """No connection is open, and no request goes out any more."""
         self._closed = True
         self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Client({self.base_url}, {self.account_sid})"

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from hnbulk import wire
 from hnbulk.client import Client
 from hnbulk.clocks import ServiceClock
+from hnbulk.closing import Closing
 from hnbulk.engine import WorldClock
 from hnbulk.files import private_folder
 from hnbulk.history import History
@@ -25,7 +24,7 @@ from hnbulk.throttle import Gate
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Closing):
     """An open account. Close it, or use it as a context manager: nothing stays open behind it."""
 
     client: Client
@@ -72,14 +71,6 @@ class Connection:
         self.journal.close()
         self.history.close()
         self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_connection(

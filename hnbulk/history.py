@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from hnbulk.closing import Closing
 from hnbulk.database import Database, Shape, Statement
 
 _SCHEMA = """
@@ -75,7 +75,7 @@ class Reading(NamedTuple):
     digest: str
 
 
-class History:
+class History(Closing):
     """One account's events at one address, in one file. Threads may share it. Close it."""
 
     def __init__(self, database: Database, lineage: int) -> None:
@@ -185,14 +185,6 @@ class History:
     def close(self) -> None:
         """The file is closed; closing twice is fine."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _load(self) -> None:
         lineage = (self._lineage,)

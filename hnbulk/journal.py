@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 
+from hnbulk.closing import Closing
 from hnbulk.commits import Commits
 from hnbulk.database import Database, Shape, Statement
 from hnbulk.entries import RUNNING, Attempt, Ended, Intent, Result, RunRecord
@@ -75,7 +75,7 @@ SHAPE = Shape(
 _ABOUT_THE_NUMBER = {str(code) for code in ABOUT_THE_NUMBER}
 
 
-class Journal:
+class Journal(Closing):
     """One account's runs at one address, in one file. Threads may share it. Close it."""
 
     def __init__(self, database: Database, home: Path, *, account_sid: str, base_url: str) -> None:
@@ -259,14 +259,6 @@ class Journal:
         """Everything recorded is on disk, or in `<run>.errored.jsonl`; the file is closed."""
         self._commits.close()
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _record(self, row: tuple[Any, ...], holder: str | None) -> RunRecord:
         run_id, kind, checksum, input_name, made_at, steps, state, note = row

@@ -69,6 +69,11 @@ _COUNTRIES = frozenset({"US", "CA"})
 _LENGTH = 10  # digits after the country code
 
 
+def is_e164(text: str) -> bool:
+    """`+`, then 7 to 15 digits, the first not zero."""
+    return re.fullmatch(r"\+[1-9][0-9]{6,14}", text) is not None
+
+
 def read_phone(cell: str) -> Phone | PhoneFault:
     """The number in a cell, or the first reason why there is none.
 
@@ -76,7 +81,7 @@ def read_phone(cell: str) -> Phone | PhoneFault:
     Canada; any other country needs its `+` and is refused as such. Blanks of any width and
     dashes of any length may stand between the digits.
     """
-    text = tidy(cell)
+    text = _without_mark(tidy(cell))
     text = text if text.isascii() else text.translate(_DASHES)
     if text.lower() in _BLANKS or not text.strip("-. "):
         return PhoneFault.MISSING
@@ -194,3 +199,9 @@ def _is_in_use(area: str) -> bool:
 
 
 _TRIALS = ("2345678", "5550123", "9345678")
+
+
+def _without_mark(text: str) -> str:
+    """What a spreadsheet puts before a number to keep it text (`'415...`, `="415..."`) is taken off."""
+    marked = re.fullmatch(r"'(?P<plain>.+)|=\"(?P<quoted>[^\"]+)\"", text)
+    return text if marked is None else (marked["plain"] or marked["quoted"])

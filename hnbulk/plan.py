@@ -21,6 +21,7 @@ import pandas as pd
 from hnbulk import lifecycle
 from hnbulk.differences import FIXED, UPDATABLE, any_of, as_found, differing, records, values
 from hnbulk.errors import UsageError
+from hnbulk.frames import TARGET_COLUMNS
 from hnbulk.live import LiveOrders
 from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, canonical, sort_steps
 from hnbulk.thresholds import check_thresholds
@@ -28,25 +29,9 @@ from hnbulk.thresholds import check_thresholds
 Rows = Sequence[tuple[int, Mapping[str, str]]]  # row number and its own cells
 SetAside = Mapping[int, tuple[str, str]]  # row number to code and note
 
-#: What a new order can be given; `extension` and `call_delay` need an update after it.
-CREATE_FIELDS = (
-    "friendly_name",
-    "unique_name",
-    "cc_emails",
-    "email",
-    "address_sid",
-    "sms_url",
-    "sms_method",
-    "sms_fallback_url",
-    "sms_fallback_method",
-    "status_callback_url",
-    "status_callback_method",
-    "sms_application_sid",
-    "verification_type",
-    "verification_document_sid",
-    "account_sid",
-)
 LATER_FIELDS = ("extension", "call_delay")
+#: What a new order can be given; `LATER_FIELDS` need an update after it.
+CREATE_FIELDS = tuple(name for name in TARGET_COLUMNS if name not in ("row", "phone_number", *LATER_FIELDS))
 
 # A host this rare among creates that otherwise share one is worth a second look (a changed
 # SmsUrl takes every inbound message with it).

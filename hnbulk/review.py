@@ -23,6 +23,12 @@ from hnbulk.steps import Action, PlanFile, load_plan
 
 WIDTH = 100
 MOST = 12  # steps shown in full
+_TITLES = {
+    Action.CREATE: "Creates",
+    Action.UPDATE: "Updates",
+    Action.CANCEL: "Cancels",
+    Action.AUTHORIZE: "Letters",
+}
 
 
 class Plan:
@@ -69,8 +75,8 @@ class Plan:
         frame = pd.DataFrame(cells, columns=names)
         return frame.astype({"row": "Int64", **dict.fromkeys(names[1:], "string")})
 
-    def as_json(self) -> dict[str, Any]:
-        """The plan as one JSON document: summary, obstacles and warnings; the file holds the steps."""
+    def as_json(self, *, whole: bool = False) -> dict[str, Any]:
+        """The plan as one JSON document: summary, obstacles and warnings; with `whole`, every step too."""
         head = self.file.header
         return {
             "checksum": self.checksum,
@@ -85,6 +91,7 @@ class Plan:
             "summary": [asdict(line) for line in self.lines],
             "obstacles": [asdict(one) for one in overview.obstacles(self.file, *overview.WITHOUT_STEP)],
             "warnings": [asdict(one) for one in overview.cautions(self.file)],
+            **({"steps": [step.as_line() for step in self.file.steps]} if whole else {}),
         }
 
     def save(self, path: Path | str) -> Path:
@@ -113,17 +120,21 @@ class Plan:
     def __repr__(self) -> str:
         return f"Plan({self.checksum[:8]}, {self.file.counts})"
 
-    @property
-    def text(self) -> str:
-        """The plan in lines of at most `WIDTH` columns, without the ways to apply it."""
+    def text(self, *, whole: bool = False) -> str:
+        """The plan in lines of at most `WIDTH` columns, without the ways to apply it.
+
+        The first steps of each kind are told field by field; with `whole`, every step is,
+        creates and letters too.
+        """
+        most = len(self.file.steps) + len(self.file.rows) if whole else MOST
+        told = (Action.CREATE, Action.UPDATE, Action.CANCEL, Action.AUTHORIZE)
         parts = (
             _head(self.file, self.checksum),
             _summary(self.lines),
-            _changes(self.file, Action.UPDATE),
-            _changes(self.file, Action.CANCEL),
-            _calls(self.file),
-            _obstacles(self.file),
-            _cautions(self.file),
+            *(_changes(self.file, action, most) for action in (told if whole else told[1:3])),
+            _calls(self.file, most),
+            _obstacles(self.file, most),
+            _cautions(self.file, most),
         )
         texts = ["\n".join(_cut(line) for line in part) for part in parts if part]
         return "\n\n".join(
@@ -133,7 +144,7 @@ class Plan:
     def __str__(self) -> str:
         ways = [self.command] if self.path else [self.call, self.command]
         told = "\n  ".join(["Nothing has been sent. To apply exactly this:", *ways])
-        return f"{self.text}\n\n{told}" if self.file.steps else self.text
+        return f"{self.text()}\n\n{told}" if self.file.steps else self.text()
 
     def _repr_html_(self) -> str:
         return self.card(how=(self.command, self.call))
@@ -158,11 +169,11 @@ def _summary(lines: Sequence[Line]) -> list[str]:
     return [f"  {line.count:>{wide},} × {line.action:<10} {line.what}".rstrip() for line in lines]
 
 
-def _changes(file: PlanFile, action: Action) -> list[str]:
+def _changes(file: PlanFile, action: Action, most: int) -> list[str]:
     """The first steps of an action, field by field, aligned."""
     steps = [step for step in file.steps if step.action is action]
-    some = PlanFile(file.header, tuple(steps[:MOST]), ())
-    text = [f"{str(action).capitalize()}s" if steps else ""]
+    some = PlanFile(file.header, tuple(steps[:most]), ())
+    text = [_TITLES[action]]
     last: tuple[int | None, str] | None = None
     for one in overview.changes(some):
         own = (one.row, one.phone_number)
@@ -170,38 +181,38 @@ def _changes(file: PlanFile, action: Action) -> list[str]:
         number = "" if own == last else one.phone_number
         text.append(f"  {place:<9} {number:<13} {one.field:<17} {_short(one.before)} → {_short(one.after)}")
         last = own
-    if len(steps) > MOST:
-        text.append(f"  … and {len(steps) - MOST:,} more")
+    if len(steps) > most:
+        text.append(f"  … and {len(steps) - most:,} more")
     return text if steps else []
 
 
-def _calls(file: PlanFile) -> list[str]:
+def _calls(file: PlanFile, most: int) -> list[str]:
     """The first calls: which phone may ring, in which wave, between which times."""
     calls = [step for step in file.steps if step.action is Action.VERIFY]
     text = ["Calls"] if calls else []
-    for step in calls[:MOST]:
+    for step in calls[:most]:
         when = [moment(str(step.precondition.get(name, ""))) for name in ("not_before", "not_after")]
         wave = f"wave {step.precondition.get('wave', BLANK)}"
         text.append(f"  {wave:<9} {step.phone_number:<13} between {when[0]} and {when[1]}")
-    if len(calls) > MOST:
-        text.append(f"  … and {len(calls) - MOST:,} more")
+    if len(calls) > most:
+        text.append(f"  … and {len(calls) - most:,} more")
     return text
 
 
-def _obstacles(file: PlanFile) -> list[str]:
+def _obstacles(file: PlanFile, most: int) -> list[str]:
     text: list[str] = []
     found = overview.obstacles(file, *overview.WITHOUT_STEP)
-    for one in found[:MOST]:
+    for one in found[:most]:
         title = f"{str(one.verdict).capitalize()}: {one.code} ({rows_text(one.rows)})"
         text += [title, *wrap(one.note, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")]
-    if len(found) > MOST:
-        text.append(f"… and {len(found) - MOST:,} more reasons")
+    if len(found) > most:
+        text.append(f"… and {len(found) - most:,} more reasons")
     return text
 
 
-def _cautions(file: PlanFile) -> list[str]:
+def _cautions(file: PlanFile, most: int) -> list[str]:
     text: list[str] = []
-    for one in overview.cautions(file)[:MOST]:
+    for one in overview.cautions(file)[:most]:
         line = f"Warning: {one.action} of {rows_text(one.rows)}: {one.risk}"
         text += wrap(line, WIDTH - 2, subsequent_indent="  ")
     return text

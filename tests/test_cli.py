@@ -207,6 +207,52 @@ def test_the_list_of_verbs_is_not_cut(capsys: pytest.CaptureFixture[str]) -> Non
     assert "..." not in capsys.readouterr().out.split("Commands:")[1]
 
 
+@pytest.mark.parametrize("verb", ["plan", "report"])
+def test_a_list_is_never_written_over(service: Service, sample: Path, verb: str) -> None:
+    """`--out` naming a file that is something else is refused, and the file stays as it was."""
+    few = few_rows(sample, 5, service.home)
+    before = few.read_bytes()
+    arguments = ("plan", few, "--set-aside") if verb == "plan" else ("report",)
+    error = service.json(*arguments, "--out", few, code=2)["error"]
+    assert "left as it is" in error["message"]
+    assert few.read_bytes() == before
+    assert service.ledger() == []
+
+
+def test_a_plan_is_written_over_a_plan(service: Service, sample: Path) -> None:
+    """Planning again into the same file is fine."""
+    few = few_rows(sample, 5, service.home)
+    service.json("plan", few, "--out", "few.plan", "--set-aside")
+    service.json("plan", few, "--out", "few.plan", "--set-aside")
+
+
+def test_show_all_tells_every_step(service: Service, sample: Path) -> None:
+    """`show --all` names every number that would be created, and with `--json` holds every step."""
+    few = few_rows(sample, 40, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    whole = service.json("show", "few.plan", "--all")
+    assert len(whole["steps"]) == sum(plan["counts"].get(name, 0) for name in ("create", "update"))
+    text = service.run("show", "few.plan", "--all").stdout
+    assert all(step["phone_number"] in text for step in whole["steps"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("orders", "--status", "nope"),
+        ("orders", "--phone-number", "4155550101"),
+        ("authorize", "--out", "l.plan", "--contact-title", "Owner", "--contact-phone", "555"),
+        ("authorize", "--out", "l.plan", "--contact-title", " ", "--contact-phone", "+14155550100"),
+    ],
+)
+def test_what_could_only_go_wrong_is_refused_before_anything_is_read(
+    service: Service, arguments: tuple[str, ...]
+) -> None:
+    """A status that is none, a number or a contact that is not E.164: exit 2, nothing asked."""
+    assert service.json(*arguments, code=2)["error"]["code"] == "usage"
+    assert service.ledger() == []
+
+
 def test_a_wrong_approval_sends_nothing(service: Service, sample: Path) -> None:
     """Another checksum than the plan's is exit 5, and no order appears."""
     few = few_rows(sample, 20, service.home)

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "hnbulk"
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "lifecycle"),
-    ("files", "clocks", "deadline", "failpoints"),
+    ("files", "clocks", "closing", "deadline", "failpoints"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("phones", "headers", "checks", "thresholds", "wording", "palette", "masking"),
@@ -87,7 +87,7 @@ PURE = set(
 SANDBOX_FLOORS: tuple[tuple[str, ...], ...] = (
     ("clock", "chance", "nanp", "parameters"),
     ("fates", "records"),
-    ("moments", "refusals", "callbacks"),
+    ("moments", "refusals", "callbacks", "choices", "keeping"),
     ("world", "forms", "faults"),
     ("paging", "past", "example", "numbers"),
     ("orders",),

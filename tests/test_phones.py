@@ -169,3 +169,9 @@ def test_a_number_read_again_is_the_same(cell: str) -> None:
 def test_blanks_are_tidied_and_nothing_else() -> None:
     """No-break and narrow blanks become ordinary ones; a tab inside stays."""
     assert tidy("\u00a0 a\u00a0b\u2003c\td \r\n") == "a b c\td"
+
+
+@pytest.mark.parametrize("cell", ["'4155550108", '="4155550108"', "'+1 415 555 0108"])
+def test_a_spreadsheets_text_mark_is_no_part_of_the_number(cell: str) -> None:
+    """What keeps a cell text in a spreadsheet (`'`, `="..."`) is taken off."""
+    assert read_phone(cell) == Phone("+14155550108")

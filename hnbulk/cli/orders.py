@@ -55,6 +55,7 @@ def orders(
     from hnbulk.frames import records_of
 
     talk = Talk(as_json)
+    _check_filters(status, phone_number)
     asked = {"status": status, "phone_number": phone_number, "unique_name": unique_name}
     given = {name: value for name, value in asked.items() if value is not None}
     with connect() as account:
@@ -65,6 +66,18 @@ def orders(
         talk.show("no such orders in this account" if given else "no orders in this account yet", None)
     else:
         talk.show("\n".join(_told_orders(frame, limit)), None)
+
+
+def _check_filters(status: str | None, phone_number: str | None) -> None:
+    """Raises `UsageError` for a filter that could only find nothing."""
+    from hnbulk import lifecycle
+    from hnbulk.errors import UsageError
+    from hnbulk.phones import is_e164
+
+    if status is not None and lifecycle.known(status) is None:
+        raise UsageError(f"--status {status} is no status. There are: {', '.join(lifecycle.ORDER)}.")
+    if phone_number is not None and not is_e164(phone_number):
+        raise UsageError(f"--phone-number {phone_number} is not in E.164 form, such as +14155550100.")
 
 
 def _told_orders(frame: pd.DataFrame, limit: int) -> list[str]:
@@ -117,8 +130,9 @@ def verify(
     `hnbulk apply CALLS --approve HASH8 --place-calls N`.
     """
     from hnbulk.account import connect
-    from hnbulk.cli.plans import save_plan
+    from hnbulk.cli.plans import check_plan_out, save_plan
 
+    check_plan_out(out)
     with connect() as account:
         made = account.verify(
             max_calls=max_calls, at_once=at_once, toll_free_zone=toll_free_zone, last_attempt=last_attempt
@@ -152,8 +166,15 @@ def authorize(
     `hnbulk apply LETTERS --approve HASH8`.
     """
     from hnbulk.account import connect
-    from hnbulk.cli.plans import save_plan
+    from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.errors import UsageError
+    from hnbulk.phones import is_e164
 
+    check_plan_out(out)
+    if not is_e164(contact_phone):
+        raise UsageError(f"--contact-phone {contact_phone} is not in E.164 form, such as +14155550100.")
+    if not contact_title.strip():
+        raise UsageError("--contact-title is empty; write the title of the person who signs.")
     with connect() as account:
         made = account.authorize(
             contact_title=contact_title,
@@ -213,10 +234,12 @@ def report(
     in full.
     """
     from hnbulk.account import connect
+    from hnbulk.cli.plans import check_out
     from hnbulk.files import write_private
     from hnbulk.report import build_report
 
     talk = Talk(as_json)
+    check_out(out, is_ours=lambda begins: begins.lower().startswith(b"<!doctype html"), what="a report")
     with connect() as account:
         account.poll(progress=talk.progress)
         page = build_report(

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from hnbulk.cli.talk import Talk
+from hnbulk.errors import UsageError
 from hnbulk.review import Plan
+
+
+def check_out(out: Path, *, is_ours: Callable[[bytes], bool], what: str) -> None:
+    """`out` may be written: it is not there yet, or it is `what`, made by us before.
+
+    Raises `UsageError` for anything else, so that no list is ever written over.
+    """
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder; name a file in it.", path=str(out))
+    try:
+        with out.open("rb") as file:
+            begins = file.read(1 << 16)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be used: {error.strerror}.", path=str(out)) from None
+    if begins and not is_ours(begins):
+        raise UsageError(
+            f"--out {out} exists and is not {what}; it was left as it is. Name another file.", path=str(out)
+        )
+
+
+def check_plan_out(out: Path) -> None:
+    """`out` may be written as a plan. Raises `UsageError` where it holds something else."""
+    check_out(out, is_ours=lambda begins: b'"kind":"header"' in begins.partition(b"\n")[0], what="a plan")
 
 
 def save_plan(talk: Talk, made: Plan, out: Path) -> None:
@@ -15,8 +42,8 @@ def save_plan(talk: Talk, made: Plan, out: Path) -> None:
     talk.say(f"saved: {out}")
 
 
-def show_plan(talk: Talk, made: Plan, path: Path) -> None:
+def show_plan(talk: Talk, made: Plan, path: Path, *, whole: bool = False) -> None:
     """The plan is on stdout; how to apply it, where there is anything to do, on stderr."""
-    talk.show(made.text, {"plan": str(path), **made.as_json()})
+    talk.show(made.text(whole=whole), {"plan": str(path), **made.as_json(whole=whole)})
     if made.file.steps:
         talk.say(f"nothing was sent. To apply it: {made.command}")

@@ -6,7 +6,8 @@ import os
 import stat
 import sys
 import threading
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +19,9 @@ from hnbulk.errors import UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hnbulk.sandbox import SandboxClock
+    from hnbulk.sandbox import Sandbox, SandboxClock
+
+_SEED = 7
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,7 +36,9 @@ def sandbox(
     orders: Annotated[
         int, typer.Option("--orders", metavar="N", min=0, help="Orders that are already there.")
     ] = 0,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed is the same world.")] = 7,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="The same seed is the same world. [7]")
+    ] = None,
     clock: Annotated[
         str, typer.Option("--clock", help="`real`, `stepped`, or `xN`: N times as fast.", metavar="MODE")
     ] = "real",
@@ -44,6 +49,24 @@ def sandbox(
             help="The order of the API's reference page is there, in the page's account and time.",
         ),
     ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of its world, such as answer_rate=1 or check_hours=12,24; docs/sandbox.md "
+            "lists them. May be given again for another.",
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="FILE",
+            help="It goes on from this file, where there is one, and its state is saved there at the end. "
+            "--orders and --example-order are for the first time.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve the whole service on this machine, for rehearsals.
@@ -51,11 +74,22 @@ def sandbox(
     It runs until Ctrl-C, or until stdin closes. Set what it prints in another terminal, and every
     other verb talks to it.
     """
-    from hnbulk.sandbox import EPOCH, EXAMPLE_START, build_sandbox
+    from hnbulk.sandbox import EPOCH, EXAMPLE_START, WorldSettings, build_sandbox
     from hnbulk.serving import serve
 
-    start = EXAMPLE_START if example_order else EPOCH
-    made = build_sandbox(seed=seed, orders=orders, clock=_clock(clock, start), example_order=example_order)
+    time = _clock(clock, EXAMPLE_START if example_order else EPOCH)
+    changes = _settings(settings or [])
+    made = None if state is None else _load(state, seed, time, changes)
+    if made is None:
+        made = build_sandbox(
+            seed=_SEED if seed is None else seed,
+            orders=orders,
+            clock=time,
+            settings=WorldSettings(**changes),
+            example_order=example_order,
+        )
+    if state is not None:
+        _save(made, state)  # a place that cannot be written is told before the work, not after it
     with serve(made.api, port=port) as api, serve(made.admin) as admin, made.start_callbacks():
         document = {
             "base_url": api.url,
@@ -77,6 +111,48 @@ def sandbox(
             talk.say(f"#        -H 'Authorization: Bearer {made.admin_token}'")
             talk.say(TEXT)
         _wait_for_the_end()
+    if state is not None:
+        _save(made, state)
+
+
+def _settings(texts: list[str]) -> dict[str, Any]:
+    from hnbulk.sandbox import read_settings
+
+    try:
+        return read_settings(texts)
+    except ValueError as error:
+        raise UsageError(f"--set: {error}. The settings stand in docs/sandbox.md.") from None
+
+
+def _load(path: Path, seed: int | None, clock: SandboxClock, changes: dict[str, Any]) -> Sandbox | None:
+    """The sandbox of the file; None where there is no file yet."""
+    from hnbulk.sandbox import load_sandbox
+
+    try:
+        made = load_sandbox(path, clock=clock, changes=changes)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.", path=str(path)) from None
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is no saved sandbox of this version: {error}. Give another file.", path=str(path)
+        ) from None
+    if seed not in (None, made.seed):
+        raise UsageError(
+            f"{path} is a world of seed {made.seed}, not {seed}. Leave --seed out, or give another file.",
+            path=str(path),
+        )
+    return made
+
+
+def _save(made: Sandbox, path: Path) -> None:
+    try:
+        made.save(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot save to {path}: {error.strerror}. Choose another place or make room.", path=str(path)
+        ) from None
 
 
 def _clock(text: str, start: datetime) -> SandboxClock:

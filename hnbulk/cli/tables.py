@@ -87,10 +87,11 @@ def plan(
     `hnbulk apply PLAN --approve HASH8`.
     """
     from hnbulk.account import connect
-    from hnbulk.cli.plans import save_plan
+    from hnbulk.cli.plans import check_plan_out, save_plan
     from hnbulk.intake import raise_for_problems
 
     talk = Talk(as_json)
+    check_plan_out(out)
     intake = _read(talk, file, sheet)
     if not set_aside:
         raise_for_problems(intake)
@@ -111,13 +112,16 @@ def plan(
 
 def show(
     plan_file: Annotated[Path, typer.Argument(help="A saved plan.", metavar="PLAN")],
+    whole: Annotated[
+        bool, typer.Option("--all", help="Every step, every field; else the first of each kind.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a saved plan, field by field; sends nothing."""
     from hnbulk.cli.plans import show_plan
     from hnbulk.review import Plan
 
-    show_plan(Talk(as_json), Plan.load(plan_file), plan_file)
+    show_plan(Talk(as_json), Plan.load(plan_file), plan_file, whole=whole)
 
 
 def _read(talk: Talk, file: Path, sheet: str | None) -> Intake:

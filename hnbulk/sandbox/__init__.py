@@ -7,21 +7,26 @@ administration, and the clock. Nothing here listens on a port: that is done with
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from hnbulk.sandbox import chance
 from hnbulk.sandbox.admin import admin_app
 from hnbulk.sandbox.app import Application, api_app
+from hnbulk.sandbox.choices import plain_settings, read_settings, settings_of
 from hnbulk.sandbox.clock import EPOCH, SandboxClock, seconds_of
 from hnbulk.sandbox.courier import Courier
 from hnbulk.sandbox.desk import Desk
 from hnbulk.sandbox.example import EXAMPLE_ACCOUNT, EXAMPLE_START, put_example
 from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, WorldSettings
 from hnbulk.sandbox.faults import Fault, Faults
+from hnbulk.sandbox.keeping import read_document, write_document
 from hnbulk.sandbox.past import live_through
 from hnbulk.sandbox.refusals import Person
 from hnbulk.sandbox.service import Service
+from hnbulk.sandbox.state import put_state, take_state
 from hnbulk.sandbox.truth import callbacks_of, calls_of, ledger_of, orders_of
 from hnbulk.sandbox.world import World, give_fates
 
@@ -36,6 +41,8 @@ __all__ = [
     "SandboxClock",
     "WorldSettings",
     "build_sandbox",
+    "load_sandbox",
+    "read_settings",
 ]
 
 
@@ -60,6 +67,11 @@ class Sandbox:
     api_key: Credential
     subaccounts: tuple[Credential, ...]
     desk: Desk = field(repr=False)
+
+    @property
+    def seed(self) -> int:
+        """What everything in it follows from."""
+        return self.desk.service.world.seed
 
     def orders(self) -> list[dict[str, Any]]:
         """The truth: every order there ever was, with its status history."""
@@ -92,6 +104,21 @@ class Sandbox:
         with self.desk.service.world.lock:
             give_fates(self.desk.service.world, {phone_number: fate})
 
+    def save(self, path: str | Path) -> None:
+        """The file holds the state as it is now, mode 0600, as `GET /state` gives it.
+
+        It is replaced whole or not at all. Raises `OSError`.
+        """
+        write_document(Path(path), take_state(self.desk))
+
+    def load(self, path: str | Path) -> None:
+        """The sandbox is as it was when the file was saved; its clock runs on in its own mode.
+
+        Raises `OSError`, and `ValueError` where the file is no state of this seed, account and
+        version; then nothing has changed.
+        """
+        put_state(self.desk, read_document(Path(path)))
+
 
 def build_sandbox(
     *,
@@ -116,6 +143,7 @@ def build_sandbox(
     key = _credential("SK", seed, "key")
     token = chance.sid("", seed, "token")
     owner = Person(account, frozenset({account, *(sub.sid for sub in subs)}))
+    desk.account_sid = account
     desk.admit(account, token, owner)
     desk.admit(key.sid, key.secret, owner)
     for sub in subs:
@@ -135,6 +163,27 @@ def build_sandbox(
         subaccounts=subs,
         desk=desk,
     )
+
+
+def load_sandbox(
+    path: str | Path,
+    *,
+    clock: SandboxClock | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Sandbox:
+    """A sandbox of the seed, account and settings of a saved state, and in that state.
+
+    `changes` are settings, by name, that are others from now on. Raises `OSError`, and `ValueError`
+    where the file is no state of this version.
+    """
+    document = read_document(Path(path))
+    seed, account, settings = (document.get(name) for name in ("seed", "account_sid", "settings"))
+    if type(seed) is not int or not isinstance(account, str | None) or not isinstance(settings, dict):
+        raise ValueError("the file is not a state")
+    wanted = replace(settings_of(settings), **changes or {})
+    made = build_sandbox(seed=seed, clock=clock, settings=wanted, account_sid=account)
+    put_state(made.desk, document | {"settings": plain_settings(wanted)})
+    return made
 
 
 def _credential(prefix: str, seed: int, name: str) -> Credential:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hnbulk.messages import Reply
 from hnbulk.sandbox.desk import LONGEST_BODY, Desk, Visit
-from hnbulk.sandbox.faults import Fault, fault_reply, spoiled
+from hnbulk.sandbox.faults import Fault, fault_reply, redirect_reply, spoiled
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -82,22 +82,27 @@ class _Answering:
             case "late":
                 self._desk.answer_later(self._visit, fault.seconds)
                 await self._abort()
-            case "status":
+            case "status" | "redirect":
                 if fault.processed:
                     self._desk.answer(self._visit)
-                await self._reply(fault_reply(fault))
+                request = self._visit.request
+                leads_on = fault.action == "redirect"
+                await self._reply(redirect_reply(fault, request) if leads_on else fault_reply(fault))
             case "delay":
                 await asyncio.sleep(fault.seconds)
                 await self._reply(self._desk.answer(self._visit))
             case "reset_after":
                 self._desk.answer(self._visit)
                 await self._abort()
+            case "ignore_filter" | "list_lag":  # the desk has asked accordingly
+                await self._reply(self._desk.answer(self._visit))
             case "truncated":
                 await self._truncated(self._desk.answer(self._visit))
             case "drip":
                 await self._drip(self._desk.answer(self._visit), fault)
             case _:
-                await self._reply(spoiled(fault, self._desk.answer(self._visit)))
+                reply = self._desk.answer(self._visit)
+                await self._reply(spoiled(fault, reply, self._visit.request))
 
     async def _reply(self, reply: Reply) -> None:
         await self._start(reply)

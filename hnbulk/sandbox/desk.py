@@ -10,7 +10,7 @@ import re
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ from hnbulk.sandbox import chance
 from hnbulk.sandbox.callbacks import Callbacks
 from hnbulk.sandbox.clock import SandboxClock, moment_of, seconds_of, stamp
 from hnbulk.sandbox.faults import Fault, Faults
+from hnbulk.sandbox.paging import PAGING
 from hnbulk.sandbox.records import PREVIEW, Number, Order
 from hnbulk.sandbox.refusals import Person, Refusal, error_reply, not_authenticated
 from hnbulk.sandbox.service import Service
@@ -53,6 +54,7 @@ class Desk:
         self.ledger: list[dict[str, Any]] = []
         self.in_flight = 0
         self.callbacks = Callbacks(service.world.seed)
+        self.account_sid = ""  # of the sandbox's owner
         self.tokens: dict[str, str] = {}  # with which callbacks are signed, by account
         self._people: dict[str, Person] = {}
         service.world.tell = self._tell
@@ -91,7 +93,9 @@ class Desk:
             visit.line |= {"status": reply.status, "did": "refused"}
             return reply
         with self.service.world.lock:
-            done = self.service.answer(visit.request, visit.person, self.clock.now())
+            now = self.clock.now()
+            request, person = _asked(visit.request, visit.person, visit.fault, seconds_of(now))
+            done = self.service.answer(request, person, now)
             visit.line |= {"status": done.reply.status, "did": done.did, "code": done.code}
             visit.line["sid"] = done.sid or visit.line["sid"]
             if self.service.world.calls_back:
@@ -174,6 +178,17 @@ class Desk:
 def is_served(host: str) -> bool:
     """A `Host` of this machine's loopback, or the service's own; no page of elsewhere gets in by name."""
     return bool(_LOOPBACK.match(host.lower()) or _OWN_HOST.match(host.lower()))
+
+
+def _asked(request: Request, person: Person, fault: Fault | None, now: int) -> tuple[Request, Person]:
+    """What the service is asked, by whom: a fault may leave out filters, or hide what is new."""
+    action = fault.action if fault else None
+    if action == "ignore_filter":
+        paging = tuple((name, value) for name, value in request.query if name in PAGING)
+        return replace(request, query=paging), person
+    if fault is not None and action == "list_lag":
+        return request, replace(person, until=now - fault.seconds)
+    return request, person
 
 
 def _origin(headers: Mapping[str, str]) -> str:

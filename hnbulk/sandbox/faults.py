@@ -20,10 +20,21 @@ most so often). What happens, `action`:
     truncated     carried out; the connection is reset in the middle of the body
     drip          carried out; the body comes in pieces of `bytes` every `seconds`
     oversized     carried out; the body is padded to `bytes`
+    content_type  carried out; the right body, declared as `media_type` (text/html)
+    redirect      sent on to `url`: `status` 301, 302 (as a rule), 303, 307 or 308; `processed` as above
+    hostile_page  a list whose next page is said to be at `url`
+    ignore_filter a list that takes no notice of its filters
+    list_lag      orders and letters created in the last `seconds` of the sandbox's time are not in
+                  lists; with `fetch_too`, a fetch does not find them either (404)
+
+The last three meet lists only (`list_lag` with `fetch_too` fetches too): nothing else matches, or
+counts for `nth`. In a `url`, `{origin}`, `{host}`, `{path}` and `{target}` (path and query) stand for
+those of the request; without a `url` it is the request's own address: a circle.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -32,6 +43,7 @@ from typing import Any
 
 from hnbulk.messages import Reply, Request
 from hnbulk.sandbox import chance
+from hnbulk.sandbox.records import LETTERS, ORDERS, encode
 from hnbulk.sandbox.refusals import error_reply
 
 ACTIONS = (
@@ -44,7 +56,16 @@ ACTIONS = (
     "truncated",
     "drip",
     "oversized",
+    "content_type",
+    "redirect",
+    "hostile_page",
+    "ignore_filter",
+    "list_lag",
 )
+_OF_LISTS = ("hostile_page", "ignore_filter", "list_lag")
+_REDIRECTS = (301, 302, 303, 307, 308)
+_LISTS = re.compile(rf"{ORDERS}|{LETTERS}(?:/[^/]+/DependentHostedNumberOrders)?")
+_ITEMS = re.compile(rf"(?:{ORDERS}|{LETTERS})/[^/]+")
 _WHOLE = (int, type(None))
 # What a rule's entries may be; a boolean is no number.
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -61,6 +82,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "processed": (bool,),
     "seconds": (int, float),
     "bytes": _WHOLE,
+    "media_type": (str, type(None)),
+    "url": (str, type(None)),
+    "fetch_too": (bool,),
 }
 _CODES = {429: 20429, 500: 20500, 503: 20503, 401: 20003, 403: 20403, 404: 20404}
 _HTML = b"<html><head><title>Error</title></head><body><h1>Something is in the way</h1></body></html>"
@@ -93,6 +117,9 @@ class Fault:
     processed: bool = False
     seconds: float = 1.0
     bytes: int | None = None
+    media_type: str | None = None
+    url: str | None = None
+    fetch_too: bool = False
 
     @classmethod
     def read(cls, rule: Mapping[str, Any]) -> Fault:
@@ -105,6 +132,8 @@ class Fault:
         given = dict(rule)
         if isinstance(given.get("nth"), list):
             given["nth"] = tuple(given["nth"])
+        if given["action"] == "redirect":
+            given.setdefault("status", 302)
         fault = cls(**given)
         fault._check()
         return fault
@@ -134,9 +163,15 @@ class Fault:
         )
         if self.content is not None and self.content not in contents:
             raise ValueError(f"no such content; {self.action} has {', '.join(contents)}")
-        wait = self.retry_after
-        if isinstance(wait, str) and not (wait.isascii() and wait.isprintable()):
-            raise ValueError("retry_after is one line of ASCII")
+        if self.action == "redirect" and self.status not in _REDIRECTS:
+            raise ValueError(f"a redirect has a status of {', '.join(map(str, _REDIRECTS))}")
+        if self.media_type == "":
+            raise ValueError("media_type is not empty")
+        for name in ("retry_after", "media_type", "url"):
+            text = getattr(self, name)
+            free = name == "url" and self.action == "hostile_page"  # no header: any text
+            if isinstance(text, str) and not free and not (text.isascii() and text.isprintable()):
+                raise ValueError(f"{name} is one line of ASCII")
 
     def as_rule(self) -> dict[str, Any]:
         """The rule as JSON can hold it."""
@@ -201,11 +236,21 @@ def fault_reply(fault: Fault) -> Reply:
     return Reply(fault.status, {**headers, **told.headers}, told.body)
 
 
-def spoiled(fault: Fault, reply: Reply) -> Reply:
-    """The reply with the body that a `garbage` or `oversized` fault gives it.
+def redirect_reply(fault: Fault, request: Request) -> Reply:
+    """The reply of a `redirect` fault: where to go next, and no body."""
+    return Reply(fault.status, {"location": _address(fault, request)})
 
-    A reply of 204 becomes one of 200: only so can it have a body at all.
+
+def spoiled(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """The reply to `request` as a fault changes it that changes replies.
+
+    For `garbage` and `oversized` a reply of 204 becomes one of 200: only so can it have a body at all.
     """
+    if fault.action == "content_type":
+        kind = fault.media_type or "text/html"
+        return Reply(reply.status, {**reply.headers, "content-type": kind}, reply.body)
+    if fault.action == "hostile_page":
+        return _led_on(reply, _address(fault, request))
     status = 200 if reply.status == 204 else reply.status
     if fault.action == "oversized":
         return Reply(status, reply.headers, reply.body.ljust(fault.bytes or 9 << 20))
@@ -215,7 +260,42 @@ def spoiled(fault: Fault, reply: Reply) -> Reply:
     return Reply(status, {**reply.headers, "content-type": kind}, body)
 
 
+def _address(fault: Fault, request: Request) -> str:
+    origin = request.origin or ""
+    known = {
+        "{origin}": origin,
+        "{host}": origin.partition("://")[2],
+        "{path}": request.path,
+        "{target}": request.target(),
+    }
+    text = "{origin}{target}" if fault.url is None else fault.url
+    return re.sub(r"\{\w+\}", lambda found: known.get(found[0], found[0]), text)
+
+
+def _led_on(reply: Reply, address: str) -> Reply:
+    """The page, its next one at `address`; a refusal stays as it is."""
+    if reply.status != 200:
+        return reply
+    page = json.loads(reply.body)
+    page["meta"]["next_page_url"] = address
+    return Reply(reply.status, reply.headers, encode(page))
+
+
+def _meets(rule: Fault, request: Request) -> bool:
+    """The request is of the kind that the rule's action can happen to."""
+    if rule.action not in _OF_LISTS:
+        return True
+    if request.method != "GET":
+        return False
+    if rule.action != "list_lag":
+        return _LISTS.fullmatch(request.path) is not None
+    fetched = rule.fetch_too and _ITEMS.fullmatch(request.path) is not None
+    return fetched or request.path in (ORDERS, LETTERS)
+
+
 def _matches(rule: Fault, request: Request) -> bool:
+    if not _meets(rule, request):
+        return False
     if rule.method is not None and rule.method.upper() != request.method:
         return False
     return rule.path is None or re.search(rule.path, request.path) is not None

@@ -87,7 +87,9 @@ def list_letters(world: World, person: Person, request: Request) -> Done:
     def show(sid: str) -> bytes | None:
         letter = letters[sid]
         wanted = {"Email": letter.email, "Status": letter.status}
-        if letter.account_sid not in person.sees or any(wanted[name] != value for name, value in filters):
+        if letter.account_sid not in person.sees or letter.created > person.until:
+            return None
+        if any(wanted[name] != value for name, value in filters):
             return None
         return encode(letter.shown())
 
@@ -111,7 +113,7 @@ def list_dependents(world: World, letter: Letter, request: Request) -> Done:
 def find(world: World, person: Person, sid: str, path: str) -> Letter:
     """The letter of this sid. Refuses (20404) one that is not there, or of another account."""
     letter = world.books.letters.get(sid)
-    if letter is None or letter.account_sid not in person.sees:
+    if letter is None or letter.account_sid not in person.sees or letter.created > person.until:
         raise not_found(path)
     return letter
 

@@ -8,6 +8,7 @@ many that uses up the attempts.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from hnbulk.lifecycle import ASKABLE, MAX_ATTEMPTS, known, may_call, may_cancel, may_update
@@ -97,7 +98,13 @@ def list_orders(world: World, person: Person, request: Request) -> Done:
     everything = world.settings.subaccounts == 0 or len(person.sees) > 1
     accounts = None if everything else person.sees
     body = list_page(
-        world, request, filters, Turn.read(query), keys=_narrow(world, filters), accounts=accounts
+        world,
+        request,
+        filters,
+        Turn.read(query),
+        keys=_narrow(world, filters),
+        accounts=accounts,
+        until=person.until,
     )
     return Done(json_reply(200, body), "read")
 
@@ -106,6 +113,8 @@ def find(world: World, person: Person, sid: str, path: str) -> Order:
     """The listed order of this sid. Refuses (20404) one that is gone, or of another account."""
     order = world.books.orders.get(sid)
     if order is None or order.deleted or order.account_sid not in person.sees:
+        raise not_found(path)
+    if order.created > person.until:
         raise not_found(path)
     return order
 
@@ -125,6 +134,7 @@ def list_page(
     *,
     keys: list[Key],
     accounts: frozenset[str] | None = None,
+    until: float = inf,
     without_url: bool = False,
 ) -> bytes:
     """The body of a page out of `keys`, filtered. Without a filter nothing beyond the page is read."""
@@ -135,7 +145,7 @@ def list_page(
         order = orders[sid]
         if order.deleted or (accounts is not None and order.account_sid not in accounts):
             return None
-        if any(getattr(order, field) != value for field, value in wanted):
+        if order.created > until or any(getattr(order, field) != value for field, value in wanted):
             return None
         return _dependent(order) if without_url else order.json()
 

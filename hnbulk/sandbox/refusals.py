@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 
 from hnbulk.messages import Reply
 from hnbulk.sandbox.records import encode
@@ -84,10 +85,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is asking: the account of the credentials, and the accounts it may see."""
+    """Who is asking: the account of the credentials, and the accounts it may see.
+
+    With `until`, what was created later than that is not there for them yet.
+    """
 
     account_sid: str
     sees: frozenset[str] = field(default_factory=frozenset)
+    until: float = inf
 
 
 def error_reply(status: int, code: int, message: str, **extra: str) -> Reply:

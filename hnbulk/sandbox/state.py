@@ -8,15 +8,14 @@ Callbacks are left out too: what has gone out cannot be called back, and what wa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, fields
 from typing import Any
 
 from hnbulk.lifecycle import LETTER_ORDER, known
 from hnbulk.messages import Request
+from hnbulk.sandbox.choices import plain_settings, settings_of
 from hnbulk.sandbox.clock import moment_of, seconds_of
 from hnbulk.sandbox.desk import Desk
-from hnbulk.sandbox.fates import FATES, WorldSettings
+from hnbulk.sandbox.fates import FATES
 from hnbulk.sandbox.faults import Fault
 from hnbulk.sandbox.records import Books, Call, Letter, Number, Order, as_plain, from_plain
 from hnbulk.sandbox.refusals import Person
@@ -35,8 +34,9 @@ def take_state(desk: Desk) -> dict[str, Any]:
         return {
             "format": FORMAT,
             "seed": world.seed,
+            "account_sid": desk.account_sid,
             "now": now,
-            "settings": {name: _listed(value) for name, value in asdict(world.settings).items()},
+            "settings": plain_settings(world.settings),
             "fates": dict(sorted(world.fates.items())),
             "orders": [as_plain(order) for order in books.orders.values()],
             "letters": [as_plain(letter) for letter in books.letters.values()],
@@ -54,12 +54,14 @@ def take_state(desk: Desk) -> dict[str, Any]:
 
 
 def put_state(desk: Desk, state: dict[str, Any]) -> None:
-    """The state is that of the document. Raises `ValueError` where it is not a state of this seed."""
+    """The state is that of the document. Raises `ValueError` where it is none of this seed and account."""
     world = desk.service.world
     if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("seed") != world.seed:
         raise ValueError(f"not a state of format {FORMAT} and seed {world.seed}")
+    if state.get("account_sid", desk.account_sid) != desk.account_sid:  # older ones do not name it
+        raise ValueError("the state is that of another account")
     try:
-        settings = _settings_in(state["settings"])
+        settings = settings_of(state["settings"])
         fates = {str(number): FATES[name].name for number, name in state["fates"].items()}
         books = _books_in(state)
         ledger = [dict(line) for line in state["ledger"]]
@@ -86,34 +88,6 @@ def put_state(desk: Desk, state: dict[str, Any]) -> None:
         desk.faults.matched.update(counts[0])
         desk.faults.struck.update(counts[1])
         desk.faults.seen.update(seen)
-
-
-def _settings_in(plain: dict[str, Any]) -> WorldSettings:
-    if set(plain) != {one.name for one in fields(WorldSettings)}:
-        raise ValueError("the state's settings are not those of this version")
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
-    }
-    for one in fields(WorldSettings):
-        if not _KINDS[str(one.type)](given[one.name]):
-            raise ValueError(f"{one.name} of the state's settings is not {one.type}")
-    return WorldSettings(**given)
-
-
-def _is_whole(value: object) -> bool:
-    return type(value) is int
-
-
-# What a setting may be, by its annotation.
-_KINDS: dict[str, Callable[[Any], bool]] = {
-    "int": _is_whole,
-    "int | None": lambda value: value is None or _is_whole(value),
-    "float": lambda value: type(value) in (int, float),
-    "bool": lambda value: type(value) is bool,
-    "str": lambda value: type(value) is str,
-    "Span": lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
-    "tuple[str, ...]": lambda value: isinstance(value, tuple) and all(type(one) is str for one in value),
-}
 
 
 def _books_in(state: dict[str, Any]) -> Books:
@@ -171,7 +145,3 @@ def _late_in(plain: dict[str, Any], lines: dict[int, dict[str, Any]]) -> Late:
     request = Request(sent["method"], sent["path"], query, form, sent["origin"])
     person = Person(plain["account_sid"], frozenset(plain["sees"]))
     return Late(plain["at"], plain["nth"], request, person, lines[plain["n"]])
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,136 @@
+"""Settings of the world as people and documents give them: typed, checked, refused in one line.
+
+A setting comes as text (`answer_rate=1`) or as JSON; either becomes the value its field is
+declared with. What a value means is not decided here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, fields
+from math import isfinite
+from typing import Any
+
+from hnbulk.sandbox.fates import WorldSettings
+
+_DECLARED = {one.name: str(one.type) for one in fields(WorldSettings)}
+
+
+def settings_of(plain: Mapping[str, Any]) -> WorldSettings:
+    """The settings of a JSON object that holds all of them. Raises `ValueError`."""
+    if set(plain) != set(_DECLARED):
+        raise ValueError("the state's settings are not those of this version")
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+    for name, declared in _DECLARED.items():
+        if not _KINDS[declared][0](given[name]):
+            raise ValueError(f"{name} of the state's settings is not {declared}")
+    return WorldSettings(**given)
+
+
+def plain_settings(settings: WorldSettings) -> dict[str, Any]:
+    """The settings as JSON can hold them."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(settings).items()
+    }
+
+
+def read_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Fields of `WorldSettings` by name, out of texts `NAME=VALUE`; of one name, the last counts.
+
+    Values are numbers, `true` or `false`, words, `12,36` for a span, `none`. Raises `ValueError`
+    that says what is wrong with the first bad one.
+    """
+    return dict(_read(text) for text in texts)
+
+
+def _read(text: str) -> tuple[str, Any]:
+    name, equals, given = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise ValueError(f"`{_short(text)}` is not NAME=VALUE, such as answer_rate=1")
+    if name not in _DECLARED:
+        raise ValueError(f"there is no setting `{_short(name)}`")
+    is_kind, takes = _KINDS[_DECLARED[name]]
+    value = _value(_DECLARED[name], given)
+    if not is_kind(value) or not _is_sound(name, value):
+        takes = _BOUNDS.get(name, "a number from 0 to 1" if _is_rate(name) else takes)
+        raise ValueError(f"{name} takes {takes}, not `{_short(given)}`")
+    return name, value
+
+
+def _short(text: str) -> str:
+    """On one line, and not more of it than anybody reads."""
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return plain if len(plain) <= 40 else f"{plain[:40]}..."
+
+
+def _value(declared: str, text: str) -> Any:
+    """What the text stands for; of the wrong type where it stands for nothing of the kind."""
+    if declared == "str":
+        return text
+    if declared in ("Span", "tuple[str, ...]"):
+        parts = [part.strip(" \"'") for part in text.strip("[]() ").split(",") if part.strip()]
+        return tuple(parts) if declared != "Span" else tuple(_number(part) for part in parts)
+    return _number(text)
+
+
+def _number(text: str) -> Any:
+    """The number, truth or nothing that a text is."""
+    word = text.lower()
+    try:
+        return json.loads("null" if word == "none" else word)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _is_sound(name: str, value: Any) -> bool:
+    """The value is one a world can be made with."""
+    if name in _SOUND:
+        return _SOUND[name](value)
+    numbers = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(one, int | float) and not 0 <= one < 10**6 for one in numbers):
+        return False
+    if _DECLARED[name] == "Span":
+        return bool(value[0] <= value[1])
+    return bool(value <= 1) if _is_rate(name) else True
+
+
+def _is_rate(name: str) -> bool:
+    return "_rate" in name
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int
+
+
+# What a setting may be, by its annotation, and how that is told.
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "int": (_is_whole, "a whole number, not negative"),
+    "int | None": (lambda value: value is None or _is_whole(value), "a whole number or `none`"),
+    "float": (lambda value: type(value) in (int, float) and isfinite(value), "a number, not negative"),
+    "bool": (lambda value: type(value) is bool, "`true` or `false`"),
+    "str": (lambda value: type(value) is str, "a word"),
+    "Span": (
+        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
+        "two whole numbers from,to such as 12,36",
+    ),
+    "tuple[str, ...]": (
+        lambda value: isinstance(value, tuple) and all(type(one) is str for one in value),
+        "names with commas between them",
+    ),
+}
+# Settings that take less than their kind.
+_SOUND: dict[str, Callable[[Any], bool]] = {
+    "callback_method": lambda value: value in ("GET", "POST"),
+    "code_digits": lambda value: 1 <= value <= 10,
+    "concurrency_limit": lambda value: value is None or value > 0,
+    "subaccounts": lambda value: 0 <= value <= 100,
+}
+_BOUNDS = {
+    "callback_method": "GET or POST",
+    "code_digits": "a whole number from 1 to 10",
+    "concurrency_limit": "a whole number from 1, or `none`",
+    "subaccounts": "a whole number from 0 to 100",
+}
