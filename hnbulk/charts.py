@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _DAY = 86400.0
 _CURVE_POINTS = 200
+_SLIVER = 0.05  # the share of a stage that may lie beyond the end of the axis of days
 _Records = list[dict[str, Any]]
 
 
@@ -63,12 +64,13 @@ def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -
 
 
 def standing_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> Picture:
-    """One bar per status: how many numbers are there now. Needs `stage` and `current`."""
+    """One bar per status numbers stand in now; the others are left out. Needs `stage` and `current`."""
     import altair as alt
 
     if not numbers or as_of is None:
         return _nothing("Where numbers stand now")
-    rows = [_standing_row(row, numbers) for row in table.to_dict("records")]
+    there = table.loc[table["current"] > 0]
+    rows = [_standing_row(row, numbers) for row in there.to_dict("records")]
     stages = _with_gap([row["stage"] for row in rows])
     widest = max(row["current"] for row in rows)
     base = alt.Chart(_data(rows)).encode(
@@ -81,7 +83,7 @@ def standing_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None)
         f"Where {count_text(numbers, 'number')} stand now",
         f"share of {all_text(numbers)}, each counted once by its latest order · as of {when_text(as_of)}",
     )
-    said = "; ".join(f"{row['stage']} {row['label']}" for row in rows if row["current"])
+    said = "; ".join(f"{row['stage']} {row['label']}" for row in rows)
     said = f"{count_text(numbers, 'number')} stand: {said}"
     return _drawn(alt.layer(bars, labels), title, height=30 * len(stages), alt=said)
 
@@ -89,7 +91,8 @@ def standing_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None)
 def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
     """Step lines: the share of stays in each stage not over yet, by days since the stage was entered.
 
-    Needs the columns of `durations.stage_curves`. A line ends where observation ends.
+    Needs the columns of `durations.stage_curves`. A line ends where observation ends; the axis may
+    end before, where no more than a twentieth of any stage is left, and then says so.
     """
     import altair as alt
 
@@ -97,11 +100,20 @@ def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
         return _nothing("Time in each stage")
     rows, stages = _curve_rows(curves)
     axis = alt.Axis(format="%", tickCount=5, grid=True)
+    end, longest = _axis_end(curves), float(curves["time"].max()) / _DAY
+    beyond = [
+        f"the axis ends at {end:.3g} d, where under 5 % of any stage is left; longest: {longest:.3g} d"
+    ]
     chart = (
         alt.Chart(_data(rows))
-        .mark_line(interpolate="step-after", strokeWidth=2.2)
+        .mark_line(interpolate="step-after", strokeWidth=2.2, clip=True)
         .encode(
-            x=alt.X("days:Q", title="days since the stage was entered", axis=alt.Axis(grid=False)),
+            x=alt.X(
+                "days:Q",
+                title="days since the stage was entered",
+                scale=alt.Scale(domain=[0, end], nice=False),
+                axis=alt.Axis(grid=False),
+            ),
             y=alt.Y("share:Q", title="still in the stage", scale=alt.Scale(domain=[0, 1]), axis=axis),
             color=_by_status(stages, legend=True),
             order="step:Q",
@@ -112,6 +124,7 @@ def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
         "share of all stays in that stage that are not over yet "
         "(Kaplan-Meier; those still there count as open)",
         f"a line ends where observation ends: nothing is extrapolated · as of {when_text(as_of)}",
+        *(beyond if end < longest else []),
     )
     said = f"share still in the stage over days, for {', '.join(map(single_line, stages))}"
     return _drawn(chart, title, height=330, alt=said)
@@ -165,7 +178,7 @@ def _funnel_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _standing_row(row: Mapping[Any, Any], numbers: int) -> dict[str, Any]:
     current = int(row["current"])
-    label = f"{current:,} · {share_text(current / numbers)}" if current else "0"
+    label = f"{current:,} · {share_text(current / numbers)}"
     return {"stage": single_line(str(row["stage"])), "current": current, "label": label}
 
 
@@ -191,6 +204,20 @@ def _curve_rows(curves: pd.DataFrame) -> tuple[_Records, list[str]]:
     return rows, stages
 
 
+def _axis_end(curves: pd.DataFrame) -> float:
+    """Days by which every stage is over but for a sliver, or was not observed longer.
+
+    The longest day of all where stopping earlier would save less than a quarter of the axis.
+    """
+    longest = float(curves["time"].max()) / _DAY
+    ends = []
+    for _, curve in curves.groupby("stage", observed=True):
+        over = curve.loc[curve["survival"] < _SLIVER, "time"]
+        ends.append(float(over.min() if len(over) else curve["time"].max()) / _DAY)
+    end = max(ends) * 1.1
+    return end if 0 < end < 0.75 * longest else longest
+
+
 def _say(rows: _Records, numbers: int, as_of: datetime) -> str:
     steps = "; ".join(f"{row['stage']} {row['label']}" for row in rows)
     return f"funnel of {count_text(numbers, 'number')} as of {when_text(as_of)}: {steps}"
@@ -203,7 +230,7 @@ def _in_order(names: set[str]) -> list[str]:
 def _with_gap(stages: Sequence[str]) -> list[str]:
     """The stages with one empty place between the path and the side statuses."""
     side = next((n for n, stage in enumerate(stages) if stage not in lifecycle.FUNNEL), len(stages))
-    return [*stages[:side], *([" "] if side < len(stages) else []), *stages[side:]]
+    return [*stages[:side], *([" "] if 0 < side < len(stages) else []), *stages[side:]]
 
 
 def _data(rows: _Records) -> alt.InlineData:

@@ -64,7 +64,8 @@ class Coordinator:
 
     def _wave(self, wave: Sequence[Chain]) -> None:
         opens = self.work.open_wave(wave, self.desk)
-        if opens is not None and not self._wait_for(f"waiting until {opens:%H:%M} UTC", opens):
+        words = f"next {self.work.kind} at {opens:%Y-%m-%d %H:%M} UTC" if opens else ""
+        if opens is not None and not self._wait_for(words, opens):
             return
         before = self.sender.tally.sent
         todo = self._pending(wave)
@@ -111,7 +112,10 @@ class Coordinator:
         self.desk.remember()
 
     def _settle(self) -> None:
-        self.sender.tally.doing = f"looking up {len(self.sender.doubts)} in doubt"
+        if self.sender.doubts:
+            self.sender.tally.doing = (
+                f"{len(self.sender.doubts)} in doubt; looking it up for up to {self.resolver.longest():.0f} s"
+            )
         self.resolver.settle_all()
         self.sender.tally.doing = ""
         if self.sender.doubts and not self.throttle.stopping:
@@ -143,7 +147,8 @@ class Coordinator:
         self.desk.remember()
 
     def _wait_for(self, doing: str, moment: datetime) -> bool:
-        self.sender.tally.doing = doing
+        if moment > self.clock.now():
+            self.sender.tally.doing = doing
         waited = self.wait_until(moment)
         self.sender.tally.doing = ""
         return waited

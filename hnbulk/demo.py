@@ -25,7 +25,7 @@ from hnbulk.frames import parquet_bytes, records_of
 from hnbulk.handle import RunHandle
 from hnbulk.intake import Intake, read_bytes
 from hnbulk.models import mask_phone
-from hnbulk.report import build_report
+from hnbulk.report import build_report, reasons_of
 from hnbulk.results import PARTS
 from hnbulk.review import Plan
 from hnbulk.settings import CallLimits, Pace
@@ -74,6 +74,7 @@ def tell(
 
     The same `numbers` and `seed` give the same counts, statuses, checksum and funnel.
     """
+    private_folder(out)
     say(f"hnbulk demo: {numbers:,} rows of a branch list, a sandbox of seed {seed}, no account needed\n")
     began = time.monotonic()
     with connect_sandbox(seed, pace=PACE, limits=LIMITS) as account:
@@ -238,13 +239,15 @@ def _picture(
     account, out = telling.account, telling.out
     with telling.chapter("report"):
         funnel = account.funnel()
-        write_private(out / "orders.parquet", parquet_bytes(account.orders()))
+        orders = account.orders()
+        write_private(out / "orders.parquet", parquet_bytes(orders))
         write_private(out / "events.parquet", parquet_bytes(account.events()))
         page = build_report(
             funnel=funnel,
             plan_summary=plan.summary,
             problems=intake.problems,
             results_counts=_parts(run),
+            reasons=reasons_of(orders),
             calls=pd.DataFrame(calls),
             title="From branch list to hosted numbers",
             made_at=account.now,
@@ -290,6 +293,10 @@ def _short(text: str) -> str:
 
 def _told(plan: Plan) -> str:
     named = {"nothing": "already as wanted", "set-aside": "set aside"}
-    counts = plan.file.counts
-    told = ", ".join(f"{count:,} {named.get(name, name)}" for name, count in counts.items())
+    counts = dict(plan.file.counts)
+    dependent = sum(step.precondition.get("after") == "create" for step in plan.file.steps)
+    if dependent:
+        named["create"] = f"create ({dependent:,} with an update after it)"
+        counts["update"] -= dependent
+    told = ", ".join(f"{count:,} {named.get(name, name)}" for name, count in counts.items() if count)
     return told if plan.file.steps else f"nothing to do ({told})"

@@ -56,9 +56,17 @@ class Resolver:
             self._look(doubts)
             self._take_absent()
 
+    def longest(self) -> float:
+        """Seconds of the world's time until the newest doubt is old enough to be decided."""
+        left = self._settled(self.sender.doubts) - self.clock.now()
+        return max(0.0, left.total_seconds())
+
+    def _settled(self, doubts: Sequence[Doubt]) -> datetime:
+        return max(doubt.since for doubt in doubts) + timedelta(seconds=self.settle)
+
     def _next_look(self, doubts: Sequence[Doubt], delay: float) -> datetime:
         now = self.clock.now()
-        settled = max(doubt.since for doubt in doubts) + timedelta(seconds=self.settle)
+        settled = self._settled(doubts)
         later = now + timedelta(seconds=delay)
         return min(later, settled) if now < settled else later
 

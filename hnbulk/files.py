@@ -56,6 +56,8 @@ def _sync_folder(folder: Path) -> None:
 
 def _unwritable(path: Path, error: OSError | ValueError) -> UsageError:
     reason = getattr(error, "strerror", None) or "not a file name"
+    if isinstance(error, FileExistsError):
+        reason = "there is a file of that name where a folder is needed"
     return UsageError(
         f"cannot write {path}: {reason}. Choose another place or make room, then run it again.",
         path=str(path),

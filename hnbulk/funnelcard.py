@@ -32,10 +32,19 @@ def headline(table: pd.DataFrame, as_of: datetime | None) -> str:
     )
 
 
+def unseen(row: Mapping[Any, Any]) -> bool:
+    """Numbers passed the stage of this row, and every one of them between two looks."""
+    return bool(row["reached"]) and row["inferred"] == row["reached"]
+
+
 def _time_there(row: Mapping[Any, Any]) -> str:
     if lifecycle.is_terminal(str(row["stage"])) or not row["reached"]:
         return "–"
-    return time_text(row["median_seconds"], row["median_low"], row["median_high"])
+    return (
+        "not seen"
+        if unseen(row)
+        else time_text(row["median_seconds"], row["median_low"], row["median_high"])
+    )
 
 
 def text(table: pd.DataFrame, as_of: datetime | None) -> str:

@@ -33,7 +33,7 @@ _STYLE = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',
  Roboto,Arial,sans-serif}
-main{max-width:960px;margin:0 auto;padding:1.5rem 1rem 3rem}
+main{max-width:1040px;margin:0 auto;padding:1.5rem 1rem 3rem}
 h1{font-size:1.7rem;line-height:1.2;margin:.5rem 0 .2rem}h2{font-size:1.15rem;margin:0 0 .8rem}
 header p,.caption{color:var(--soft);margin:0}.caption{font-size:.85rem;margin-top:.5rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.2rem;
@@ -53,10 +53,14 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;border-bottom:2px solid var(--line);vertical-align:bottom}
-.gt_left{text-align:left}.gt_right{text-align:right;white-space:nowrap}
+.gt_left{text-align:left}td.gt_right{white-space:nowrap}.gt_right{text-align:right}
 td:first-child,.times td,.stuck td{white-space:nowrap}
 .times th,.times td{padding:.4rem .4rem}.times table{font-size:.86rem}
-@media (max-width:560px){section{padding:.9rem}.headline{font-size:1.25rem}}
+.times th:last-child,.times td:last-child{padding-right:.8rem}
+h1,h2,p,li{overflow-wrap:anywhere}.chart+.caption,.lead{margin:0 0 .8rem}
+@media (max-width:560px){section{padding:.9rem}.headline{font-size:1.25rem}
+ .problems td:last-child,.plan td:last-child{min-width:13rem}
+ .why td:nth-child(2),.why td:last-child{min-width:13rem}}
 @media print{:root{--ink:#000;--soft:#444;--line:#bbb;--page:#fff;--card:#fff;--accent:#000}
  body{font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}
  main{max-width:none;padding:0}section{border:0;padding:0;break-inside:auto}

@@ -36,6 +36,17 @@ class Picture:
         drawn: str = vl_convert.vegalite_to_svg(dict(self.spec), allowed_base_urls=[])
         return _PATH.sub(lambda path: _LONG.sub(r"\1", path[0]), drawn)
 
+    @property
+    def subtitle(self) -> tuple[str, ...]:
+        """What the shares are shares of and the moment they hold for: the lines under the title."""
+        return tuple(self.spec.get("title", {}).get("subtitle", ()))
+
+    def untitled(self) -> Picture:
+        """The same picture without title and subtitle, for a page that says both in its own words."""
+        return Picture(
+            spec={name: part for name, part in self.spec.items() if name != "title"}, alt=self.alt
+        )
+
     def png(self, *, scale: float = 2.0) -> bytes:
         """The picture as PNG, `scale` pixels to the SVG unit."""
         drawn: bytes = vl_convert.vegalite_to_png(dict(self.spec), scale=scale, allowed_base_urls=[])

@@ -17,17 +17,30 @@ import pandas as pd
 from great_tables import GT
 
 from hnbulk.drawings import clean_svg
-from hnbulk.funnel import Funnel
+from hnbulk.funnel import NEXT_STEPS, Funnel
+from hnbulk.funnelcard import unseen
 from hnbulk.masking import mask_text
 from hnbulk.models import mask, mask_phone
 from hnbulk.page import page
 from hnbulk.palette import color_of
 from hnbulk.pictures import Picture
 from hnbulk.results import single_line
-from hnbulk.wording import duration_text, share_text, time_text, when_text
+from hnbulk.wording import duration_text, parts_text, share_text, time_text, when_text
 
 STUCK_SHOWN = 20
 STUCK_AFTER = timedelta(days=3)
+REASONS_SHOWN = 20
+REASON_COLUMNS = ("status", "failure_reason", "count", "what_to_do")
+
+# What to do about a failed number, by words of its reason; the first that fits counts.
+_REMEDIES = (
+    ("sms enabled", "have SMS switched off where the number is now, then plan again"),
+    ("letter", "plan again, and have the new letter signed in time"),
+    ("attempts", "plan again, and make sure somebody answers the call"),
+    ("idle in verification", "plan again, and verify within seven days: hnbulk verify"),
+    ("idle", "plan again, and take each next step before the order falls idle"),
+)
+_REMEDY = "mend what the reason names and plan again: a new order is possible"
 
 
 def build_report(
@@ -39,6 +52,7 @@ def build_report(
     plan_summary: pd.DataFrame | None = None,
     problems: pd.DataFrame | None = None,
     results_counts: Mapping[str, int] | None = None,
+    reasons: pd.DataFrame | None = None,
     calls: pd.DataFrame | None = None,
     seed: int | None = None,
     notes: Sequence[str] = (),
@@ -46,14 +60,17 @@ def build_report(
     """The page as one self-contained HTML document; sections without data are left out.
 
     `problems` has the problem columns; `plan_summary` and `calls` are small tables shown as they
-    are, `results_counts` the rows of a run by where they ended. `seed` marks a rehearsal in the
+    are, `results_counts` the rows of a run by where they ended, `reasons` the frame of
+    `reasons_of`. `seed` marks a rehearsal in the
     sandbox. Phone numbers and e-mail addresses in any text are masked.
     """
     sections = (
         _story(funnel),
+        _why(reasons),
         _progress(funnel),
         _times(funnel),
         _standing(funnel),
+        _flow(funnel),
         _stuck(funnel),
         _problems(problems),
         _plain("plan", "What was planned", plan_summary, "Rows of the input file by what the plan does."),
@@ -64,6 +81,35 @@ def build_report(
     origin = "" if seed is None else f" · rehearsal in the sandbox, seed {int(seed)}"
     byline = f"{_text(account_label)} · made {when_text(made_at)}{origin}"
     return page(_shown(title), byline, sections)
+
+
+def reasons_of(orders: pd.DataFrame) -> pd.DataFrame:
+    """Why numbers failed or need action: status, failure_reason, count and what_to_do, most first.
+
+    Needs sid, phone_number, date_created, status and failure_reason of the orders. A number counts
+    once, by its latest order. An order without a reason says "no reason given".
+    """
+    number = orders["phone_number"].fillna(orders["sid"])
+    latest = orders.assign(number=number).sort_values(["date_created", "sid"], na_position="first")
+    latest = latest.drop_duplicates("number", keep="last")
+    stopped = latest.loc[latest["status"].isin(["failed", "action-required"])]
+    reason = stopped["failure_reason"].astype("object").fillna("").astype("str").str.strip()
+    groups = pd.DataFrame(
+        {"status": stopped["status"].astype("str"), "failure_reason": reason.replace("", "no reason given")}
+    )
+    counts = groups.value_counts().rename("count").reset_index()
+    counts["what_to_do"] = [
+        _remedy(status, why) for status, why in zip(counts["status"], counts["failure_reason"], strict=True)
+    ]
+    by = ["count", "status", "failure_reason"]
+    ordered = counts.sort_values(by, ascending=[False, True, True], ignore_index=True)
+    return ordered[list(REASON_COLUMNS)]
+
+
+def _remedy(status: str, reason: str) -> str:
+    if status != "failed":
+        return NEXT_STEPS[status]
+    return next((remedy for words, remedy in _REMEDIES if words in reason.lower()), _REMEDY)
 
 
 def _text(value: object) -> str:
@@ -135,6 +181,16 @@ def _todo(funnel: Funnel) -> str:
     return f'<h2>What to do next</h2><ul class="todo">{acts}{last}</ul>'
 
 
+def _why(reasons: pd.DataFrame | None) -> str:
+    if reasons is None or reasons.empty:
+        return ""
+    shown = reasons.head(REASONS_SHOWN)
+    left = int(reasons["count"].iloc[REASONS_SHOWN:].sum())
+    more = f" {left:,} more have other reasons." if left else ""
+    caption = f"The reason is the service's own text; each number counts once, by its latest order.{more}"
+    return _plain("why", "Why numbers failed or need action", shown, caption)
+
+
 def _progress(funnel: Funnel) -> str:
     if funnel.as_of is None:
         return ""
@@ -162,30 +218,52 @@ def _times(funnel: Funnel) -> str:
     times = funnel.durations()
     if times.empty:
         return ""
+    seen = {str(row["stage"]): row for row in times.to_dict("records")}
     rows = [
-        {
-            "stage": str(row["stage"]),
-            "median": time_text(row["median"], row["median_low"], row["median_high"]),
-            "a quarter left within": duration_text(row["p25"]),
-            "three quarters within": duration_text(row["p75"]),
-            "stays": f"{row['n']:,}",
-            "over": f"{row['left']:,}",
-            "still there": f"{row['open']:,}",
-        }
-        for row in times.to_dict("records")
+        _times_row(seen.get(str(row["stage"])), str(row["stage"]))
+        for row in funnel.table.to_dict("records")
+        if str(row["stage"]) in seen or (unseen(row) and row["stage"] != "completed")
     ]
     caption = (
-        "Kaplan-Meier: those still there count as open. ± is half the distance between the shortest "
-        "and the longest median the looks allow. “Not yet”: too few have left to say."
+        "Kaplan-Meier: those still there count as open. ± is half the distance between the shortest and "
+        "the longest median the looks allow. “Not yet”: too few have left to say. “Not seen”: all passed "
+        "between two looks."
     )
     body = _chart(funnel.plot("survival")) + _grid(pd.DataFrame(rows), "times", caption)
     return _section("How long each stage takes", body)
 
 
+def _times_row(row: Mapping[Any, Any] | None, stage: str) -> dict[str, str]:
+    """The times of one stage, or that nobody was seen in it."""
+    if row is None:
+        nothing = dict.fromkeys(("a quarter left within", "three quarters within"), "–")
+        return {
+            "stage": stage,
+            "median": "not seen",
+            **nothing,
+            **dict.fromkeys(("stays", "over", "still there"), "0"),
+        }
+    return {
+        "stage": stage,
+        "median": time_text(row["median"], row["median_low"], row["median_high"]),
+        "a quarter left within": duration_text(row["p25"]),
+        "three quarters within": duration_text(row["p75"]),
+        "stays": f"{row['n']:,}",
+        "over": f"{row['left']:,}",
+        "still there": f"{row['open']:,}",
+    }
+
+
 def _standing(funnel: Funnel) -> str:
     if funnel.as_of is None:
         return ""
-    return _section("Where they stand", _chart(funnel.plot("standing")) + _chart(funnel.plot("flow")))
+    return _section("Where they stand", _chart(funnel.plot("standing")))
+
+
+def _flow(funnel: Funnel) -> str:
+    if funnel.as_of is None:
+        return ""
+    return _section("Where they stood over time", _chart(funnel.plot("flow")))
 
 
 def _stuck(funnel: Funnel) -> str:
@@ -242,12 +320,8 @@ def _outcomes(counts: Mapping[str, int] | None) -> str:
         return ""
     total = sum(counts.values())
     rows = [
-        {
-            "rows ended as": str(name),
-            "rows": f"{count:,}",
-            "share": share_text(count / total if total else 0.0),
-        }
-        for name, count in counts.items()
+        {"rows ended as": str(name), "rows": f"{count:,}", "share": share}
+        for (name, count), share in zip(counts.items(), parts_text(list(counts.values())), strict=True)
     ]
     frame = pd.DataFrame([*rows, {"rows ended as": "all", "rows": f"{total:,}", "share": share_text(1.0)}])
     return _section(
@@ -296,5 +370,7 @@ def _grid(frame: pd.DataFrame, name: str, caption: str) -> str:
 
 
 def _chart(picture: Picture) -> str:
-    drawing = clean_svg(picture.svg)
-    return f'<figure class="chart" role="img" aria-label="{_text(picture.alt)}">{drawing}</figure>'
+    drawing = clean_svg(picture.untitled().svg)
+    said = "<br>".join(_text(line) for line in picture.subtitle)
+    lead = f'<p class="caption lead">{said}</p>'
+    return f'{lead}<figure class="chart" role="img" aria-label="{_text(picture.alt)}">{drawing}</figure>'

@@ -24,6 +24,8 @@ from hnbulk.errors import PlanAltered, UsageError
 from hnbulk.files import write_private
 
 FORMAT = 1
+#: How every saved plan begins: the first key of its header.
+_BEGINNING = b'{"account_sid":'
 
 
 class Action(StrEnum):
@@ -261,8 +263,8 @@ def sort_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
 def load_plan(path: Path) -> PlanFile:
     """The plan in `path`, its checksum proved.
 
-    Raises `UsageError` where there is no readable file, `PlanAltered` where it is cut, edited
-    or of another format version.
+    Raises `UsageError` where there is no readable file or it never was a plan, `PlanAltered`
+    where it is cut, edited or of another format version.
     """
     try:
         content = path.read_bytes()
@@ -273,7 +275,12 @@ def load_plan(path: Path) -> PlanFile:
 
 
 def loads_plan(content: bytes, *, name: str) -> PlanFile:
-    """The plan in these bytes, its checksum proved; `name` is for messages. Raises `PlanAltered`."""
+    """The plan in these bytes, its checksum proved; `name` is for messages.
+
+    Raises `UsageError` where they never were a plan, `PlanAltered` where they are not one any more.
+    """
+    if not _was_a_plan(content):
+        raise UsageError(f"{name} is not a plan file; make one with `hnbulk plan`.", path=name)
     try:
         lines = [json.loads(line) for line in content.decode().removesuffix("\n").split("\n")]
         head = lines[0]
@@ -302,6 +309,17 @@ def loads_plan(content: bytes, *, name: str) -> PlanFile:
             path=name,
         )
     return plan
+
+
+def _was_a_plan(content: bytes) -> bool:
+    """It begins as a plan does, however it goes on, or its first line is a header."""
+    if content.startswith(_BEGINNING) or _BEGINNING.startswith(content):
+        return True
+    try:
+        first = json.loads(content.partition(b"\n")[0])
+    except ValueError:
+        return False
+    return isinstance(first, dict) and first.get("kind") == "header"
 
 
 def _read_header(line: Mapping[str, Any]) -> PlanHeader:

@@ -85,7 +85,9 @@ def read_table(content: bytes, *, name: str, sheet: str | None = None) -> Table:
         raise _refused(name, "is a workbook by its content", "Name it .xlsx")
     if packed:
         found = read_sheet(content, name=name, sheet=sheet, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
-        table = _table(found.rows, name=f"{name}, sheet {found.name!r}")
+        others = ", ".join(repr(other) for other in found.others)
+        hint = f", or choose another sheet with --sheet: {others}" if others else ""
+        table = _table(found.rows, name=f"{name}, sheet {found.name!r}", hint=hint)
         return Table(table.columns, table.rows, found.name, found.others)
     for mark, what, remedy in _FOREIGN:
         if content.startswith(mark):
@@ -165,14 +167,14 @@ def _header_line(text: str) -> str:
     return text
 
 
-def _table(records: Sequence[Sequence[str]], *, name: str) -> Table:
+def _table(records: Sequence[Sequence[str]], *, name: str, hint: str = "") -> Table:
     """Records with their shape proved: a header of distinct names, and its width in every row."""
     last = max((n for n, record in enumerate(records) if any(map(str.strip, record))), default=-1)
     start = next((n for n, record in enumerate(records) if any(map(str.strip, record))), 0)
     if last == start:
-        raise _refused(name, "has a header and no rows", "Put a number in each row below it")
+        raise _refused(name, "has a header and no rows", f"Put a number in each row below it{hint}")
     if last < 0:
-        raise _refused(name, "is empty", "Save the list again")
+        raise _refused(name, "is empty", f"Save the list again{hint}")
     header = records[start]
     body = [(n + 1, record) for n, record in enumerate(records[: last + 1]) if n > start]
     for row, record in body:

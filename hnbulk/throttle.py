@@ -29,6 +29,8 @@ from hnbulk.settings import Pace
 #: A start is counted a little wider than a second, for what happens between start and arrival.
 _WINDOW = 1.02
 _SLICE = 0.5
+#: A wait from so many seconds on is told.
+_WORTH_TELLING = 5.0
 _TRANSPORT = frozenset(str(kind) for kind in FailureKind)
 
 
@@ -95,6 +97,8 @@ class Throttle:
         self._chance = chance
         self._change = threading.Condition()
         self._under_way = 0
+        self._sent = 0  # of those under way, how many have passed the gate
+        self._waiting = ""
         self._concurrency = Concurrency(pace.connections, pace.connections)
         self._breaker = Breaker()
         self._budget = RetryBudget()
@@ -114,11 +118,17 @@ class Throttle:
         """No further row is begun until `resume`."""
         return self._paused and not self._stopping
 
+    @property
+    def waiting(self) -> str:
+        """What the requests wait for, in words; empty where they go out. Changes once a wait."""
+        return self._waiting
+
     def stop(self, reason: str, *, exit_code: int = 6, interrupted: bool = False) -> None:
         """No further request starts; the first reason counts."""
         with self._change:
             if not self._stopping:
                 self.reason, self.exit_code = reason, exit_code
+                self._waiting = _stopping_with(self._sent)
             self.interrupted = self.interrupted or interrupted
             self._stopping = True
             self._change.notify_all()
@@ -168,10 +178,13 @@ class Throttle:
     def slot(self, operation: Operation) -> Iterator[None]:
         """Inside, one request is under way and counted. Raises `Halted` where the run stops first."""
         self._enter(probe=operation is Operation.READ)
+        with self._change:
+            self._sent += 1
         try:
             yield
         finally:
             with self._change:
+                self._sent -= 1
                 self._under_way -= 1
                 self._change.notify()
 
@@ -182,9 +195,13 @@ class Throttle:
             if outcome.kind is OutcomeKind.NOT_PROCESSED:
                 self._concurrency.on_busy(now)
             if is_down(outcome):
+                before = self._breaker.wait(now)
                 self._breaker.on_failure(now)
+                if (wait := self._breaker.wait(now)) > before:
+                    self._say(_trying_again("does not answer", wait))
                 return
             self._breaker.on_success()
+            self._say("")
             if outcome.kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
                 self._concurrency.on_success(now)
                 self._budget.on_success()
@@ -201,7 +218,17 @@ class Throttle:
         if outcome.retry_after is not None and outcome.retry_after > LONGEST_RETRY_AFTER:
             self.stop(f"the service asks to wait {outcome.retry_after:.0f} s; resume after that.")
             return
-        self.rest(delay_after(str(outcome.kind), tried, outcome.retry_after, self._chance))
+        delay = delay_after(str(outcome.kind), tried, outcome.retry_after, self._chance)
+        words = _trying_again("does not answer" if is_down(outcome) else "is busy", delay)
+        if delay >= _WORTH_TELLING and not self._waiting:
+            self._say(words)
+        self.rest(delay)
+        if self._waiting == words:
+            self._say("")
+
+    def _say(self, words: str) -> None:
+        if not self._stopping:
+            self._waiting = words
 
     def _enter(self, *, probe: bool) -> None:
         while not self._took_place(probe=probe):
@@ -239,6 +266,15 @@ class Throttle:
     def _give_up_if_hopeless(self) -> None:
         if self._breaker.given_up(self.monotonic()):
             self.stop("the service has not answered for ten minutes; resume when it does.")
+
+
+def _trying_again(trouble: str, seconds: float) -> str:
+    return f"the service {trouble}; trying again in {seconds:.0f} s"
+
+
+def _stopping_with(sent: int) -> str:
+    replies = "1 reply" if sent == 1 else f"{sent} replies"
+    return f"stopping; waiting for {replies} under way"
 
 
 def is_down(outcome: Outcome) -> bool:

@@ -121,7 +121,8 @@ class Calls:
 
     def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait) -> list[Ending]:
         """The same calls with the status that the answers led to, when the phones have rung out."""
-        if not done or not wait("waiting for answers", desk.clock.now() + RING_TIME):
+        rung_out = desk.clock.now() + RING_TIME
+        if not done or not wait(f"waiting for answers until {rung_out:%H:%M:%S} UTC", rung_out):
             return []
         desk.forget_listing()
         many = len(done) >= _LARGE

@@ -6,6 +6,7 @@ Seconds, shares and moments go in, text comes out. This module reads no clock an
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -20,6 +21,24 @@ def share_text(share: float) -> str:
         return ">99.9 %"
     near_an_end = 0 < percent < 0.95 or 99.05 < percent < 100
     return f"{percent:.1f} %" if near_an_end else f"{percent:.0f} %"
+
+
+def parts_text(counts: Sequence[int]) -> list[str]:
+    """Shares of a whole with one decimal that sum to 100.0 %; `<0.1 %` for a part too small to show.
+
+    Largest remainder: what rounding down leaves goes to the parts that lost most.
+    """
+    total = sum(counts)
+    if not total:
+        return ["–"] * len(counts)
+    tenths = [count * 1000 // total for count in counts]
+    lost = sorted(range(len(counts)), key=lambda place: -(counts[place] * 1000 % total))
+    for place in lost[: 1000 - sum(tenths)]:
+        tenths[place] += 1
+    return [
+        "<0.1 %" if count and not tenth else f"{tenth / 10:.1f} %"
+        for count, tenth in zip(counts, tenths, strict=True)
+    ]
 
 
 def when_text(moment: datetime) -> str:

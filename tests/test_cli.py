@@ -52,6 +52,18 @@ def test_a_wrong_option_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
+def test_a_bare_call_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """`hnbulk` alone is a question, not a mistake."""
+    assert run_main([]) == 0
+    assert capsys.readouterr().out.startswith("Usage: hnbulk")
+
+
+def test_a_wrong_call_points_to_the_verbs_own_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The remedy is one command away."""
+    run_main(["plan", "--bogus"])
+    assert capsys.readouterr().err.rstrip().endswith(". See `hnbulk plan --help`.")
+
+
 def test_a_failure_answers_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     """With `--json`, stdout holds one document with code and message even when the verb fails."""
     assert run_main(["check", "no-such-file.csv", "--json"]) == 2

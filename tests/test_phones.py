@@ -62,7 +62,6 @@ BAD = {
     "＋14155550100": "phone-signs",
     "٤١٥٥٥٥٠١٠٠": "phone-signs",
     "=4155550100": "phone-signs",
-    "'4155550100": "phone-signs",
     "415-555-0100?": "phone-signs",
     "415+5550100": "phone-signs",
     "415-555-0100 / 415-555-0101 ;": "phone-signs",

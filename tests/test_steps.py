@@ -115,9 +115,17 @@ def test_a_plan_cut_at_any_byte_is_refused() -> None:
             loads_plan(content[:length], name="plan")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"[]", b"{}", b"null\n", b"\xff\xfe", b"a,b\n1,2\n"])
-def test_another_file_is_refused_without_a_traceback_of_its_content(content: bytes) -> None:
-    """What is no plan at all is refused in one line."""
+@pytest.mark.parametrize("content", [b"\n", b"[]", b"{}", b"null\n", b"\xff\xfe", b"a,b\n1,2\n"])
+def test_another_file_is_a_wrong_call(content: bytes) -> None:
+    """What never was a plan is exit 2, in one line that shows nothing of its content."""
+    with pytest.raises(UsageError, match="is not a plan file; make one with `hnbulk plan`") as caught:
+        loads_plan(content, name="plan")
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("content", [b"", b'{"kind": "header"}\n', b'{"account_sid":1'])
+def test_a_plan_that_is_not_whole_is_refused_without_a_traceback(content: bytes) -> None:
+    """What begins as a plan and is none any more is refused in one line."""
     with pytest.raises(PlanAltered, match="not a whole plan file") as caught:
         loads_plan(content, name="plan")
     assert caught.value.__cause__ is None

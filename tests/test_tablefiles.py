@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tracemalloc
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,3 +166,15 @@ def test_any_bytes_are_a_table_or_an_input_error(content: bytes) -> None:
     except InputError:
         return
     assert all(len(cells) == len(table.columns) for _, cells in table.rows)
+
+
+def test_a_cover_sheet_names_the_sheets_behind_it() -> None:
+    """A first sheet without rows is refused with the names of the others."""
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"
+    book.active["A1"] = "Branch list"
+    book.create_sheet("Numbers").append(["Phone"])
+    content = io.BytesIO()
+    book.save(content)
+    with pytest.raises(InputError, match="--sheet: 'Numbers'"):
+        read_table(content.getvalue(), name="list.xlsx")

@@ -45,7 +45,7 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one verb and exit with its code; the codes stand in `errors` and in the README."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in arguments
     ended: list[int] = []
 
@@ -58,7 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(arguments, prog_name="hnbulk", standalone_mode=False)
     except TyperException as error:
         told = error.format_message() if hasattr(error, "format_message") else str(error)
-        code = fail(UsageError(f"{told} See `hnbulk --help`."), as_json=as_json)
+        verb = f"{arguments[0]} " if arguments[0] in _verbs() else ""
+        code = fail(UsageError(f"{told.rstrip('. ')}. See `hnbulk {verb}--help`."), as_json=as_json)
     except KeyboardInterrupt:
         print("hnbulk: interrupted.", file=sys.stderr)
         code = RunInterrupted.exit_code
@@ -69,3 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     if ended and code == RunInterrupted.exit_code:  # the machine's wish, not a person's
         code = RunStopped.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _verbs() -> set[str]:
+    return {command.callback.__name__ for command in app.registered_commands if command.callback}

@@ -5,7 +5,10 @@ They read, plan and picture; no phone rings and no letter goes out from here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hnbulk.funnel import Funnel
+
+
+_SLOW = 1.0  # seconds after which somebody waiting is told what is going on
+_READING = "reading the account's orders ..."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -203,10 +210,13 @@ def funnel(
 
     talk = Talk(as_json)
     with connect() as account:
-        account.poll(progress=talk.progress)
-        made = account.funnel()
+        with _told_if_slow(talk, _READING, unless=talk.progress):
+            account.poll(progress=talk.progress)
+        with _told_if_slow(talk, "counting how far the numbers came ..."):
+            made = account.funnel()
     if picture is not None:
-        made.plot().save(picture)
+        with _told_if_slow(talk, "drawing the picture ..."):
+            made.plot().save(picture)
         talk.say(f"picture: {picture}")
     told = [str(made), *_told_next(made)] if made.numbers else ["no orders in this account yet"]
     talk.show(
@@ -220,6 +230,22 @@ def _told_next(made: Funnel) -> list[str]:
         (f"{count:,} {stage}", advice) for stage, count, advice in made.next_steps.itertuples(index=False)
     ]
     return ["", *in_columns(("next", ""), steps)] if steps else []
+
+
+@contextmanager
+def _told_if_slow(talk: Talk, text: str, *, unless: bool = False) -> Iterator[None]:
+    """`text` is said on stderr once the block has taken a second; not `unless` a bar is shown."""
+    if unless:
+        yield
+        return
+    timer = Timer(_SLOW, talk.say, (text,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def report(
@@ -236,17 +262,20 @@ def report(
     from hnbulk.account import connect
     from hnbulk.cli.plans import check_out
     from hnbulk.files import write_private
-    from hnbulk.report import build_report
+    from hnbulk.report import build_report, reasons_of
 
     talk = Talk(as_json)
     check_out(out, is_ours=lambda begins: begins.lower().startswith(b"<!doctype html"), what="a report")
     with connect() as account:
-        account.poll(progress=talk.progress)
-        page = build_report(
-            funnel=account.funnel(),
-            title="Hosted numbers",
-            made_at=account.now,
-            account_label=account.connection.account_sid,
-        )
+        with _told_if_slow(talk, _READING, unless=talk.progress):
+            orders = account.poll(progress=talk.progress)
+        with _told_if_slow(talk, "drawing the report ..."):
+            page = build_report(
+                funnel=account.funnel(),
+                reasons=reasons_of(orders),
+                title="Hosted numbers",
+                made_at=account.now,
+                account_label=account.connection.account_sid,
+            )
     write_private(out, page.encode())
     talk.show(f"report: {out}", {"report": str(out), "bytes": len(page.encode())})
