@@ -65,22 +65,34 @@ def is_applied(plan: PlanFile, record: RunRecord, journal: Journal) -> bool:
     then has the same steps. It was made after the run where it read the service after it and
     is not the file that the run applied; on a clock that stands still only the latter shows.
     """
-    if record.checksum != plan.checksum:
-        return False
+    return record.checksum == plan.checksum and not _made_since(plan, record, journal)
+
+
+def _made_since(plan: PlanFile, record: RunRecord, journal: Journal) -> bool:
     applied, head = journal.plan_of(record.run_id).header, plan.header
     read_since = datetime.fromisoformat(head.read_at) >= journal.marked_at(record.run_id)
-    return not read_since or head.made_at <= applied.made_at
+    return read_since and head.made_at > applied.made_at
 
 
-def refuse_unfinished(plan: PlanFile, known: Sequence[RunRecord], journal: Journal) -> None:
+def refuse_unfinished(
+    plan: PlanFile, known: Sequence[RunRecord], journal: Journal, *, sends_on_resume: bool
+) -> None:
     """No run of this plan is left to resume, and no other run has a request in doubt.
 
-    Raises `RunLocked`, naming the run to resume.
+    Where a resume sends nothing, a plan made since may do what its run left. Raises `RunLocked`,
+    naming the run and the way on.
     """
     for record in known:
         if not record.unfinished:
             continue
-        if record.checksum == plan.checksum:
+        if record.checksum == plan.checksum and not sends_on_resume:
+            if not _doubts_of(record, journal) and not _made_since(plan, record, journal):
+                raise RunLocked(
+                    f"run {record.run_id} has applied a part of this plan. Plan the calls that were not "
+                    "placed again with `hnbulk verify`.",
+                    run_id=record.run_id,
+                )
+        elif record.checksum == plan.checksum:
             raise RunLocked(
                 f"run {record.run_id} has applied a part of this plan. Go on with "
                 f"`hnbulk resume {record.run_id}`.",

@@ -6,6 +6,7 @@ nothing: it draws the frames of `durations` and `funnel`, and changes no setting
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -98,15 +99,15 @@ def survival_chart(curves: pd.DataFrame, *, as_of: datetime | None) -> Picture:
 
     if curves.empty or as_of is None:
         return _nothing("Time in each stage")
-    rows, stages = _curve_rows(curves)
     axis = alt.Axis(format="%", tickCount=5, grid=True)
     end, longest = _axis_end(curves), float(curves["time"].max()) / _DAY
+    rows, stages = _curve_rows(curves, end)
     beyond = [
         f"the axis ends at {end:.3g} d, where under 5 % of any stage is left; longest: {longest:.3g} d"
     ]
     chart = (
         alt.Chart(_data(rows))
-        .mark_line(interpolate="step-after", strokeWidth=2.2, clip=True)
+        .mark_line(interpolate="step-after", strokeWidth=2.2)
         .encode(
             x=alt.X(
                 "days:Q",
@@ -182,8 +183,8 @@ def _standing_row(row: Mapping[Any, Any], numbers: int) -> dict[str, Any]:
     return {"stage": single_line(str(row["stage"])), "current": current, "label": label}
 
 
-def _curve_rows(curves: pd.DataFrame) -> tuple[_Records, list[str]]:
-    """At most `_CURVE_POINTS` steps a stage, from (0 days, all) to the last time observed."""
+def _curve_rows(curves: pd.DataFrame, end: float) -> tuple[_Records, list[str]]:
+    """At most `_CURVE_POINTS` steps a stage, from (0 days, all) to the last time observed or day `end`."""
     rows: _Records = []
     stages = _in_order({str(stage) for stage in curves["stage"]})
     for stage in stages:
@@ -191,7 +192,10 @@ def _curve_rows(curves: pd.DataFrame) -> tuple[_Records, list[str]]:
         level = (curve["survival"] * _CURVE_POINTS).round()
         last_of_level = level.ne(level.shift(-1))
         kept = curve.loc[last_of_level]
-        points = [(0.0, 1.0), *zip(kept["time"] / _DAY, kept["survival"], strict=True)]
+        whole = [(0.0, 1.0), *zip(kept["time"] / _DAY, kept["survival"], strict=True)]
+        points = [(x, y) for x, y in whole if x <= end]
+        if len(points) < len(whole):
+            points.append((end, points[-1][1]))
         rows += [
             {
                 "stage": single_line(stage),
@@ -214,7 +218,8 @@ def _axis_end(curves: pd.DataFrame) -> float:
     for _, curve in curves.groupby("stage", observed=True):
         over = curve.loc[curve["survival"] < _SLIVER, "time"]
         ends.append(float(over.min() if len(over) else curve["time"].max()) / _DAY)
-    end = max(ends) * 1.1
+    end = max(ends) * 1.05
+    end = math.ceil(end) if end > 2 else end
     return end if 0 < end < 0.75 * longest else longest
 
 

@@ -112,10 +112,9 @@ class Coordinator:
         self.desk.remember()
 
     def _settle(self) -> None:
-        if self.sender.doubts:
-            self.sender.tally.doing = (
-                f"{len(self.sender.doubts)} in doubt; looking it up for up to {self.resolver.longest():.0f} s"
-            )
+        if doubts := len(self.sender.doubts):
+            longest = self.resolver.longest()
+            self.sender.tally.doing = f"{doubts} in doubt; looking it up for up to {longest:.0f} s"
         self.resolver.settle_all()
         self.sender.tally.doing = ""
         if self.sender.doubts and not self.throttle.stopping:

@@ -10,9 +10,9 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from hnbulk.approval import check_age, check_approval, is_applied, refuse_unfinished
@@ -25,6 +25,7 @@ from hnbulk.errors import (
     JournalError,
     RunInterrupted,
     RunStopped,
+    ServiceUnreachable,
 )
 from hnbulk.history import History
 from hnbulk.journal import Journal
@@ -68,8 +69,18 @@ class Means:
 class Run:
     """One run under way, or over. Its threads go on whether anybody waits or not."""
 
-    def __init__(self, run_id: str, kind: str, tally: Tally, throttle: Throttle, journal: Journal) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        kind: str,
+        tally: Tally,
+        throttle: Throttle,
+        journal: Journal,
+        *,
+        sends_on_resume: bool = True,
+    ) -> None:
         self.run_id = run_id
+        self.way_on = _way_on(run_id, sends_on_resume=sends_on_resume)
         self.kind = kind
         self._tally = tally
         self._throttle = throttle
@@ -80,8 +91,10 @@ class Run:
 
     @property
     def progress(self) -> Progress:
-        """Where the run is at this moment."""
-        return self._tally.progress
+        """Where the run is at this moment, and in words what it waits for."""
+        now = self._tally.progress
+        words = "" if self._over.is_set() else self._throttle.waiting or now.doing
+        return now if words == now.doing else replace(now, doing=words)
 
     @property
     def state(self) -> str:
@@ -121,10 +134,12 @@ class Run:
         except KeyboardInterrupt:
             self._throttle.stop("interrupted.", interrupted=True)
             with suppress(KeyboardInterrupt):  # a second one ends the waiting, not the bookkeeping
+                if on_progress is not None:
+                    on_progress(self.progress)
                 self._over.wait(GRACE)
         if self._throttle.interrupted and not (self._report and self._report.state == FINISHED):
             raise RunInterrupted(
-                f"interrupted; nothing is lost. Go on with `hnbulk resume {self.run_id}`.",
+                f"interrupted; nothing is lost. {self.way_on}",
                 run_id=self.run_id,
                 counts=self._tally.counts,
             ) from None
@@ -157,7 +172,8 @@ class Run:
 def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
     """A run of the plan is under way, or the finished run of this very plan is handed back.
 
-    Raises `UsageError`, `PlanRefused` and its kinds, or `AccessRefused`; nothing was sent then.
+    Raises `UsageError`, `PlanRefused` and its kinds, `AccessRefused`, or `RunStopped` where the
+    service does not answer; nothing was sent then.
     """
     client = means.client
     check_approval(plan, account_sid=client.account_sid, base_url=client.base_url, approve=approve)
@@ -169,8 +185,8 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
             if not record.unfinished and is_applied(plan, record, journal):
                 lock.release()
                 return _over_already(record, means)
-        refuse_unfinished(plan, known, journal)
-        _learn_the_time(plan, means)
+        refuse_unfinished(plan, known, journal, sends_on_resume=work.sends_on_resume)
+        _learn_the_time(plan, means, then="apply the plan again; nothing was sent")
         now = means.clock.now()
         check_age(plan, now)
         run_id = journal.new_run_id(means.wall(), plan.checksum)
@@ -186,7 +202,7 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
     """The run goes on: what is in doubt is looked up first, then what was never sent goes out.
 
     A finished run is handed back as it is. Raises `UsageError` where there is no such run,
-    `RunLocked` where it is under way.
+    `RunLocked` where it is under way, `RunStopped` where the service does not answer.
     """
     journal = means.journal
     lock = journal.lock(run_id)
@@ -196,7 +212,7 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
             lock.release()
             return _over_already(record, means)
         plan = journal.plan_of(run_id)
-        _learn_the_time(plan, means)
+        _learn_the_time(plan, means, then=f"`hnbulk resume {run_id}`", run_id=run_id)
         journal.mark(run_id, "running", at=means.clock.now())
         return _launch(run_id, plan, work, means, lock, began_at=record.made_at, resumed=True)
     except BaseException:
@@ -228,7 +244,8 @@ def _launch(
     )
     tally = Tally(len(plan.steps))
     sender = Sender(run_id, work, desk, means.client, means.journal, throttle, tally)
-    run = Run(run_id, work.kind, tally, throttle, means.journal)
+    journal, resends = means.journal, work.sends_on_resume
+    run = Run(run_id, work.kind, tally, throttle, journal, sends_on_resume=resends)
 
     def coordinate() -> None:
         pool = Pool(means.pace.connections, name=f"hnbulk-{run_id}")
@@ -262,40 +279,66 @@ def _run_to_its_end(coordinator: Coordinator, throttle: Throttle) -> None:
 def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
     """The journal says how the run ended."""
     work, throttle, resumed = coordinator.work, coordinator.throttle, coordinator.resumed
-    counts, found = coordinator.sender.tally.counts, coordinator.found
+    counts = coordinator.sender.tally.counts
     left = counts.get(str(State.PENDING), 0) if work.sends_on_resume or not resumed else 0
     doubts = counts.get(str(State.IN_DOUBT), 0)
     all_done = counts == {str(State.DONE): sum(counts.values())} or not counts
     if not left and not doubts:
-        state, code, message = FINISHED, 0 if all_done else 3, _remarks(found, counts)
+        state, code, message = FINISHED, 0 if all_done else 3, _remarks(coordinator, counts)
     else:
         state = "interrupted" if throttle.interrupted else "stopped"
         reason = throttle.reason or "some rows could not be sent."
         code = throttle.exit_code or RunStopped.exit_code
-        message = f"{reason} Go on with `hnbulk resume {run.run_id}`."
+        message = f"{reason} {run.way_on}"
     try:
         means.journal.mark(run.run_id, state, at=means.clock.now(), note=message or None)
     except JournalError as error:  # a full disk: what is not written down is looked up by the resume
         code = RunStopped.exit_code
-        message = f"{error.message} Then go on with `hnbulk resume {run.run_id}`."
+        message = f"{error.message} Then: {run.way_on}"
         return Report(run.run_id, "stopped", code, counts, message)
     return Report(run.run_id, state, code, counts, message)
 
 
-def _remarks(found: Sequence[Ending], counts: dict[str, int]) -> str:
+def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
     """What a person should know of a run that has finished."""
     if pending := counts.get(str(State.PENDING), 0):
         return f"{pending} calls were never placed; a resume places none. Plan them again."
-    kinds = Counter(one.code for one in found)
-    counted = ", ".join(f"{count:,} {code}" for code, count in kinds.items())
-    return f"the audit found {counted}; see the error file. Nothing was deleted." if found else ""
+    said = []
+    if taken_over := coordinator.sender.taken_over:
+        said.append(
+            f"{taken_over:,} of {sum(counts.values()):,} orders were there already, made before from the "
+            "same list; they were taken over, not made again."
+        )
+    kinds = Counter(one.code for one in coordinator.found)
+    if counted := ", ".join(f"{count:,} {code}" for code, count in kinds.items()):
+        said.append(f"the audit found {counted}; see the error file. Nothing was deleted.")
+    return " ".join(said)
 
 
-def _learn_the_time(plan: PlanFile, means: Means) -> None:
+def _way_on(run_id: str, *, sends_on_resume: bool) -> str:
+    """What a person does about a run that ended early, and what that does."""
+    if sends_on_resume:
+        return f"Go on with `hnbulk resume {run_id}`."
+    return (
+        "Calls placed are recorded, the others were not placed. See them with "
+        f"`hnbulk resume {run_id}` (it looks up what is in doubt and places none), then "
+        "plan again with `hnbulk verify`."
+    )
+
+
+def _learn_the_time(plan: PlanFile, means: Means, *, then: str, **facts: str) -> None:
     """A world that runs by itself has told its time: before its first reply nobody knows it."""
-    if not means.clock.frozen:
+    if means.clock.frozen:
+        return
+    try:
         dialect = DIALECTS[plan.header.dialect]
         Lookups(means.client, dialect, means.throttle(), now=means.clock.now).greet()
+    except ServiceUnreachable as error:
+        raise RunStopped(
+            f"the service does not answer ({error.facts.get('kind')}); nothing is lost. Check the network, "
+            f"then {then}.",
+            **facts,
+        ) from None
 
 
 def _over_already(record: RunRecord, means: Means) -> Run:

@@ -47,7 +47,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 .keys b{display:inline-block;width:.75rem;height:.75rem;border-radius:2px;margin-right:.4rem;
  border:1px solid #fff}
 .todo{margin:0;padding-left:1.2rem}.todo li{margin:.2rem 0}
-.chart{margin:0 0 1rem;overflow-x:auto;background:#fff;border-radius:8px}
+.chart{margin:.8rem 0 1rem;overflow-x:auto;background:#fff;border-radius:8px}
 .chart svg{display:block;width:100%;min-width:620px;height:auto;max-width:900px;margin:0 auto}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
@@ -57,7 +57,7 @@ th{font-weight:600;border-bottom:2px solid var(--line);vertical-align:bottom}
 td:first-child,.times td,.stuck td{white-space:nowrap}
 .times th,.times td{padding:.4rem .4rem}.times table{font-size:.86rem}
 .times th:last-child,.times td:last-child{padding-right:.8rem}
-h1,h2,p,li{overflow-wrap:anywhere}.chart+.caption,.lead{margin:0 0 .8rem}
+h1,h2,p,li{overflow-wrap:anywhere}h2~.caption{margin-top:0}.scroll+.caption{margin-top:.5rem}
 @media (max-width:560px){section{padding:.9rem}.headline{font-size:1.25rem}
  .problems td:last-child,.plan td:last-child{min-width:13rem}
  .why td:nth-child(2),.why td:last-child{min-width:13rem}}

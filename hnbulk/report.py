@@ -371,6 +371,5 @@ def _grid(frame: pd.DataFrame, name: str, caption: str) -> str:
 
 def _chart(picture: Picture) -> str:
     drawing = clean_svg(picture.untitled().svg)
-    said = "<br>".join(_text(line) for line in picture.subtitle)
-    lead = f'<p class="caption lead">{said}</p>'
+    lead = "".join(f'<p class="caption">{_text(line)}</p>' for line in picture.subtitle)
     return f'{lead}<figure class="chart" role="img" aria-label="{_text(picture.alt)}">{drawing}</figure>'

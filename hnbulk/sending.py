@@ -27,6 +27,8 @@ from hnbulk.work import Act, Chain, Desk, Ready, Work, refusal
 #: How often a request that was not processed is tried in all (safety rules, section 3 and 2.5).
 TRIES = {OutcomeKind.NOT_SENT: SEND_ATTEMPTS, OutcomeKind.NOT_PROCESSED: BUSY_ATTEMPTS}
 CALL_TRIES = {**TRIES, OutcomeKind.NOT_PROCESSED: 3}
+#: The code of a done create whose order was found, not made.
+ADOPTED = "adopted"
 _FIRST = 20  # so many refusals out of the first sent are looked at
 _MOST_DOUBTS, _DOUBT_SHARE = 20, 0.05
 
@@ -74,6 +76,7 @@ class Sender:
     tally: Tally
     sent: dict[Act, Sent] = field(default_factory=dict)
     doubts: list[Doubt] = field(default_factory=list)
+    taken_over: int = 0  # creates whose order was there before this run sent anything of them
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _first: _First = field(default_factory=_First)
 
@@ -132,6 +135,7 @@ class Sender:
                 return True
             ready = self.work.prepare(act, self.desk, again=again)
             if not isinstance(ready, Ready):
+                self._count_taken_over(act, ready)
                 self.end(ready)
                 return True
             fingerprint = ready.request.fingerprint()
@@ -214,7 +218,9 @@ class Sender:
             # what it amounts to could not be read: a look later will tell
             self._doubt(chain, act, ready, outcome, attempt)
             raise
-        self._watch_first(refused=reply is None)
+        if reply is None:
+            self._count_taken_over(act, endings)
+        self._watch_first(refused=reply is None and any(one.state is not State.DONE for one in endings))
         self.end([*endings, *ready.set_apart], results=[_result(attempt, outcome, self.desk.clock.now())])
         failpoint("after_outcome")
         return True
@@ -255,6 +261,11 @@ class Sender:
                 for step in self.open_steps(act)
             ]
         )
+
+    def _count_taken_over(self, act: Act, endings: Sequence[Ending]) -> None:
+        with self._lock:
+            if self.sent.get(act, Sent()).possible == 0:
+                self.taken_over += sum(one.code == ADOPTED for one in endings)
 
     def _watch_first(self, *, refused: bool) -> None:
         """Half or more of the first refused: the sheet is wrong, not the rows."""
@@ -327,6 +338,6 @@ def _why_stopped(outcome: Outcome) -> str:
         code = f", code {outcome.code}" if outcome.code else ""
         return (
             f"the service refused access ({outcome.reason}{code}). Check the credentials and that the "
-            "account has the Hosted Numbers preview, then resume."
+            "account has the Hosted Numbers preview."
         )
     return f"the other side does not answer like the service ({outcome.reason}). Check the address."

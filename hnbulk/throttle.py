@@ -273,6 +273,8 @@ def _trying_again(trouble: str, seconds: float) -> str:
 
 
 def _stopping_with(sent: int) -> str:
+    if not sent:
+        return "stopping; no reply is under way"
     replies = "1 reply" if sent == 1 else f"{sent} replies"
     return f"stopping; waiting for {replies} under way"
 

@@ -142,6 +142,31 @@ def test_a_long_curve_is_thinned_honestly() -> None:
     assert error.max() <= 0.0052
 
 
+def test_a_sliver_does_not_stretch_the_axis() -> None:
+    """Where under a twentieth stays on for a month, the axis ends before, and the picture says so."""
+    time = np.array([1.0, 2.0, 4.0, 30.0]) * 86400
+    curve = pd.DataFrame({"stage": "received", "time": time, "survival": [0.5, 0.1, 0.02, 0.0]})
+    picture = survival_chart(curve, as_of=at(0))
+    (values,) = picture.spec["datasets"].values()
+    assert pd.DataFrame(values)["days"].max() == pytest.approx(5)
+    assert "the axis ends at 5 d, where under 5 % of any stage is left; longest: 30 d" in picture.svg
+
+
+def test_statuses_nobody_stands_in_are_left_out() -> None:
+    """The picture of where numbers stand has a bar for each status they stand in, no other."""
+    svg = build_funnel(events_frame(story(1, "received", "failed"))).plot("standing").svg
+    assert ">failed<" in svg
+    assert ">received<" not in svg
+
+
+def test_a_picture_without_its_title_draws_the_same(pictures: dict[str, Picture]) -> None:
+    """A page says title and subtitle in its own words."""
+    plain = pictures["funnel"].untitled()
+    assert "How far 2,000" not in plain.svg
+    assert ">58 · 3 % of all · 58 now<" in plain.svg
+    assert len(pictures["funnel"].subtitle) == 2
+
+
 def test_drawing_changes_no_setting_of_altair(big: Funnel) -> None:
     """Renderer, theme and data transformer of the person's notebook are as before."""
     before = (alt.renderers.active, alt.theme.active, alt.data_transformers.active)

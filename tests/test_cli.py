@@ -307,6 +307,7 @@ def test_ctrl_c_loses_nothing_and_resume_ends_it(service: Service, sample: Path)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "hnbulk resume" in err
+    assert len(re.findall(r"^stopping; .* under way$", err, re.M)) == 1
     assert "Traceback" not in err
     assert len(service.truth()) < plan["counts"]["create"]
     service.json("resume", code=(0, 3))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,20 @@ from run_bench import PACE, Bench, create, number, open_bench
 
 from hnbulk import wire
 from hnbulk.apply import Changes
-from hnbulk.engine import Run, start
+from hnbulk.clocks import SteppedClock
+from hnbulk.engine import Run, resume, start
 from hnbulk.errors import (
     AccessRefused,
     PlanRefused,
     PlanStale,
     RunInterrupted,
     RunLocked,
+    RunStopped,
     UsageError,
 )
+from hnbulk.journal import Journal
 from hnbulk.messages import Failure, Reply, Request
+from hnbulk.outcome import Outcome, OutcomeKind
 from hnbulk.progress import Tally
 from hnbulk.settings import Pace
 from hnbulk.steps import State
@@ -292,6 +297,86 @@ def test_a_full_disk_ends_the_run_resumable(bench: Bench) -> None:
     assert len(bench.posts()) <= len(bench.journal.attempts(run.run_id))
     assert bench.resume(run.run_id).ok
     assert one_live_order_each(bench, 40)
+
+
+# -- what it says while it waits, and at the end
+
+
+class Running(SteppedClock):
+    """The bench's clock, saying that it runs by itself."""
+
+    frozen = False
+
+
+def test_a_service_that_does_not_answer_is_told_with_a_time(bench: Bench) -> None:
+    """Once for each wait, and not any more when it answers again."""
+    throttle = Throttle(PACE, bench.means.gate)
+    down, up = Outcome(OutcomeKind.NOT_SENT, "connect"), Outcome(OutcomeKind.DONE, "ok")
+    said = []
+    for _ in range(7):
+        throttle.note(down)
+        said.append(throttle.waiting)
+    assert said == [""] * 4 + ["the service does not answer; trying again in 30 s"] * 3
+    throttle.note(up)
+    assert throttle.waiting == ""
+
+
+def test_a_doubt_under_look_up_is_told_with_its_longest_time(bench: Bench) -> None:
+    """How many, and for how long at most."""
+    bench.sandbox.set_faults({"action": "reset_before", "method": "POST", "nth": 1})
+    told: list[str] = []
+
+    class Telling(SteppedClock):
+        def wait_until(self, moment: datetime) -> None:
+            told.append(run.progress.doing)
+            super().wait_until(moment)
+
+    clock = Telling(bench.sandbox.clock.now, bench.sandbox.clock.advance)
+    plan = bench.creates(1)
+    run = start(plan, Changes(), replace(bench.means, clock=clock), approve=plan.checksum)
+    assert run.wait(10).ok
+    assert set(told) == {"1 in doubt; looking it up for up to 120 s"}
+    assert run.progress.doing == ""
+
+
+def test_ctrl_c_tells_at_once_that_replies_are_waited_for(bench: Bench) -> None:
+    """Before the replies are there."""
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.5, "method": "POST", "probability": 1.0})
+    run = bench.start(bench.creates(60))
+    told: list[str] = []
+    threading.Timer(0.25, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(RunInterrupted):
+        run.wait(20, on_progress=lambda now: told.append(now.doing))
+    assert re.fullmatch(r"stopping; waiting for (1 reply|[2-4] replies) under way", told[-1])
+
+
+def test_a_run_that_cannot_reach_the_service_is_stopped_not_broken(bench: Bench) -> None:
+    """Exit 6 and the way on: apply again where nothing began, else resume."""
+    plan = bench.creates(30)
+    clock = Running(bench.sandbox.clock.now, bench.sandbox.clock.advance)
+    means = replace(bench.means, clock=clock)
+    bench.sandbox.set_faults({"action": "reset_before", "probability": 1.0})
+    with pytest.raises(RunStopped, match=r"nothing is lost\. Check the network, then apply") as caught:
+        start(plan, Changes(), means, approve=plan.checksum)
+    assert (caught.value.exit_code, bench.journal.runs()) == (6, [])
+    bench.journal.begin("r0", plan, kind="orders", at=bench.clock.now(), options={})
+    with pytest.raises(RunStopped, match="then `hnbulk resume r0`") as caught:
+        resume("r0", Changes(), replace(bench.means, clock=clock))
+    assert caught.value.exit_code == 6
+
+
+def test_orders_that_are_ours_already_do_not_stop_the_run(bench: Bench) -> None:
+    """With a fresh home every create is refused, every order taken over, and the report says so."""
+    plan = bench.creates(60)
+    assert bench.apply(plan).ok
+    more = {"account_sid": bench.client.account_sid, "base_url": bench.client.base_url}
+    with Journal.open(bench.home / "fresh", **more) as journal:
+        clock = Running(bench.sandbox.clock.now, bench.sandbox.clock.advance)
+        means = replace(bench.means, journal=journal, clock=clock)
+        report = start(plan, Changes(), means, approve=plan.checksum).wait(20)
+    assert (report.state, report.exit_code, report.counts) == ("finished", 0, {"done": 60})
+    assert report.message.startswith("60 of 60 orders were there already")
+    assert one_live_order_each(bench, 60)
 
 
 # -- whatever dies in between

@@ -13,7 +13,7 @@ from test_funnel import realistic_events, story
 
 from hnbulk.frames import events_frame, problems_frame
 from hnbulk.funnel import Funnel, build_funnel
-from hnbulk.report import build_report
+from hnbulk.report import build_report, reasons_of
 
 MADE_AT = datetime(2026, 1, 19, 15, 5, tzinfo=UTC)
 
@@ -78,6 +78,22 @@ def problem(row: int, code: str, text: str = "write it as +1 and ten digits") ->
     }
 
 
+def stopped(*orders: tuple[str, str | None]) -> pd.DataFrame:
+    """Orders by status and reason, each of its own number, one a day."""
+    return pd.DataFrame(
+        [
+            {
+                "sid": f"HR{place}",
+                "phone_number": f"+1415555{place:04}",
+                "date_created": pd.Timestamp("2026-01-05", tz="UTC") + pd.Timedelta(days=place),
+                "status": status,
+                "failure_reason": reason,
+            }
+            for place, (status, reason) in enumerate(orders)
+        ]
+    )
+
+
 def report_of(funnel: Funnel, **more: Any) -> str:
     """The report with a plain title."""
     return build_report(
@@ -112,6 +128,7 @@ def full(big: Funnel) -> str:
             ]
         ),
         results_counts={"success": 1912, "error": 50, "unprocessed": 38},
+        reasons=reasons_of(stopped(("failed", "The number is currently SMS enabled."))),
         calls=pd.DataFrame({"attempt": [1, 2], "calls": [812, 140], "share_verified": ["83 %", None]}),
         seed=7,
         notes=["Made for the board.", "Ask +1 (415) 555-2671, or bob.jones@example.com."],
@@ -148,9 +165,11 @@ def test_every_section_is_there(full: str) -> None:
     """Each thing a reader asks has its heading."""
     assert re.findall(r"<h2>(.*?)</h2>", full) == [
         "What to do next",
+        "Why numbers failed or need action",
         "How far they came",
         "How long each stage takes",
         "Where they stand",
+        "Where they stood over time",
         "In one place for more than 3 d",
         "Problems in the file",
         "What was planned",
@@ -171,7 +190,7 @@ def test_the_tables_tell_their_numbers(full: str) -> None:
     text = Page(full).text
     assert "2 d 12 h ± 6 h" in text
     assert re.search(r"phone-invalid\s+error\s+2\s+Phone\s+write it as \+1 and ten digits", text)
-    assert re.search(r"unprocessed\s+38\s+2 %\s+all\s+2,000\s+100 %", text)
+    assert re.search(r"unprocessed\s+38\s+1.9 %\s+all\s+2,000\s+100 %", text)
     assert re.search(r"share verified\s+1\s+812\s+83 %\s+2\s+140\s+–", text)
 
 
@@ -213,6 +232,7 @@ def test_no_text_becomes_markup(payload: str) -> None:
             [{**dict.fromkeys(problem(1, ""), payload), "row": 1, "severity": "error"}]
         ),
         results_counts={payload: 1},
+        reasons=reasons_of(stopped(("failed", payload))),
         calls=pd.DataFrame({"attempt": [payload], payload: [[payload]]}),
         notes=[payload],
     )
@@ -229,3 +249,55 @@ def test_no_events_make_a_page_that_says_so() -> None:
     shown = report_of(build_funnel(events_frame([])))
     assert "No events yet" in shown
     assert "<svg" not in shown
+
+
+def test_reasons_are_counted_most_first_and_say_what_to_do() -> None:
+    """One row per status and reason; without a reason it says so, and other statuses are left out."""
+    found = reasons_of(
+        stopped(
+            ("failed", None),
+            ("failed", "The number is currently SMS enabled."),
+            ("action-required", "Reached maximum verification attempts."),
+            ("failed", "The number is currently SMS enabled."),
+            ("completed", None),
+        )
+    )
+    assert found[["status", "failure_reason", "count"]].to_numpy().tolist() == [
+        ["failed", "The number is currently SMS enabled.", 2],
+        ["action-required", "Reached maximum verification attempts.", 1],
+        ["failed", "no reason given", 1],
+    ]
+    assert "SMS switched off" in found["what_to_do"][0]
+    assert "support" in found["what_to_do"][1]
+
+
+def test_a_number_ordered_again_no_longer_counts_as_failed() -> None:
+    """The latest order of a number speaks for it, whatever the order of the rows."""
+    orders = stopped(("failed", "idle"), ("completed", None)).assign(phone_number="+14155550100")
+    assert reasons_of(orders.iloc[::-1]).empty
+    assert reasons_of(stopped()[:0].reindex(columns=stopped(("failed", "")).columns)).empty
+
+
+def test_a_reason_is_masked_like_everything_else(small: Funnel) -> None:
+    """A number the service names in its reason is not in the page."""
+    shown = report_of(small, reasons=reasons_of(stopped(("failed", "+14155552671 is hosted by a@b.com"))))
+    assert "5552671" not in shown
+    assert "a@b.com" not in shown
+    assert "is hosted by" in shown
+
+
+def test_a_stage_passed_unseen_says_so() -> None:
+    """Between two looks is not the same as not yet: the report says "not seen"."""
+    funnel = build_funnel(events_frame(story(1, "received", "completed")))
+    assert re.search(r"verified .* not seen\n", str(funnel))
+    assert "<td>not seen</td>" in funnel._repr_html_()
+    shown = Page(report_of(funnel)).text
+    assert re.search(r"verified\s+not seen\s+–\s+–\s+0\s+0\s+0", shown)
+    assert not re.search(r"verified\s+not yet", shown)
+
+
+def test_no_heading_is_said_twice(full: str) -> None:
+    """The section's heading stands for the chart's title, what its shares are of stands below."""
+    text = Page(full).text
+    assert "How far 2,000 numbers came" not in text
+    assert "share of all 2,000 numbers" in text

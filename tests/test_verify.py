@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from run_bench import Bench, number, open_bench
 
-from hnbulk import wire
+from hnbulk import engine, wire
+from hnbulk.clocks import SteppedClock
 from hnbulk.entries import Intent
-from hnbulk.errors import LimitRefused
+from hnbulk.errors import LimitRefused, RunLocked
 from hnbulk.progress import Report
 from hnbulk.runs import start_run
 from hnbulk.steps import Action, PlanFile, Step
@@ -151,6 +153,50 @@ def test_a_resume_places_no_call(bench: Bench) -> None:
     again = bench.resume(report.run_id, Calls())
     assert (again.state, again.exit_code, again.counts) == ("finished", 3, {"pending": 3})
     assert bench.sandbox.calls() == []
+
+
+def test_what_an_early_end_says_of_calls_is_true(bench: Bench) -> None:
+    """A resume places none; what was not placed is planned again, and the same file is not applied."""
+    bench.sandbox.set_faults({"action": "status", "status": 401, "method": "POST", "nth": 1})
+    plan = calls(bench, 2)
+    report = place(bench, plan)
+    assert "the others were not placed" in report.message
+    assert "then plan again with `hnbulk verify`" in report.message
+    assert "Go on" not in report.message
+    with pytest.raises(RunLocked, match="hnbulk verify"):
+        place(bench, plan)
+
+
+def test_calls_left_without_a_doubt_may_be_planned_and_placed(bench: Bench) -> None:
+    """A plan of the same calls made since is applied, with no resume before it."""
+    bench.sandbox.set_faults({"action": "status", "status": 401, "method": "POST", "nth": 1})
+    plan = calls(bench)
+    place(bench, plan)
+    bench.sandbox.set_faults()
+    bench.advance(seconds=60)
+    now = bench.clock.now().isoformat()
+    again = replace(plan, header=replace(plan.header, made_at=now, read_at=now))
+    assert again.checksum == plan.checksum
+    assert place(bench, again).ok
+    assert len(bench.sandbox.calls()) == 1
+
+
+def test_a_wait_for_calling_hours_is_told_with_its_day(bench: Bench) -> None:
+    """Nobody has to guess which day's hours are meant."""
+    told: list[str] = []
+
+    class Telling(SteppedClock):
+        def wait_until(self, moment: datetime) -> None:
+            told.append(run.progress.doing)
+            super().wait_until(moment)
+
+    plan = calls(bench, opens=1)
+    clock = Telling(bench.sandbox.clock.now, bench.sandbox.clock.advance)
+    run = engine.start(plan, Calls(), replace(bench.means, clock=clock), approve=plan.checksum)
+    assert run.wait(20).ok
+    opens = datetime.fromisoformat(plan.steps[0].precondition["not_before"])
+    assert told[0] == f"next calls at {opens:%Y-%m-%d %H:%M} UTC"
+    assert told[1].startswith("waiting for answers until ")
 
 
 @pytest.mark.parametrize("rang", [True, False])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hnbulk.wording import all_text, count_text, duration_text, share_text, time_text, when_text
+from hnbulk.wording import all_text, count_text, duration_text, parts_text, share_text, time_text, when_text
 
 NAN = math.nan
 
@@ -85,3 +85,17 @@ def test_a_count_has_its_noun_in_the_right_number(count: int, text: str) -> None
 def test_what_a_share_is_a_share_of_is_said_in_words() -> None:
     """All of them, or the one there is."""
     assert (all_text(2000), all_text(1)) == ("all 2,000 numbers", "the one number")
+
+
+@pytest.mark.parametrize(
+    ("counts", "texts"),
+    [
+        ((185, 4, 11), ["92.5 %", "2.0 %", "5.5 %"]),
+        ((1, 1, 1), ["33.4 %", "33.3 %", "33.3 %"]),
+        ((3000, 1, 0), ["100.0 %", "<0.1 %", "0.0 %"]),
+        ((0, 0), ["–", "–"]),
+    ],
+)
+def test_parts_of_a_whole_sum_to_the_whole(counts: tuple[int, ...], texts: list[str]) -> None:
+    """Three parts never come to 101 %."""
+    assert parts_text(counts) == texts

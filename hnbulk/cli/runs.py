@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from hnbulk.errors import HnbulkError, RunStopped
 
 if TYPE_CHECKING:
     from hnbulk.connection import Connection
-    from hnbulk.engine import Report, Run
+    from hnbulk.engine import Progress, Report, Run
 
 
 def add_to(app: typer.Typer) -> None:
@@ -155,9 +156,29 @@ def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
 
 
 def _wait(talk: Talk, run: Run) -> Report:
+    """The run is over. What it waits for is said once: in the bar, or as a line where there is none."""
     if not talk.progress:
-        return run.wait()
+        return run.wait(on_progress=_on_change(lambda words: talk.say(words) if words else None))
     from tqdm import tqdm
 
     with tqdm(total=run.progress.total, unit=" steps", desc=run.kind) as bar:
-        return run.wait(on_progress=lambda now: bar.update(now.ended - bar.n))
+        say = _on_change(bar.set_postfix_str)
+
+        def show(now: Progress) -> None:
+            bar.update(now.ended - bar.n)
+            say(now)
+
+        return run.wait(on_progress=show)
+
+
+def _on_change(say: Callable[[str], object]) -> Callable[[Progress], None]:
+    """Calls `say` with what a run waits for, whenever that is another than before."""
+    said = ""
+
+    def look(now: Progress) -> None:
+        nonlocal said
+        if now.doing != said:
+            said = now.doing
+            say(said)
+
+    return look
