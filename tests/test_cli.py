@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Service
+from outside import Service
 
 from hnbulk.cli import main
 

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from conftest import Service
+from outside import Service
 
 PAGE = Path(__file__).parent.parent / "docs" / "json.md"
 
