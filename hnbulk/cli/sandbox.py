@@ -91,28 +91,32 @@ def sandbox(
     if state is not None:
         _save(made, state)  # a place that cannot be written is told before the work, not after it
     with serve(made.api, port=port) as api, serve(made.admin) as admin, made.start_callbacks():
-        document = {
-            "base_url": api.url,
-            "account_sid": made.account_sid,
-            "auth_token": made.auth_token,
-            "admin_url": admin.url,
-            "admin_token": made.admin_token,
-        }
-        text = (
-            f"export HNBULK_BASE_URL={api.url}\n"
-            f"export TWILIO_ACCOUNT_SID={made.account_sid}\n"
-            f"export TWILIO_AUTH_TOKEN={made.auth_token}"
-        )
-        talk = Talk(as_json)
-        talk.show(text, document)
-        if not as_json:
-            talk.say(f"# clock {clock}; administration at {admin.url} (bearer {made.admin_token})")
-            talk.say(f"# e.g. a day later: curl -X POST {admin.url}/clock -d '{{\"advance\": 86400}}' \\")
-            talk.say(f"#        -H 'Authorization: Bearer {made.admin_token}'")
-            talk.say(TEXT)
+        _tell(Talk(as_json), made, api.url, admin.url, clock)
         _wait_for_the_end()
     if state is not None:
         _save(made, state)
+
+
+def _tell(talk: Talk, made: Sandbox, url: str, admin_url: str, clock: str) -> None:
+    """What to set is on stdout; how to step its clock and how to use other libraries, on stderr."""
+    document = {
+        "base_url": url,
+        "account_sid": made.account_sid,
+        "auth_token": made.auth_token,
+        "admin_url": admin_url,
+        "admin_token": made.admin_token,
+    }
+    text = (
+        f"export HNBULK_BASE_URL={url}\n"
+        f"export TWILIO_ACCOUNT_SID={made.account_sid}\n"
+        f"export TWILIO_AUTH_TOKEN={made.auth_token}"
+    )
+    talk.show(text, document)
+    if not talk.as_json:
+        talk.say(f"# clock {clock}; administration at {admin_url} (bearer {made.admin_token})")
+        talk.say(f"# e.g. a day later: curl -X POST {admin_url}/clock -d '{{\"advance\": 86400}}' \\")
+        talk.say(f"#        -H 'Authorization: Bearer {made.admin_token}'")
+        talk.say(TEXT)
 
 
 def _settings(texts: list[str]) -> dict[str, Any]:
