@@ -7,6 +7,7 @@ declared with. What a value means is not decided here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from math import isfinite
@@ -21,9 +22,7 @@ def settings_of(plain: Mapping[str, Any]) -> WorldSettings:
     """The settings of a JSON object that holds all of them. Raises `ValueError`."""
     if set(plain) != set(_DECLARED):
         raise ValueError("the state's settings are not those of this version")
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
-    }
+    given: dict[str, Any] = {name: _tuples(value) for name, value in plain.items()}
     for name, declared in _DECLARED.items():
         if not _KINDS[declared][0](given[name]):
             raise ValueError(f"{name} of the state's settings is not {declared}")
@@ -32,16 +31,14 @@ def settings_of(plain: Mapping[str, Any]) -> WorldSettings:
 
 def plain_settings(settings: WorldSettings) -> dict[str, Any]:
     """The settings as JSON can hold them."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(settings).items()
-    }
+    return {name: _lists(value) for name, value in asdict(settings).items()}
 
 
 def read_settings(texts: Iterable[str]) -> dict[str, Any]:
     """Fields of `WorldSettings` by name, out of texts `NAME=VALUE`; of one name, the last counts.
 
-    Values are numbers, `true` or `false`, words, `12,36` for a span, `none`. Raises `ValueError`
-    that says what is wrong with the first bad one.
+    Values are numbers, `true` or `false`, words, `12,36` for a span, `415:0.2,@14:0.9` for rates,
+    `none`. Raises `ValueError` that says what is wrong with the first bad one.
     """
     return dict(_read(text) for text in texts)
 
@@ -70,10 +67,25 @@ def _value(declared: str, text: str) -> Any:
     """What the text stands for; of the wrong type where it stands for nothing of the kind."""
     if declared == "str":
         return text
-    if declared in ("Span", "tuple[str, ...]"):
+    if declared in ("Span", "Rates", "tuple[str, ...]"):
         parts = [part.strip(" \"'") for part in text.strip("[]() ").split(",") if part.strip()]
+        if declared == "Rates":
+            return tuple(_rate_of(part) for part in parts)
         return tuple(parts) if declared != "Span" else tuple(_number(part) for part in parts)
     return _number(text)
+
+
+def _rate_of(text: str) -> tuple[str, Any]:
+    where, _, rate = text.partition(":")
+    return where.strip(), _number(rate.strip())
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _lists(value: Any) -> Any:
+    return list(map(_lists, value)) if isinstance(value, tuple) else value
 
 
 def _number(text: str) -> Any:
@@ -98,13 +110,28 @@ def _is_sound(name: str, value: Any) -> bool:
 
 
 def _is_rate(name: str) -> bool:
-    return "_rate" in name
+    return "_rate" in name and _DECLARED[name] == "float"
+
+
+def _are_rates(value: object) -> bool:
+    """Pairs of a place, an hour or both, and a number from 0 to 1."""
+    return isinstance(value, tuple) and all(
+        isinstance(pair, tuple)
+        and len(pair) == 2
+        and type(pair[0]) is str
+        and _WHERE_WHEN.fullmatch(pair[0]) is not None
+        and type(pair[1]) in (int, float)
+        and 0 <= pair[1] <= 1
+        for pair in value
+    )
 
 
 def _is_whole(value: object) -> bool:
     return type(value) is int
 
 
+# An area code, a local hour from 0 to 23 without a leading zero, or both: 415, @9, 415@14.
+_WHERE_WHEN = re.compile(r"(?=.)([2-9][0-9]{2})?(@(1?[0-9]|2[0-3]))?", re.ASCII)
 # What a setting may be, by its annotation, and how that is told.
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (_is_whole, "a whole number, not negative"),
@@ -120,6 +147,9 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, tuple) and all(type(one) is str for one in value),
         "names with commas between them",
     ),
+    "Rates": (_are_rates, "rates by area code and hour such as 415:0.2,415@14:0.5,@9:0.9"),
+    "Conflict": (lambda value: type(value) is int and value in (20409, 22112), "20409 or 22112"),
+    "RuleStatus": (lambda value: type(value) is int and value in (400, 409, 422), "400, 409 or 422"),
 }
 # Settings that take less than their kind.
 _SOUND: dict[str, Callable[[Any], bool]] = {

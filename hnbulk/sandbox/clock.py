@@ -113,7 +113,7 @@ def seconds_of(moment: datetime) -> int:
 @lru_cache(maxsize=4096)
 def stamp(seconds: int) -> str:
     """A date as orders carry it: `2026-01-05T15:00:00Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"
 
 
 def moment_of(seconds: int) -> datetime:

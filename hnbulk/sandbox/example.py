@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from hnbulk.lifecycle import Mover
-from hnbulk.sandbox.records import Number, Order
+from hnbulk.sandbox.records import Event, Number, Order
 from hnbulk.sandbox.world import World, give_fates
 
 #: When the page's order was made; where a sandbox with it begins unless it is given a clock.
@@ -49,8 +49,8 @@ def put_example(world: World, account: str, now: int) -> Order:
         code_at=now,
     )
     order.history += [
-        {"status": "twilio-processing", "at": now, "mover": str(Mover.CLIENT)},
-        {"status": "received", "at": now, "mover": str(Mover.TWILIO)},
+        Event.by(Mover.CLIENT, "twilio-processing", now),
+        Event.by(Mover.TWILIO, "received", now),
     ]
     number = Number(order.incoming_phone_number_sid, account, PHONE_NUMBER, order.sid, now, now)
     world.books.add_order(order, number)

@@ -35,12 +35,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from hnbulk.sandbox import chance
 from hnbulk.sandbox.clock import DAY, HOUR
 from hnbulk.sandbox.nanp import is_toll_free, local_time
 
 Span = tuple[int, int]
+#: Rates by where and when: "415@14" an area code and a local hour, "415" or "@14" one of them.
+Rates = tuple[tuple[str, float], ...]
+Conflict = Literal[20409, 22112]
+RuleStatus = Literal[400, 409, 422]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class WorldSettings:
     # The telephone.
     answer_rate: float = 0.75  # between 9 and 17 on a weekday, where the number is
     answer_rate_off_hours: float = 0.25
+    answer_rates: Rates = ()  # in place of both, where an area code or a local hour has one
     wrong_code_rate: float = 0.05  # of those who answer
     keying_seconds: Span = (30, 150)
     ringing_seconds: Span = (25, 60)
@@ -82,9 +88,15 @@ class WorldSettings:
     operator_fix_rate: float = 0.0  # action-required sent back
     operator_hours: Span = (24, 120)
     release_days: float = 3  # an off-boarded number is gone after so long
+    last_failure_ends: bool = True  # the third failed call itself; False: only a fourth request
     # The service.
     enforce_unique_names: bool = True
+    address_by_unique_name: bool = False  # an order's path may have its UniqueName in place of its sid
+    rule_status: RuleStatus = 400  # the HTTP status of the 22xxx errors
     delete_only_received: bool = False  # the stricter reading of DELETE
+    delete_conflict_code: Conflict = 20409  # of a DELETE in a wrong status: 409; 22112 is a 400
+    list_newest_first: bool = True  # nobody says in which order lists come
+    page_size_clamped: bool = True  # False: a PageSize out of 1 to 1000 is 400, 20007
     max_call_delay: int = 60  # 30 is the stricter reading
     contact_required: bool = True  # a letter needs ContactTitle and ContactPhoneNumber
     preview_access: bool = True  # False: the account has no access to this API, all is 404
@@ -241,13 +253,26 @@ def call_ends(case: Case, world: WorldSettings, call: int, at: int, *, extension
     if fate.calls is not None:
         ends = _nth(fate.calls, call)
         return ends, {"no-answer": ringing, "late": 11 * 60}.get(ends, keying)
-    local = local_time(case.phone_number, at)
-    office = local.weekday() < 5 and 9 <= local.hour < 17
-    rate = world.answer_rate if office else world.answer_rate_off_hours
-    if chance.draw(*case.parts("answer", call)) >= rate:
+    if chance.draw(*case.parts("answer", call)) >= answer_rate_at(world, case.phone_number, at):
         return "no-answer", ringing
     wrong = chance.draw(*case.parts("code-keyed", call)) < world.wrong_code_rate
     return ("wrong" if wrong else "right"), keying
+
+
+def answer_rate_at(world: WorldSettings, phone_number: str, at: int) -> float:
+    """How many of the calls to a number at a time are answered, of 1.
+
+    What `answer_rates` has for its area code and local hour, else for the code, else for the
+    hour (of any day); else the rate in or out of office hours. Of one key, the last counts.
+    """
+    local = local_time(phone_number, at)
+    code, hour = phone_number[2:5], f"@{local.hour}"
+    rates = dict(world.answer_rates)
+    for key in (code + hour, code, hour):
+        if key in rates:
+            return rates[key]
+    office = local.weekday() < 5 and 9 <= local.hour < 17
+    return world.answer_rate if office else world.answer_rate_off_hours
 
 
 def letter_ends(

@@ -82,30 +82,32 @@ def list_letters(world: World, person: Person, request: Request) -> Done:
     if "Status" in query and query["Status"] not in LETTER_ORDER:
         raise Refusal(22122)
     filters = [(name, query[name]) for name in FILTERS if query.get(name)]
-    letters, turn = world.books.letters, Turn.read(query)
+    letters = world.books.letters
+    turn = Turn.read(query, clamped=world.settings.page_size_clamped)
 
-    def show(sid: str) -> bytes | None:
+    def keep(sid: str) -> bool:
         letter = letters[sid]
         wanted = {"Email": letter.email, "Status": letter.status}
         if letter.account_sid not in person.sees or letter.created > person.until:
-            return None
-        if any(wanted[name] != value for name, value in filters):
-            return None
-        return encode(letter.shown())
+            return False
+        return all(wanted[name] == value for name, value in filters)
 
     def key_of(sid: str) -> Key | None:
         return (letters[sid].created, sid) if sid in letters else None
 
     base = f"{request.origin or PREVIEW}{request.path}"
-    page = cut(world.books.letter_keys, turn, key_of, show)
-    return Done(json_reply(200, page_body(base, filters, turn, page)), "read")
+    newest_first = world.settings.list_newest_first
+    page = cut(world.books.letter_keys, turn, key_of, keep, newest_first=newest_first)
+    items = (encode(letters[sid].shown()) for sid in page.sids)
+    return Done(json_reply(200, page_body(base, filters, turn, page, items)), "read")
 
 
 def list_dependents(world: World, letter: Letter, request: Request) -> Done:
     """200 and a page of the letter's orders; items have no `url`."""
     query = dict(request.query)
     keys = sorted(world.books.orders[sid].key for sid in letter.order_sids)
-    filters, turn = read_filters(query), Turn.read(query)
+    filters = read_filters(query)
+    turn = Turn.read(query, clamped=world.settings.page_size_clamped)
     body = list_page(world, request, filters, turn, keys=keys, without_url=True)
     return Done(json_reply(200, body), "read", letter.sid)
 

@@ -109,8 +109,7 @@ def _verification(
 def _was_helped(order: Order) -> bool:
     """An operator has sent the order back to its carrier: what was in the way there is gone."""
     return any(
-        event["status"] == "carrier-processing" and event["mover"] == Mover.OPERATOR
-        for event in order.history
+        event.status == "carrier-processing" and event.mover == Mover.OPERATOR for event in order.history
     )
 
 

@@ -16,7 +16,7 @@ from hnbulk.messages import Reply, Request
 from hnbulk.sandbox import forms
 from hnbulk.sandbox.fates import FATES, is_hostable
 from hnbulk.sandbox.forms import Form
-from hnbulk.sandbox.paging import Shown, Turn, cut, page_body
+from hnbulk.sandbox.paging import Turn, cut, page_body
 from hnbulk.sandbox.records import PREVIEW, Key, Order
 from hnbulk.sandbox.refusals import Done, Person, Refusal, json_reply, not_found
 from hnbulk.sandbox.world import World
@@ -86,7 +86,9 @@ def cancel(world: World, order: Order, now: int) -> Done:
     """204 and no body; the order and its number are gone."""
     only_received = world.settings.delete_only_received
     if not may_cancel(order.status) or (only_received and order.status != "received"):
-        raise Refusal(20409, "The order is not in a status that allows this modification")
+        code = world.settings.delete_conflict_code
+        told = "The order is not in a status that allows this modification" if code == 20409 else None
+        raise Refusal(code, told)
     world.delete(order, now)
     return Done(Reply(204), f"canceled {order.sid}", order.sid)
 
@@ -101,7 +103,7 @@ def list_orders(world: World, person: Person, request: Request) -> Done:
         world,
         request,
         filters,
-        Turn.read(query),
+        Turn.read(query, clamped=world.settings.page_size_clamped),
         keys=_narrow(world, filters),
         accounts=accounts,
         until=person.until,
@@ -110,8 +112,14 @@ def list_orders(world: World, person: Person, request: Request) -> Done:
 
 
 def find(world: World, person: Person, sid: str, path: str) -> Order:
-    """The listed order of this sid. Refuses (20404) one that is gone, or of another account."""
+    """The listed order of this sid. Refuses (20404) one that is gone, or of another account.
+
+    Where the settings say so, of this UniqueName too: "a unique and addressable name ... to be
+    optionally used in addition to SID" (reference page, properties).
+    """
     order = world.books.orders.get(sid)
+    if order is None and world.settings.address_by_unique_name:
+        order = next((one for one in world.books.with_name(sid) if one.account_sid in person.sees), None)
     if order is None or order.deleted or order.account_sid not in person.sees:
         raise not_found(path)
     if order.created > person.until:
@@ -141,21 +149,26 @@ def list_page(
     orders = world.books.orders
     wanted = [(FILTERS[name], value) for name, value in filters.items()]
 
-    def show(sid: str) -> bytes | None:
+    def keep(sid: str) -> bool:
         order = orders[sid]
-        if order.deleted or (accounts is not None and order.account_sid not in accounts):
-            return None
-        if order.created > until or any(getattr(order, field) != value for field, value in wanted):
-            return None
-        return _dependent(order) if without_url else order.json()
+        if (
+            order.deleted
+            or order.created > until
+            or (accounts is not None and order.account_sid not in accounts)
+        ):
+            return False
+        return all(getattr(order, field) == value for field, value in wanted)
 
     def key_of(sid: str) -> Key | None:
         order = orders.get(sid)
         return None if order is None else order.key
 
-    shown: Shown = show
-    base = f"{request.origin or PREVIEW}{request.path}"
-    return page_body(base, list(filters.items()), turn, cut(keys, turn, key_of, shown))
+    everything = keys is world.books.order_keys and accounts is None and until == inf and not wanted
+    newest_first = world.settings.list_newest_first
+    page = cut(keys, turn, key_of, None if everything else keep, newest_first=newest_first)
+    write = _dependent if without_url else Order.json
+    items = (write(orders[sid]) for sid in page.sids)
+    return page_body(f"{request.origin or PREVIEW}{request.path}", list(filters.items()), turn, page, items)
 
 
 def _narrow(world: World, filters: Mapping[str, str]) -> list[Key]:

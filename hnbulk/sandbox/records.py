@@ -1,7 +1,7 @@
 """What the sandbox holds: orders, letters, incoming numbers and calls, and the indexes over them.
 
-These are plain records; nothing here decides. An order's JSON is written out by a template, fast
-enough for pages of a thousand, so that nothing encoded has to be kept or to go stale.
+These are plain records; nothing here decides. An order keeps its JSON until a field of it is set:
+lists are read far more often than orders change. So a list in a field is replaced, never changed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from json.encoder import encode_basestring as _text
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from hnbulk.lifecycle import Mover
 from hnbulk.sandbox.clock import stamp
 
 PREVIEW = "https://preview.twilio.com"
@@ -53,7 +54,7 @@ Key = tuple[int, str]
 T = TypeVar("T", "Order", "Letter", "Number", "Call")
 _write = json.JSONEncoder(ensure_ascii=False).encode
 # Kept for speed only, made anew when needed.
-_KEPT = {"ticket"}
+_KEPT = {"ticket", "written"}
 _NONE = type(None)
 # What a record's field may hold, by its annotation.
 _CHECKED: dict[str, tuple[type, ...]] = {
@@ -64,9 +65,22 @@ _CHECKED: dict[str, tuple[type, ...]] = {
     "str | None": (str, _NONE),
     "list[str]": (list,),
     "list[str] | None": (list, _NONE),
-    "list[dict[str, Any]]": (list,),
+    "list[Event]": (list,),
     "dict[str, str]": (dict,),
 }
+
+
+class Event(NamedTuple):
+    """One change of status: what to, when in seconds since 1970, and by whom."""
+
+    status: str
+    at: int
+    mover: str
+
+    @classmethod
+    def by(cls, mover: Mover, status: str, at: int) -> Event:
+        """The event as the records keep it: with the mover's plain name, which all of them share."""
+        return cls(status, at, mover.value)
 
 
 @dataclass(slots=True)
@@ -106,7 +120,12 @@ class Order:
     ticket: int = 0  # the entry of the world's list that counts
     deleted: bool = False
     offboarded: bool = False
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Event] = field(default_factory=list)
+    written: bytes | None = field(default=None, compare=False, repr=False)  # the JSON, while it is true
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        object.__setattr__(self, "written", None)
 
     @property
     def key(self) -> Key:
@@ -129,7 +148,11 @@ class Order:
 
     def json(self) -> bytes:
         """`shown` as JSON, as `encode` writes it."""
-        return (_TEMPLATE % self._values()).encode("utf-8", "backslashreplace")
+        if self.written is None:
+            written = (_TEMPLATE % self._values()).encode("utf-8", "backslashreplace")
+            object.__setattr__(self, "written", written)
+            return written
+        return self.written
 
     def _values(self) -> tuple[str, ...]:
         """The JSON of every value, in the order of `ORDER_KEYS`."""
@@ -138,7 +161,7 @@ class Order:
             _maybe(self.address_sid),
             str(self.call_delay),
             '{"sms": true, "voice": false}',
-            _write(self.cc_emails) if self.cc_emails else "[]",
+            _texts(self.cc_emails),
             f'"{stamp(self.created)}"',
             f'"{stamp(self.updated)}"',
             _maybe(self.email),
@@ -153,7 +176,7 @@ class Order:
             _maybe(self.unique_name),
             _text(f"{PREVIEW}{ORDERS}/{self.sid}"),
             str(self.verification_attempts),
-            "null" if self.verification_call_sids is None else _write(self.verification_call_sids),
+            "null" if self.verification_call_sids is None else _texts(self.verification_call_sids),
             _maybe(self.verification_code),
             _maybe(self.verification_document_sid),
             _text(self.verification_type),
@@ -166,7 +189,7 @@ class Order:
             "deleted": self.deleted,
             "attempt": self.attempt,
             "fate": self.fate,
-            "history": [{**event, "at": stamp(event["at"])} for event in self.history],
+            "history": [{**event._asdict(), "at": stamp(event.at)} for event in self.history],
         }
 
 
@@ -189,7 +212,7 @@ class Letter:
     ends: str = "never"
     due: int | None = None
     ticket: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Event] = field(default_factory=list)
 
     def shown(self) -> dict[str, Any]:
         """The letter as the API shows it."""
@@ -322,13 +345,20 @@ def encode(document: Any) -> bytes:
     return _write(document).encode("utf-8", "backslashreplace")
 
 
+def _texts(values: list[str]) -> str:
+    return f"[{', '.join(map(_text, values))}]"
+
+
 def _maybe(value: str | None) -> str:
     return "null" if value is None else _text(value)
 
 
 def as_plain(record: Order | Letter | Number | Call) -> dict[str, Any]:
     """A record as JSON can hold it, without what is only kept for speed."""
-    return {name: value for name, value in asdict(record).items() if name not in _KEPT}
+    plain = {name: value for name, value in asdict(record).items() if name not in _KEPT}
+    if "history" in plain:
+        plain["history"] = [event._asdict() for event in plain["history"]]
+    return plain
 
 
 def from_plain(kind: type[T], plain: dict[str, Any]) -> T:
@@ -341,4 +371,6 @@ def from_plain(kind: type[T], plain: dict[str, Any]) -> T:
         texts = declared.startswith("list[str]") and value is not None
         if type(value) not in _CHECKED[declared] or (texts and not all(type(one) is str for one in value)):
             raise ValueError(f"{name} of a {kind.__name__.lower()} of the state is not {declared}")
+    if "history" in plain:
+        plain = {**plain, "history": [Event(**event) for event in plain["history"]]}
     return kind(**plain)

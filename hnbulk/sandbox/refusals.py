@@ -18,6 +18,7 @@ ERRORS: dict[int, tuple[int, str]] = {
     20001: (400, "Invalid or missing parameter"),
     20003: (401, "Authenticate"),
     20004: (405, "Method not allowed"),
+    20007: (400, "Page size too large"),
     20404: (404, "The requested resource was not found"),
     20409: (409, "Conflict"),
     20422: (422, "Invalid Parameter"),

@@ -55,7 +55,7 @@ _SHARED = _form(
 )
 _SETTINGS = _form(*URLS, *METHODS, "SmsApplicationSid")
 _CONTENT = _form(*letters.CONTENT)
-_LISTING = (20001, 21481, 22111, 70002)
+_LISTING = (20001, 20007, 21481, 22111, 70002)
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -97,7 +97,7 @@ ROUTES: tuple[Route, ...] = (
         "Cancels an order; its number goes with it.",
         204,
         None,
-        codes=(20404, 20409),
+        codes=(20404, 20409, 22112),
     ),
     Route(
         "create_letter",
@@ -118,7 +118,7 @@ ROUTES: tuple[Route, ...] = (
         200,
         "letter_page",
         query=(*letters.FILTERS, *PAGING),
-        codes=(20001, 21481, 22122, 70002),
+        codes=(20001, 20007, 21481, 22122, 70002),
     ),
     Route("fetch_letter", "GET", _LETTER, "One letter.", 200, "letter", codes=(20404,)),
     Route(

@@ -74,6 +74,8 @@ class Service:
         try:
             return self._route(request, person, now)
         except Refusal as refusal:
+            if refusal.code // 100 == 221:
+                refusal.status = self.world.settings.rule_status
             return Done(refusal.reply(), "refused", code=refusal.code)
 
     def _route(self, request: Request, person: Person, now: int) -> Done:

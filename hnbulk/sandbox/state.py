@@ -17,7 +17,7 @@ from hnbulk.sandbox.clock import moment_of, seconds_of
 from hnbulk.sandbox.desk import Desk
 from hnbulk.sandbox.fates import FATES
 from hnbulk.sandbox.faults import Fault
-from hnbulk.sandbox.records import Books, Call, Letter, Number, Order, as_plain, from_plain
+from hnbulk.sandbox.records import Books, Call, Event, Letter, Number, Order, as_plain, from_plain
 from hnbulk.sandbox.refusals import Person
 from hnbulk.sandbox.service import Late
 
@@ -114,10 +114,10 @@ def _books_in(state: dict[str, Any]) -> Books:
     return books
 
 
-def _is_event(event: dict[str, Any]) -> bool:
+def _is_event(event: Event) -> bool:
     """A status, or the end that a history notes for a canceled order, and when."""
-    known_status = event["status"] == "deleted" or known(event["status"]) is not None
-    return type(event["at"]) is int and known_status
+    known_status = event.status == "deleted" or known(event.status) is not None
+    return type(event.at) is int and known_status
 
 
 def _late_out(late: Late) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hnbulk.lifecycle import CODE_LIFETIME, MAX_ATTEMPTS, Mover, may_authorize, 
 from hnbulk.sandbox import chance, fates
 from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, Case, WorldSettings
 from hnbulk.sandbox.moments import ATTEMPTS_USED, Moment, next_moment
-from hnbulk.sandbox.records import Books, Call, Letter, Number, Order
+from hnbulk.sandbox.records import Books, Call, Event, Letter, Number, Order
 
 CODE_SECONDS = int(CODE_LIFETIME.total_seconds())
 
@@ -96,7 +96,7 @@ class World:
             order.incoming_phone_number_sid, case.account, case.phone_number, order.sid, now, now
         )
         self.configure(number, number_settings, now)
-        order.history.append({"status": order.status, "at": now, "mover": str(Mover.CLIENT)})
+        order.history.append(Event.by(Mover.CLIENT, order.status, now))
         self.books.add_order(order, number)
         self._schedule(order)
         return order
@@ -165,7 +165,7 @@ class World:
         """The order is canceled and its incoming phone number gone."""
         _hold(may_move(order.status, None), order.status, "deleted")
         self._hang_up(order)
-        order.history.append({"status": "deleted", "at": now, "mover": str(Mover.CLIENT)})
+        order.history.append(Event.by(Mover.CLIENT, "deleted", now))
         order.updated = now
         self.books.remove_order(order)
         self._schedule(order)
@@ -186,7 +186,7 @@ class World:
             created=now,
             updated=now,
         )
-        letter.history.append({"status": "signing", "at": now, "mover": str(Mover.CLIENT)})
+        letter.history.append(Event.by(Mover.CLIENT, "signing", now))
         self.books.add_letter(letter)
         self._send_out(letter, now)
         return letter
@@ -235,7 +235,7 @@ class World:
         call.outcome = "late" if expired else call.ends
         if call.outcome == "right" and call.code == order.verification_code:
             self._move(order, "verified", Mover.PERSON, at)
-        elif order.verification_attempts >= MAX_ATTEMPTS and not self._is_ringing(order):
+        elif self._is_used_up(order):
             self._move(order, "action-required", Mover.TWILIO, at, ATTEMPTS_USED)
         else:
             self._schedule(order)
@@ -247,12 +247,15 @@ class World:
             for call in self.books.calls_of(order.sid):
                 call.outcome = "hung-up" if call.outcome == "ringing" else call.outcome
 
-    def _is_ringing(self, order: Order) -> bool:
-        return any(call.outcome == "ringing" for call in self.books.calls_of(order.sid))
+    def _is_used_up(self, order: Order) -> bool:
+        """All attempts were made, the last of them is over, and its end is the end."""
+        if not self.settings.last_failure_ends or order.verification_attempts < MAX_ATTEMPTS:
+            return False
+        return not any(call.outcome == "ringing" for call in self.books.calls_of(order.sid))
 
     def _send_back(self, order: Order, at: int) -> None:
         """An operator has found the fault: on from where it was met, with fresh attempts."""
-        met = next(e["status"] for e in reversed(order.history[:-1]) if e["status"] != "action-required")
+        met = next(e.status for e in reversed(order.history[:-1]) if e.status != "action-required")
         back = {"twilio-processing": "received", "pending-verification": "received"}
         order.verification_attempts, order.verification_call_sids = 0, None
         onward = {"pending-loa": "verified", "testing": "carrier-processing"}
@@ -269,7 +272,7 @@ class World:
         order.status = target
         order.updated = at
         order.failure_reason = reason
-        order.history.append({"status": target, "at": at, "mover": str(mover)})
+        order.history.append(Event.by(mover, target, at))
         number = self.books.numbers.get(order.incoming_phone_number_sid)
         if target == "completed" and number is not None:
             number.status, number.updated = "in-use", at
@@ -324,7 +327,7 @@ class World:
         letter.status = target
         letter.updated = at
         letter.due = None
-        letter.history.append({"status": target, "at": at, "mover": str(mover)})
+        letter.history.append(Event.by(mover, target, at))
         self._schedule_letter(letter)
 
     def _schedule_letter(self, letter: Letter) -> None:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from hnbulk.sandbox import FIXED_NUMBERS, WorldSettings, build_sandbox
 from hnbulk.sandbox.faults import ACTIONS, Fault
+from hnbulk.sandbox.refusals import ERRORS
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
@@ -47,6 +48,17 @@ def test_the_settings_are_those_of_the_sandbox() -> None:
     assert [name for name, *_ in rows] == [one.name for one in fields(WorldSettings)]
     assert {origin for _, _, origin, _ in rows} == {"documented", "disputed", "ours"}
     assert all(text for *_, text in rows)
+
+
+def test_the_fixed_choices_are_none_of_the_settings() -> None:
+    """Each is said once and is no setting, and a status stands with its own error code."""
+    rows = table("choice")
+    names = [name for name, _ in rows]
+    assert len(set(names)) == len(names)
+    assert not set(names) & {one.name for one in fields(WorldSettings)}
+    pairs = [pair for _, text in rows for pair in re.findall(r"(\d{3}), (\d{5})", text)]
+    assert pairs
+    assert all(ERRORS[int(code)][0] == int(status) for status, code in pairs)
 
 
 def test_the_faults_are_those_of_the_sandbox() -> None:

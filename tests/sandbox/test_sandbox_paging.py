@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from sandbox_driver import ORDERS, Driver
+from sandbox_driver import LETTERS, ORDERS, Driver
 
 from hnbulk.messages import Request
+from hnbulk.sandbox import WorldSettings
 from hnbulk.sandbox.past import number_of
 
 
@@ -41,6 +42,43 @@ def test_pages_hold_every_order_once_newest_first() -> None:
     assert len(set(sids(pages))) == 230
     dates = [order["date_created"] for one in pages for order in one["items"]]
     assert dates == sorted(dates, reverse=True)
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+@pytest.mark.parametrize("size", ["1", "7", "12", "24", "100"])
+def test_where_the_settings_say_so_lists_begin_with_the_oldest(size: str, filtered: bool) -> None:
+    """The same orders the other way round, forward and back again, with a filter and without."""
+    old = Driver(orders=24, settings=WorldSettings(list_newest_first=False, check_hours=(9999, 9999)))
+    new = Driver(orders=24, settings=WorldSettings(check_hours=(9999, 9999)))
+    query = {"PageSize": size, **({"Status": "twilio-processing"} if filtered else {})}
+    forward = walk(old, **query)
+    assert sids(forward) == sids(walk(new, **query))[::-1]
+    assert len(sids(forward)) == 24
+    back = [forward[-1]]
+    while url := back[-1]["meta"]["previous_page_url"]:
+        back.append(page(old, url))
+    assert [sids([one]) for one in reversed(back)] == [sids([one]) for one in forward]
+    assert all(one["meta"]["next_page_url"] for one in back[1:])
+
+
+def test_a_page_shows_an_order_as_it_is_now() -> None:
+    """Whatever changes an order, the next page has it: by its client, by the world, by a letter."""
+    box = Driver()
+    sid = box.received()
+    steps = [
+        lambda: box.update(sid, FriendlyName="New", CcEmails=["a@example.com"]),
+        lambda: box.call(sid),
+        lambda: box.wait(300),
+        lambda: box.letter(sid),
+        lambda: box.wait(7 * 86_400),
+    ]
+    seen = [page(box)["items"][0]]
+    for step in steps:
+        step()
+        seen.append(page(box)["items"][0])
+        assert seen[-1] == box.order(sid) != seen[-2]
+        shown = {key: value for key, value in box.truth(sid).items() if key in seen[-1]}
+        assert seen[-1] == shown
 
 
 def test_orders_added_while_paging_double_nothing_and_lose_nothing() -> None:
@@ -92,6 +130,16 @@ def test_the_meta_is_that_of_the_examples() -> None:
 def test_page_size_is_held_between_1_and_1000(asked: str, size: int) -> None:
     """Beyond the limits it is clamped."""
     assert page(Driver(), PageSize=asked)["meta"]["page_size"] == size
+
+
+@pytest.mark.parametrize(("asked", "refused"), [("1001", True), ("0", True), ("1000", False), ("1", False)])
+def test_a_page_size_out_of_bounds_is_refused_where_the_settings_say_so(asked: str, refused: bool) -> None:
+    """On every list alike: 400, 20007."""
+    box = Driver(settings=WorldSettings(page_size_clamped=False))
+    _, letter = box.letter(box.verified())
+    for path in (ORDERS, LETTERS, f"{LETTERS}/{letter['sid']}/DependentHostedNumberOrders"):
+        status, body = box.send("GET", path, query={"PageSize": asked})
+        assert (status, body.get("code")) == ((400, 20007) if refused else (200, None))
 
 
 @pytest.mark.parametrize(

@@ -265,6 +265,45 @@ def test_a_stricter_reading_of_delete_is_a_setting() -> None:
     assert box.refused("DELETE", f"{ORDERS}/{sid}") == 20409
 
 
+def test_the_code_of_a_delete_that_comes_too_late_is_a_setting() -> None:
+    """400, 22112 in place of 409, 20409; the order stays."""
+    box = Driver(settings=WorldSettings(delete_conflict_code=22112))
+    sid = box.create()["sid"]
+    status, body = box.send("DELETE", f"{ORDERS}/{sid}")
+    assert (status, body["code"], box.status(sid)) == (400, 22112, "twilio-processing")
+
+
+def test_an_order_is_found_by_its_unique_name_where_the_settings_say_so() -> None:
+    """Fetched, updated and canceled there; by default, and for a name nobody has, 404."""
+    box = Driver(settings=WorldSettings(address_by_unique_name=True))
+    order = box.create(UniqueName="shop-1")
+    assert box.send("GET", f"{ORDERS}/shop-1") == (200, order)
+    assert box.update("shop-1", FriendlyName="Shop")[1]["friendly_name"] == "Shop"
+    assert box.refused("GET", f"{ORDERS}/shop-2") == 20404
+    other = Person("AC" + "9" * 32, frozenset({"AC" + "9" * 32}))
+    assert box.send("GET", f"{ORDERS}/shop-1", person=other)[0] == 404
+    box.wait(36 * HOUR)
+    assert box.send("DELETE", f"{ORDERS}/shop-1")[0] == 204
+    assert box.refused("GET", f"{ORDERS}/shop-1") == 20404
+    usual = Driver()
+    usual.create(UniqueName="shop-1")
+    assert usual.refused("GET", f"{ORDERS}/shop-1") == 20404
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_the_status_of_the_22xxx_errors_is_a_setting(status: int) -> None:
+    """Of them alone: others keep theirs, and the body says the same as the reply."""
+    box = Driver(settings=WorldSettings(rule_status=status))
+    box.create()
+    answers = [
+        box.send("POST", ORDERS, PhoneNumber=PLAIN, SmsCapability="true"),
+        box.send("GET", f"{ORDERS}/HR{'0' * 32}"),
+        box.send("POST", ORDERS, SmsCapability="true"),
+    ]
+    assert [(got, body["code"]) for got, body in answers] == [(status, 22110), (404, 20404), (400, 20001)]
+    assert all(got == body["status"] for got, body in answers)
+
+
 def test_an_account_without_access_gets_404_for_everything() -> None:
     """Even a POST is not found."""
     box = Driver(settings=WorldSettings(preview_access=False))

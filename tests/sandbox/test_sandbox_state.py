@@ -157,6 +157,12 @@ def test_every_setting_can_be_given_as_text(name: str) -> None:
         ("callback_hosts=a.example,b.example:8443", ("a.example", "b.example:8443")),
         ('callback_hosts=["a.example"]', ("a.example",)),
         ("callback_method=GET", "GET"),
+        ("answer_rates=415:0.2,@14:0.9", (("415", 0.2), ("@14", 0.9))),
+        (" answer_rates = 415@0 : 1 , @23:0 ", (("415@0", 1), ("@23", 0))),
+        ("answer_rates=", ()),
+        ("page_size_clamped=false", False),
+        ("delete_conflict_code=22112", 22112),
+        ("rule_status=422", 422),
     ],
 )
 def test_values_are_read_as_people_write_them(text: str, value: Any) -> None:
@@ -164,6 +170,18 @@ def test_values_are_read_as_people_write_them(text: str, value: Any) -> None:
     (given,) = read_settings([text]).items()
     assert given[1] == value
     assert settings_of(plain_settings(WorldSettings(**dict([given])))) == WorldSettings(**dict([given]))
+
+
+def test_rates_by_place_and_hour_are_kept_in_a_file(file: Path) -> None:
+    """They come back as they were; a file with one that is none is refused."""
+    rates = (("415", 0.2), ("415@14", 0.9))
+    build_sandbox(settings=WorldSettings(answer_rates=rates)).save(file)
+    assert load_sandbox(file).desk.service.world.settings.answer_rates == rates
+    whole = json.loads(file.read_text())
+    for broken in ([["415"]], [["@24", 0.5]], [["415", 2]], [[415, 0.5]], ["415"], {"415": 0.2}):
+        file.write_text(json.dumps({**whole, "settings": {**whole["settings"], "answer_rates": broken}}))
+        with pytest.raises(ValueError, match="answer_rates"):
+            load_sandbox(file)
 
 
 def test_of_one_name_the_last_counts() -> None:
@@ -197,6 +215,17 @@ def test_of_one_name_the_last_counts() -> None:
         "contact_required=1",
         "callback_method=put",
         "code_digits=0",
+        "answer_rates=0.5",
+        "answer_rates=415",
+        "answer_rates=415:2",
+        "answer_rates=415:nan",
+        "answer_rates=:0.5",
+        "answer_rates=@24:0.5",
+        "answer_rates=@09:0.5",
+        "answer_rates=41:0.5",
+        "answer_rates=none",
+        "delete_conflict_code=20404",
+        "rule_status=500",
         "concurrency_limit=0",
         "idle_days=" + "9" * 5000,
         "idle_days=1\n2",

@@ -238,7 +238,7 @@ class Life(RuleBasedStateMachine):
             times = [event["at"] for event in history]
             assert times == sorted(times)
         for letter in self.one.service.world.books.letters.values():
-            path = [None, *(event["status"] for event in letter.history)]
+            path = [None, *(event.status for event in letter.history)]
             assert all(may_letter_move(source, target) for source, target in pairwise(path)), path
 
     def attempts_are_counted(self) -> None:

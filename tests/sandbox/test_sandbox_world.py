@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from sandbox_driver import DAY, DOCUMENT, FIXED, HOUR, ORDERS, Driver
@@ -260,6 +262,49 @@ def test_three_of_four_calls_in_office_hours_are_answered() -> None:
     outcome = Counter((call["at"][:10], call["outcome"] == "no-answer") for call in box.sandbox.calls())
     assert outcome["2026-01-07", False] > 130
     assert outcome["2026-01-12", False] < 80
+
+
+@pytest.mark.parametrize(
+    ("phone_number", "hour", "rate"),
+    [
+        ("+14155550123", 14, 0.4),  # code and hour
+        ("+14155550123", 15, 0.3),  # the code alone
+        ("+12125550123", 14, 0.2),  # the hour alone
+        ("+12125550123", 15, 0.75),
+        ("+12125550123", 20, 0.25),
+        ("+18005550123", 14, 0.2),  # New York's hour
+    ],
+)
+def test_the_most_specific_answer_rate_counts(phone_number: str, hour: int, rate: float) -> None:
+    """By area code and hour where the number is, falling back to the two common rates."""
+    world = WorldSettings(answer_rates=(("@14", 0.2), ("415", 0.3), ("415@14", 0.4)))
+    zone = "America/Los_Angeles" if "415" in phone_number else "America/New_York"
+    at = datetime(2026, 1, 7, hour, 30, tzinfo=ZoneInfo(zone))
+    assert fates.answer_rate_at(world, phone_number, int(at.timestamp())) == rate
+
+
+def test_another_answer_rate_draws_no_other_lots() -> None:
+    """Who answers at a low rate answers at a higher one too, and what they key is the same."""
+    at, ends = 1767798000, {}
+    for rate in (0.3, 0.6):
+        world = WorldSettings(answer_rates=tuple((number[2:5], rate) for number in NUMBERS))
+        cases = [fates.Case(7, "AC", number, 1) for number in NUMBERS]
+        ends[rate] = [fates.call_ends(case, world, 1, at, extension=False)[0] for case in cases]
+    assert ends[0.3].count("no-answer") > ends[0.6].count("no-answer") > 0
+    assert all(low in ("no-answer", high) for low, high in zip(ends[0.3], ends[0.6], strict=True))
+
+
+@pytest.mark.parametrize(("ends", "left_in"), [(True, "action-required"), (False, "pending-verification")])
+def test_what_the_third_failed_call_leads_to_is_a_setting(ends: bool, left_in: str) -> None:
+    """By itself to action-required, or only a fourth request does; refused is that either way."""
+    box = Driver(settings=WorldSettings(last_failure_ends=ends))
+    sid = box.received("171")
+    for _ in range(3):
+        box.call(sid)
+        box.wait(HOUR)
+    assert box.status(sid) == left_in
+    assert box.call(sid)[1]["code"] == (22112 if ends else 22100)
+    assert box.status(sid) == "action-required"
 
 
 def test_an_operator_sends_back_where_the_settings_say_so() -> None:
