@@ -258,7 +258,7 @@ def main() -> None:
             pages = read_all(sandbox)
             used, resident = sandbox.usage()
             print(
-                f"{many:,} orders: a page takes {(used - cpu) / pages * 1000:.1f} ms of CPU the first time; "
+                f"{many:,} orders: a page takes {(used - cpu) / pages * 1000:.1f} ms of CPU once; "
                 f"all read, {resident / 1e6:,.0f} MB resident"
             )
 

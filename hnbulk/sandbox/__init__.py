@@ -15,7 +15,7 @@ from typing import Any
 from hnbulk.sandbox import chance
 from hnbulk.sandbox.admin import admin_app
 from hnbulk.sandbox.app import Application, api_app
-from hnbulk.sandbox.choices import plain_settings, read_settings, settings_of
+from hnbulk.sandbox.choices import check_settings, plain_settings, read_settings, settings_of
 from hnbulk.sandbox.clock import EPOCH, SandboxClock, seconds_of
 from hnbulk.sandbox.courier import Courier
 from hnbulk.sandbox.desk import Desk
@@ -133,10 +133,13 @@ def build_sandbox(
 
     `orders` orders are there already, of the last weeks and in mixed statuses. With `example_order`,
     so is the one of the reference page, made now; the sandbox begins when the page's order was made,
-    unless it is given a clock, and its account is the page's, unless it is given one.
+    unless it is given a clock, and its account is the page's, unless it is given one. Raises
+    `ValueError` for settings that no world can be made with.
     """
+    settings = settings or WorldSettings()
+    check_settings(settings)
     clock = clock or SandboxClock(start=EXAMPLE_START if example_order else EPOCH)
-    world = World(seed, settings or WorldSettings())
+    world = World(seed, settings)
     desk = Desk(Service(world), clock, Faults())
     account = account_sid or (EXAMPLE_ACCOUNT if example_order else chance.sid("AC", seed, "account"))
     subs = tuple(_credential("AC", seed, f"sub{nth}") for nth in range(world.settings.subaccounts))

@@ -35,7 +35,7 @@ def api_app(desk: Desk) -> Application:
         try:
             await _Answering(desk, visit, scope, receive, send).run()
         finally:
-            desk.leave()
+            desk.leave(visit)
 
     return app
 
@@ -66,7 +66,7 @@ class _Answering:
         self._send = send
 
     async def run(self) -> None:
-        latency = self._desk.service.world.settings.latency
+        latency = self._desk.latency
         if latency and self._visit.refused is None:
             await asyncio.sleep(latency)
         fault = self._visit.fault
@@ -94,7 +94,7 @@ class _Answering:
             case "reset_after":
                 self._desk.answer(self._visit)
                 await self._abort()
-            case "ignore_filter" | "list_lag":  # the desk has asked accordingly
+            case "ignore_filter" | "list_lag" | "swap" | "double_name":  # the desk has asked accordingly
                 await self._reply(self._desk.answer(self._visit))
             case "truncated":
                 await self._truncated(self._desk.answer(self._visit))

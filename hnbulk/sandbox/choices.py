@@ -23,10 +23,17 @@ def settings_of(plain: Mapping[str, Any]) -> WorldSettings:
     if set(plain) != set(_DECLARED):
         raise ValueError("the state's settings are not those of this version")
     given: dict[str, Any] = {name: _tuples(value) for name, value in plain.items()}
-    for name, declared in _DECLARED.items():
-        if not _KINDS[declared][0](given[name]):
-            raise ValueError(f"{name} of the state's settings is not {declared}")
+    for name, value in given.items():
+        if not _holds(name, value):
+            raise ValueError(f"{name} of the state's settings takes {_takes(name)}")
     return WorldSettings(**given)
+
+
+def check_settings(settings: WorldSettings) -> None:
+    """Every setting is one a world can be made with. Raises `ValueError` for the first that is not."""
+    for name in _DECLARED:
+        if not _holds(name, value := getattr(settings, name)):
+            raise ValueError(f"{name} takes {_takes(name)}, not {value!r}")
 
 
 def plain_settings(settings: WorldSettings) -> dict[str, Any]:
@@ -49,12 +56,20 @@ def _read(text: str) -> tuple[str, Any]:
         raise ValueError(f"`{_short(text)}` is not NAME=VALUE, such as answer_rate=1")
     if name not in _DECLARED:
         raise ValueError(f"there is no setting `{_short(name)}`")
-    is_kind, takes = _KINDS[_DECLARED[name]]
     value = _value(_DECLARED[name], given)
-    if not is_kind(value) or not _is_sound(name, value):
-        takes = _BOUNDS.get(name, "a number from 0 to 1" if _is_rate(name) else takes)
-        raise ValueError(f"{name} takes {takes}, not `{_short(given)}`")
+    if not _holds(name, value):
+        raise ValueError(f"{name} takes {_takes(name)}, not `{_short(given)}`")
     return name, value
+
+
+def _holds(name: str, value: Any) -> bool:
+    """The setting may have this value."""
+    return _KINDS[_DECLARED[name]][0](value) and _is_sound(name, value)
+
+
+def _takes(name: str) -> str:
+    """What the setting may be, in words."""
+    return _BOUNDS.get(name, "a number from 0 to 1" if _is_rate(name) else _KINDS[_DECLARED[name]][1])
 
 
 def _short(text: str) -> str:
@@ -135,7 +150,10 @@ _WHERE_WHEN = re.compile(r"(?=.)([2-9][0-9]{2})?(@(1?[0-9]|2[0-3]))?", re.ASCII)
 # What a setting may be, by its annotation, and how that is told.
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (_is_whole, "a whole number, not negative"),
-    "int | None": (lambda value: value is None or _is_whole(value), "a whole number or `none`"),
+    "int | None": (
+        lambda value: value is None or _is_whole(value),
+        "a whole number, not negative, or `none`",
+    ),
     "float": (lambda value: type(value) in (int, float) and isfinite(value), "a number, not negative"),
     "bool": (lambda value: type(value) is bool, "`true` or `false`"),
     "str": (lambda value: type(value) is str, "a word"),
@@ -155,12 +173,10 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 _SOUND: dict[str, Callable[[Any], bool]] = {
     "callback_method": lambda value: value in ("GET", "POST"),
     "code_digits": lambda value: 1 <= value <= 10,
-    "concurrency_limit": lambda value: value is None or value > 0,
     "subaccounts": lambda value: 0 <= value <= 100,
 }
 _BOUNDS = {
     "callback_method": "GET or POST",
     "code_digits": "a whole number from 1 to 10",
-    "concurrency_limit": "a whole number from 1, or `none`",
     "subaccounts": "a whole number from 0 to 100",
 }

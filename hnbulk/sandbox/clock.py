@@ -102,7 +102,10 @@ class SandboxClock:
     def _read(self) -> datetime:
         if not self.speed:
             return self._base
-        return self._base + timedelta(seconds=(self._monotonic() - self._since) * self.speed)
+        try:
+            return self._base + timedelta(seconds=(self._monotonic() - self._since) * self.speed)
+        except OverflowError:  # where the calendar ends, so does time
+            return datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
 def seconds_of(moment: datetime) -> int:

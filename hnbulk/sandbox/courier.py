@@ -113,7 +113,8 @@ class Courier:
                 letter, connect=settings.callback_connect_seconds, total=settings.callback_total_seconds
             )
             attempts.append({"at": at, "status": status, "error": error})
-            if self._closing.is_set() or (status is not None and status < 500):
+            heard = status is not None and (status < 500 or not settings.callback_retry_5xx)
+            if self._closing.is_set() or heard:
                 break
         done = status is not None and 200 <= status < 300
         self._callbacks.record(callback, "delivered" if done else "failed", attempts)

@@ -24,11 +24,12 @@ numbers; administration (`POST /fates`) can give any number any fate by name.
     +19075550187  bill-refused         a phone bill is not accepted: action-required
     +19075550188  sms-enabled-once     the first order fails as SMS enabled, the next one goes well
     +19075550189  expired-code         answers, but keys the code only after it has expired
+    +19075550190  letter-fails         the first letter fails on its way, the next one is signed
 
 An ordinary number on one of the lines 555-0100 to 555-0119 is never refused at create, whatever
 the seed, so that a rehearsal can count on it.
 
-A letter shares the fate of the numbers in it: one that is refused or never signed is enough.
+A letter shares the fate of the numbers in it: one that is refused, fails or is never signed is enough.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ class WorldSettings:
     release_days: float = 3  # an off-boarded number is gone after so long
     last_failure_ends: bool = True  # the third failed call itself; False: only a fourth request
     # The service.
+    enforce_numbers: bool = True  # False: a number may have several live orders
     enforce_unique_names: bool = True
     address_by_unique_name: bool = False  # an order's path may have its UniqueName in place of its sid
     rule_status: RuleStatus = 400  # the HTTP status of the 22xxx errors
@@ -106,7 +108,8 @@ class WorldSettings:
     # Status callbacks: to loopback, and over https to the hosts named here (`host` or `host:port`).
     callback_hosts: tuple[str, ...] = ()
     callback_method: str = "POST"  # where the order names none
-    callback_retries: int = 1  # after no connection, no reply, or a 5xx
+    callback_retries: int = 1  # after no connection or no reply
+    callback_retry_5xx: bool = True  # False: a reply of 5xx is an answer
     callback_connect_seconds: float = 5.0  # real ones, as all of these
     callback_total_seconds: float = 15.0
     callback_duplicate_rate: float = 0.0
@@ -124,7 +127,7 @@ class Fate:
     check: tuple[str, ...] | None = None  # received verified failed action-required never, by attempt
     calls: tuple[str, ...] | None = None  # right wrong no-answer late, by call
     bill: str | None = None  # accepted refused
-    letters: tuple[str, ...] | None = None  # signed refused never, by letter
+    letters: tuple[str, ...] | None = None  # signed refused never failed, by letter
     carrier: str | None = None  # enabled rejected
     test: str | None = None  # passed failed
     call_blocked: bool = False
@@ -165,6 +168,7 @@ _FIXED: tuple[Fate, ...] = (
     replace(SMOOTH, name="bill-refused", bill="refused"),
     replace(SMOOTH, name="sms-enabled-once", check=("failed", "received")),
     replace(SMOOTH, name="expired-code", calls=("late",)),
+    replace(SMOOTH, name="letter-fails", letters=("failed", "signed")),
 )
 #: Every fate by name.
 FATES: dict[str, Fate] = {fate.name: fate for fate in (ORDINARY, *_FIXED)}
@@ -278,14 +282,14 @@ def answer_rate_at(world: WorldSettings, phone_number: str, at: int) -> float:
 def letter_ends(
     seed: int, letter_sid: str, fates: list[tuple[str, int]], world: WorldSettings
 ) -> tuple[str, int]:
-    """`signed`, `refused` or `never`, and after how many seconds, for a letter sent out now.
+    """`signed`, `refused`, `failed` or `never`, and after how many seconds, for a letter sent out now.
 
     `fates` are those of its numbers, each with how many letters the number has had, this included.
     """
     low, high = (max(hours, world.min_stage_hours) * HOUR for hours in world.signing_hours)
     after = chance.between(low, high, seed, letter_sid, "signing")
     fixed = [_nth(letters, nth) for name, nth in fates if (letters := FATES[name].letters)]
-    for ends in ("refused", "never"):
+    for ends in ("refused", "failed", "never"):
         if ends in fixed:
             return ends, after
     if fixed and len(fixed) == len(fates):

@@ -1,7 +1,8 @@
 """Scripted trouble: rules that say which request meets which fault.
 
-Whether a rule strikes is a function of its seed, the request's method, path and phone number, and
-how many like it came before; racing threads meet the same faults. This module only decides: what
+Whether a rule strikes by `probability` is a function of its seed, the request's method, path and phone
+number, and how many like it came before: racing threads meet the same faults. `nth` and `times` count
+requests as they come. This module only decides: what
 a fault does to a connection is done where the connection is.
 
 A rule is a JSON object. Which requests: `method`, `path` (a regular expression, searched for in
@@ -26,10 +27,14 @@ most so often). What happens, `action`:
     ignore_filter a list that takes no notice of its filters
     list_lag      orders and letters created in the last `seconds` of the sandbox's time are not in
                   lists; with `fetch_too`, a fetch does not find them either (404)
+    swap          carried out; the reply is the one before it to a request of the same kind (method,
+                  one or list), as from a proxy that mixes them up
+    double_name   a create or an update may take a UniqueName that another live order has
 
-The last three meet lists only (`list_lag` with `fetch_too` fetches too): nothing else matches, or
-counts for `nth`. In a `url`, `{origin}`, `{host}`, `{path}` and `{target}` (path and query) stand for
-those of the request; without a `url` it is the request's own address: a circle.
+What is about lists meets lists only (`list_lag` with `fetch_too` fetches too), what is about names only
+requests with one: nothing else matches, or counts for `nth`. In a `url`, `{origin}`, `{host}`, `{path}`
+and `{target}` (path and query) stand for those of the request; without a `url` it is the request's own
+address: a circle.
 """
 
 from __future__ import annotations
@@ -40,11 +45,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import quote
 
 from hnbulk.messages import Reply, Request
 from hnbulk.sandbox import chance
 from hnbulk.sandbox.records import LETTERS, ORDERS, encode
-from hnbulk.sandbox.refusals import error_reply
+from hnbulk.sandbox.refusals import ERRORS, error_reply
 
 ACTIONS = (
     "status",
@@ -61,6 +67,8 @@ ACTIONS = (
     "hostile_page",
     "ignore_filter",
     "list_lag",
+    "swap",
+    "double_name",
 )
 _OF_LISTS = ("hostile_page", "ignore_filter", "list_lag")
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -232,7 +240,8 @@ def fault_reply(fault: Fault) -> Reply:
     if fault.content == "html":
         return Reply(fault.status, {**headers, "content-type": "text/html"}, _HTML)
     code = fault.code or _CODES.get(fault.status, fault.status)
-    told = error_reply(fault.status, code, "A fault of the sandbox's script")
+    _, meaning = ERRORS.get(code, (0, "A fault of the sandbox's script"))
+    told = error_reply(fault.status, code, meaning)
     return Reply(fault.status, {**headers, **told.headers}, told.body)
 
 
@@ -265,7 +274,7 @@ def _address(fault: Fault, request: Request) -> str:
     known = {
         "{origin}": origin,
         "{host}": origin.partition("://")[2],
-        "{path}": request.path,
+        "{path}": quote(request.path, "/:"),
         "{target}": request.target(),
     }
     text = "{origin}{target}" if fault.url is None else fault.url
@@ -283,6 +292,8 @@ def _led_on(reply: Reply, address: str) -> Reply:
 
 def _meets(rule: Fault, request: Request) -> bool:
     """The request is of the kind that the rule's action can happen to."""
+    if rule.action == "double_name":
+        return request.method == "POST" and any(name == "UniqueName" for name, _ in request.form)
     if rule.action not in _OF_LISTS:
         return True
     if request.method != "GET":

@@ -98,8 +98,9 @@ def read_number_settings(form: Form) -> dict[str, str]:
     for name in METHODS:
         if name in settings and not fits(PARAMETERS[name], settings[name]):
             raise Refusal(22106, f"Invalid Method: {name}")
-    application = read(form, "SmsApplicationSid")
-    return settings if application is None else {**settings, "SmsApplicationSid": application}
+    if "SmsApplicationSid" in form:
+        settings["SmsApplicationSid"] = read(form, "SmsApplicationSid") or ""
+    return settings
 
 
 def read_call_delay(form: Form, longest: int) -> int | None:

@@ -93,7 +93,8 @@ def list_letters(world: World, person: Person, request: Request) -> Done:
         return all(wanted[name] == value for name, value in filters)
 
     def key_of(sid: str) -> Key | None:
-        return (letters[sid].created, sid) if sid in letters else None
+        letter = letters.get(sid)
+        return None if letter is None or letter.account_sid not in person.sees else (letter.created, sid)
 
     base = f"{request.origin or PREVIEW}{request.path}"
     newest_first = world.settings.list_newest_first
@@ -102,13 +103,13 @@ def list_letters(world: World, person: Person, request: Request) -> Done:
     return Done(json_reply(200, page_body(base, filters, turn, page, items)), "read")
 
 
-def list_dependents(world: World, letter: Letter, request: Request) -> Done:
+def list_dependents(world: World, person: Person, letter: Letter, request: Request) -> Done:
     """200 and a page of the letter's orders; items have no `url`."""
     query = dict(request.query)
     keys = sorted(world.books.orders[sid].key for sid in letter.order_sids)
     filters = read_filters(query)
     turn = Turn.read(query, clamped=world.settings.page_size_clamped)
-    body = list_page(world, request, filters, turn, keys=keys, without_url=True)
+    body = list_page(world, person, request, filters, turn, keys=keys, without_url=True)
     return Done(json_reply(200, body), "read", letter.sid)
 
 

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
-_NANP = re.compile(r"\+1([2-9][0-9]{2})([2-9][0-9]{2})([0-9]{4})\Z")
+_NANP = re.compile(r"\+1([2-9][0-9]{2})((?!.11)[2-9][0-9]{2})([0-9]{4})\Z")
 
 # Area codes of the United States and Canada by the zone of most of their people.
 _ZONES = {
@@ -70,8 +70,20 @@ _FOREIGN = """
 # Personal, non-geographic, satellite and premium: real numbers that cannot be hosted.
 _NOT_HOSTABLE = """
     500 521 522 523 524 525 526 527 528 529 532 533 544 566 577 588 600 622 633 710 900"""
+# Country codes in use (ITU-T E.164); a number of any other is none.
+_COUNTRIES_IN_USE = """
+    7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64
+    65 66 81 82 84 86 90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227 228
+    229 230 231 232 233 234 235 236 237 238 239 240 241 242 243 244 245 246 247 248 249 250 251 252
+    253 254 255 256 257 258 260 261 262 263 264 265 266 267 268 269 290 291 297 298 299 350 351 352
+    353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 378 380 381 382 383 385 386 387 389
+    420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596 597 598 599 670
+    672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691 692 800 808 850 852
+    853 855 856 870 878 880 881 882 883 886 888 960 961 962 963 964 965 966 967 968 970 971 972 973
+    974 975 976 977 979 992 993 994 995 996 998"""
 _ZONE_OF = {code: zone for zone, codes in _ZONES.items() for code in codes.split()}
 _FOREIGN_CODES = frozenset(_FOREIGN.split())
+_COUNTRIES = frozenset(_COUNTRIES_IN_USE.split())
 _NOT_HOSTABLE_CODES = frozenset(_NOT_HOSTABLE.split())
 #: Every area code with a place, in order.
 AREA_CODES: tuple[str, ...] = tuple(sorted(_ZONE_OF))
@@ -86,7 +98,7 @@ def judge(phone_number: str) -> int | None:
     if not _E164.match(phone_number):
         return 22102
     if not phone_number.startswith("+1"):
-        return 22103
+        return 22103 if any(phone_number[1:end] in _COUNTRIES for end in (2, 3, 4)) else 22102
     parts = _NANP.match(phone_number)
     if not parts:
         return 22102

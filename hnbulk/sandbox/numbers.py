@@ -46,6 +46,8 @@ def fetch(world: World, number: Number) -> Done:
 def update(world: World, number: Number, form: Form, now: int) -> Done:
     """200 and the number with its new settings; of this resource, callbacks have a name without Url."""
     settings = forms.read_number_settings(form.renamed("StatusCallback", "StatusCallbackUrl"))
+    if "FriendlyName" in form:
+        settings["FriendlyName"] = forms.read(form, "FriendlyName") or ""
     if not settings:
         return Done(json_reply(200, encode(_shown(world, number))), "nothing", number.sid)
     world.configure(number, settings, now)
@@ -76,7 +78,7 @@ def _shown(world: World, number: Number) -> dict[str, object]:
         "capabilities": {"fax": False, "mms": False, "sms": True, "voice": False},
         "date_created": format_datetime(moment_of(number.created)),
         "date_updated": format_datetime(moment_of(number.updated)),
-        "friendly_name": order.friendly_name or number.phone_number,
+        "friendly_name": number.settings.get("FriendlyName", order.friendly_name) or number.phone_number,
         "origin": "hosted",
         "phone_number": number.phone_number,
         "sid": number.sid,

@@ -16,7 +16,7 @@ from hnbulk.sandbox.fates import WorldSettings
 from hnbulk.sandbox.numbers import SHOWN_SETTINGS
 from hnbulk.sandbox.parameters import PARAMETERS, Parameter, sid_pattern
 from hnbulk.sandbox.records import ORDER_KEYS, Letter, Order
-from hnbulk.sandbox.refusals import ERRORS
+from hnbulk.sandbox.refusals import ERRORS, status_of
 from hnbulk.sandbox.routes import DESK, ROUTES, Route
 
 Schema = dict[str, Any]
@@ -88,7 +88,7 @@ def _operation(route: Route, settings: WorldSettings) -> dict[str, Any]:
         required = _required(route, settings)
         content = {"application/x-www-form-urlencoded": {"schema": _form(route, required, settings)}}
         told["requestBody"] = {"required": bool(required), "content": content}
-    told["responses"] = _responses(route)
+    told["responses"] = _responses(route, settings.rule_status)
     return told
 
 
@@ -142,7 +142,7 @@ def _value(row: Parameter, required: bool, settings: WorldSettings) -> Schema:
 # What comes out.
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: Route, rule_status: int) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "done"}
     if route.answers is not None:
         success |= _json({"$ref": f"#/components/schemas/{route.answers}"})
@@ -157,7 +157,7 @@ def _responses(route: Route) -> dict[str, Any]:
         }
     by_status: dict[int, list[int]] = {status: [status] for status in DESK}
     for code in route.errors:
-        by_status.setdefault(ERRORS[code][0], []).append(code)
+        by_status.setdefault(status_of(code, rule_status), []).append(code)
     told = {str(route.success): success}
     return told | {str(status): _error(status, codes) for status, codes in sorted(by_status.items())}
 

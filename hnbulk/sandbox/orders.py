@@ -42,9 +42,9 @@ def create(world: World, person: Person, form: Form, now: int) -> Done:
     kind = shown.setdefault("verification_type", "phone-call")
     if kind == "phone-bill" and not shown.get("verification_document_sid"):
         raise Refusal(22118, "Invalid Verification Document SID: required for phone-bill")
-    if _is_taken(world, number, now):
+    if world.settings.enforce_numbers and _is_taken(world, number, now):
         raise Refusal(22110, "Phone Number Not Hostable: the number is already being hosted")
-    _refuse_taken_name(world, account, shown.get("unique_name"))
+    _refuse_taken_name(world, person, account, shown.get("unique_name"))
     case = world.case_for(account, number)
     if not is_hostable(case, world.settings):
         raise Refusal(22110)
@@ -58,17 +58,19 @@ def fetch(order: Order) -> Done:
     return Done(json_reply(200, order.json()), "read", order.sid)
 
 
-def update(world: World, order: Order, form: Form, now: int) -> Done:
+def update(world: World, person: Person, order: Order, form: Form, now: int) -> Done:
     """200 and the order with what was changed; an empty update changes nothing.
 
     A verification code is looked at before a status, and where it is right the status is not.
     Everything is held against its rule before anything is changed.
     """
     status, code = form.get("Status"), form.get("VerificationCode")
-    changes = _read_changes(world, form, order)
-    if (changes or code is not None) and not may_update(order.status):
+    changes = _read_changes(world, person, form, order)
+    if changes and not may_update(order.status):
         raise Refusal(22112)
     if code is not None:
+        if status not in (None, ASKABLE):
+            raise Refusal(22112)
         _check_code(world, order, code, now)
     elif status is not None:
         _check_status(world, order, status, changes, now)
@@ -97,16 +99,13 @@ def list_orders(world: World, person: Person, request: Request) -> Done:
     """200 and a page of the orders the person may see, newest first."""
     query = dict(request.query)
     filters = read_filters(query)
-    everything = world.settings.subaccounts == 0 or len(person.sees) > 1
-    accounts = None if everything else person.sees
     body = list_page(
         world,
+        person,
         request,
         filters,
         Turn.read(query, clamped=world.settings.page_size_clamped),
         keys=_narrow(world, filters),
-        accounts=accounts,
-        until=person.until,
     )
     return Done(json_reply(200, body), "read")
 
@@ -136,13 +135,12 @@ def read_filters(query: Mapping[str, str]) -> dict[str, str]:
 
 def list_page(
     world: World,
+    person: Person,
     request: Request,
     filters: Mapping[str, str],
     turn: Turn,
     *,
     keys: list[Key],
-    accounts: frozenset[str] | None = None,
-    until: float = inf,
     without_url: bool = False,
 ) -> bytes:
     """The body of a page out of `keys`, filtered. Without a filter nothing beyond the page is read."""
@@ -151,19 +149,17 @@ def list_page(
 
     def keep(sid: str) -> bool:
         order = orders[sid]
-        if (
-            order.deleted
-            or order.created > until
-            or (accounts is not None and order.account_sid not in accounts)
-        ):
+        hidden = order.created > person.until or order.account_sid not in person.sees
+        if order.deleted or hidden:
             return False
         return all(getattr(order, field) == value for field, value in wanted)
 
     def key_of(sid: str) -> Key | None:
         order = orders.get(sid)
-        return None if order is None else order.key
+        return None if order is None or order.account_sid not in person.sees else order.key
 
-    everything = keys is world.books.order_keys and accounts is None and until == inf and not wanted
+    unseen = person.until != inf or not world.books.accounts <= person.sees
+    everything = keys is world.books.order_keys and not unseen and not wanted
     newest_first = world.settings.list_newest_first
     page = cut(keys, turn, key_of, None if everything else keep, newest_first=newest_first)
     write = _dependent if without_url else Order.json
@@ -227,7 +223,7 @@ def _read_fields(form: Form) -> dict[str, Any]:
     return fields
 
 
-def _read_changes(world: World, form: Form, order: Order) -> dict[str, Any]:
+def _read_changes(world: World, person: Person, form: Form, order: Order) -> dict[str, Any]:
     """The fields an update gives another value."""
     fields = _read_fields(form)
     if "Extension" in form:
@@ -243,12 +239,12 @@ def _read_changes(world: World, form: Form, order: Order) -> dict[str, Any]:
     if kind == "phone-bill" and document is None:
         raise Refusal(22118, "Invalid Verification Document SID: required for phone-bill")
     if "unique_name" in changes:
-        _refuse_taken_name(world, order.account_sid, changes["unique_name"])
+        _refuse_taken_name(world, person, order.account_sid, changes["unique_name"])
     return changes
 
 
-def _refuse_taken_name(world: World, account: str, unique_name: str | None) -> None:
-    if unique_name is None or not world.settings.enforce_unique_names:
+def _refuse_taken_name(world: World, person: Person, account: str, unique_name: str | None) -> None:
+    if unique_name is None or person.may_double or not world.settings.enforce_unique_names:
         return
     for other in world.books.with_name(unique_name):
         if other.account_sid == account and other.occupies:

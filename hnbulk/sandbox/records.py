@@ -280,6 +280,7 @@ class Books:
         self.letters: dict[str, Letter] = {}
         self.numbers: dict[str, Number] = {}
         self.calls: dict[str, Call] = {}
+        self.accounts: set[str] = set()  # that have, or had, an order
         self.order_keys: list[Key] = []
         self.letter_keys: list[Key] = []
         self._by_number: dict[str, list[str]] = {}
@@ -289,6 +290,7 @@ class Books:
     def add_order(self, order: Order, number: Number | None) -> None:
         """The order, and its number unless that is gone, are known."""
         self.orders[order.sid] = order
+        self.accounts.add(order.account_sid)
         if number is not None:
             self.numbers[number.sid] = number
         self._by_number.setdefault(order.phone_number, []).append(order.sid)

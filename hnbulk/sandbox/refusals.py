@@ -1,7 +1,8 @@
 """The errors of the API: one table of codes, and the refusal that carries one to its reply.
 
-Where the HTTP status of a code is documented nowhere, it is 400 (our choice). Bodies never carry
-the four keys `type`, `title`, `status`, `code` together: a client library reads those differently.
+Where the HTTP status of a code is documented nowhere, it is 400, or what the settings say. Bodies
+never carry the four keys `type`, `title`, `status`, `code` together: a client library reads those
+differently.
 """
 
 from __future__ import annotations
@@ -56,6 +57,11 @@ ERRORS: dict[int, tuple[int, str]] = {
 }
 
 
+def status_of(code: int, rule_status: int) -> int:
+    """The HTTP status of a code, where those of the 22xxx errors are all `rule_status`."""
+    return rule_status if code // 1000 == 22 else ERRORS[code][0]
+
+
 class Refusal(Exception):
     """The service refuses a request with an error code of the table."""
 
@@ -88,12 +94,14 @@ class Done:
 class Person:
     """Who is asking: the account of the credentials, and the accounts it may see.
 
-    With `until`, what was created later than that is not there for them yet.
+    With `until`, what was created later than that is not there for them yet; with `may_double`,
+    they may take a UniqueName that another order has.
     """
 
     account_sid: str
     sees: frozenset[str] = field(default_factory=frozenset)
     until: float = inf
+    may_double: bool = False
 
 
 def error_reply(status: int, code: int, message: str, **extra: str) -> Reply:

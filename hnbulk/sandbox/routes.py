@@ -149,7 +149,7 @@ ROUTES: tuple[Route, ...] = (
         "Changes what a number does with messages.",
         200,
         "number",
-        form=(*_SETTINGS, *_form("StatusCallback")),
+        form=(*_form("FriendlyName"), *_SETTINGS, *_form("StatusCallback")),
         codes=(20404,),
     ),
     Route(

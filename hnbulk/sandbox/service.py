@@ -16,7 +16,7 @@ from hnbulk.sandbox import letters, numbers, orders
 from hnbulk.sandbox.clock import seconds_of
 from hnbulk.sandbox.forms import Form
 from hnbulk.sandbox.records import Letter, Number, Order
-from hnbulk.sandbox.refusals import Done, Person, Refusal, not_allowed, not_found
+from hnbulk.sandbox.refusals import Done, Person, Refusal, not_allowed, not_found, status_of
 from hnbulk.sandbox.routes import find_route
 from hnbulk.sandbox.world import World
 
@@ -74,8 +74,7 @@ class Service:
         try:
             return self._route(request, person, now)
         except Refusal as refusal:
-            if refusal.code // 100 == 221:
-                refusal.status = self.world.settings.rule_status
+            refusal.status = status_of(refusal.code, self.world.settings.rule_status)
             return Done(refusal.reply(), "refused", code=refusal.code)
 
     def _route(self, request: Request, person: Person, now: int) -> Done:
@@ -123,13 +122,13 @@ CARRIERS: dict[str, Callable[[_Asked], Done]] = {
     "create_order": lambda a: orders.create(a.world, a.person, a.form, a.now),
     "list_orders": lambda a: orders.list_orders(a.world, a.person, a.request),
     "fetch_order": lambda a: orders.fetch(a.order),
-    "update_order": lambda a: orders.update(a.world, a.order, a.form, a.now),
+    "update_order": lambda a: orders.update(a.world, a.person, a.order, a.form, a.now),
     "delete_order": lambda a: orders.cancel(a.world, a.order, a.now),
     "create_letter": lambda a: letters.create(a.world, a.person, a.form, a.now),
     "list_letters": lambda a: letters.list_letters(a.world, a.person, a.request),
     "fetch_letter": lambda a: letters.fetch(a.letter),
     "update_letter": lambda a: letters.update(a.world, a.person, a.letter, a.form, a.now),
-    "list_dependents": lambda a: letters.list_dependents(a.world, a.letter, a.request),
+    "list_dependents": lambda a: letters.list_dependents(a.world, a.person, a.letter, a.request),
     "fetch_number": lambda a: numbers.fetch(a.world, a.number),
     "update_number": lambda a: numbers.update(a.world, a.number, a.form, a.now),
     "delete_number": lambda a: numbers.remove(a.world, a.number, a.now),

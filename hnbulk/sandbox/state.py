@@ -22,6 +22,8 @@ from hnbulk.sandbox.refusals import Person
 from hnbulk.sandbox.service import Late
 
 FORMAT = 1
+# The year 9000: what the world adds to a time stays within a calendar.
+_LAST = 221_845_392_000
 
 
 def take_state(desk: Desk) -> dict[str, Any]:
@@ -73,15 +75,18 @@ def put_state(desk: Desk, state: dict[str, Any]) -> None:
             for name in ("matched", "struck")
         ]
         seen = Counter({str(about): int(count) for about, count in state["faults"]["seen"].items()})
+        late = sorted(late)
         now = moment_of(int(state["now"]))
     except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise ValueError(f"the state is not whole: {type(error).__name__} {error}") from None
+    if settings.subaccounts != world.settings.subaccounts:  # credentials are those it began with
+        raise ValueError(f"the state is that of a sandbox with {settings.subaccounts} subaccounts")
     with world.lock:
         desk.clock.set(now)
         world.settings, world.fates, world.books = settings, fates, books
         world.reschedule_all()
         desk.ledger[:] = ledger
-        desk.service.late[:] = sorted(late)
+        desk.service.late[:] = late
         desk.service.parked = max((one.nth for one in late), default=0)
         desk.callbacks.drop_waiting()
         desk.faults.set(rules)
@@ -111,13 +116,20 @@ def _books_in(state: dict[str, Any]) -> Books:
     for order in books.orders.values():
         if not all(map(_is_event, order.history)):
             raise ValueError("the state has an order of a history that is none")
+        if not all(map(_is_moment, (order.created, order.updated, order.since))):
+            raise ValueError("the state has an order of a time that is none")
     return books
 
 
 def _is_event(event: Event) -> bool:
     """A status, or the end that a history notes for a canceled order, and when."""
     known_status = event.status == "deleted" or known(event.status) is not None
-    return type(event.at) is int and known_status
+    return type(event.at) is int and _is_moment(event.at) and known_status
+
+
+def _is_moment(seconds: int) -> bool:
+    """A time of this era, in seconds since 1970."""
+    return 0 <= seconds < _LAST
 
 
 def _late_out(late: Late) -> dict[str, Any]:
@@ -142,6 +154,9 @@ def _late_in(plain: dict[str, Any], lines: dict[int, dict[str, Any]]) -> Late:
     sent = plain["request"]
     query = tuple((str(name), str(value)) for name, value in sent["query"])
     form = tuple((str(name), str(value)) for name, value in sent["form"])
-    request = Request(sent["method"], sent["path"], query, form, sent["origin"])
-    person = Person(plain["account_sid"], frozenset(plain["sees"]))
+    origin = None if sent["origin"] is None else str(sent["origin"])
+    request = Request(str(sent["method"]), str(sent["path"]), query, form, origin)
+    if type(plain["at"]) is not int or type(plain["nth"]) is not int or not _is_moment(plain["at"]):
+        raise ValueError("the state has a late request of a time that is none")
+    person = Person(str(plain["account_sid"]), frozenset(map(str, plain["sees"])))
     return Late(plain["at"], plain["nth"], request, person, lines[plain["n"]])

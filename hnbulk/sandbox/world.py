@@ -231,9 +231,10 @@ class World:
                 self._move(order, moment.target, moment.mover, at, moment.reason)
 
     def _end_call(self, order: Order, call: Call, at: int) -> None:
-        expired = call.ends == "right" and at >= order.code_at + CODE_SECONDS
-        call.outcome = "late" if expired else call.ends
-        if call.outcome == "right" and call.code == order.verification_code:
+        # an old code is as good as an expired one: a newer call has brought another since
+        over = at >= order.code_at + CODE_SECONDS or call.code != order.verification_code
+        call.outcome = "late" if call.ends == "right" and over else call.ends
+        if call.outcome == "right":
             self._move(order, "verified", Mover.PERSON, at)
         elif self._is_used_up(order):
             self._move(order, "action-required", Mover.TWILIO, at, ATTEMPTS_USED)
@@ -251,6 +252,8 @@ class World:
         """All attempts were made, the last of them is over, and its end is the end."""
         if not self.settings.last_failure_ends or order.verification_attempts < MAX_ATTEMPTS:
             return False
+        if order.review_at is not None:  # the bill decides now
+            return False
         return not any(call.outcome == "ringing" for call in self.books.calls_of(order.sid))
 
     def _send_back(self, order: Order, at: int) -> None:
@@ -258,6 +261,7 @@ class World:
         met = next(e.status for e in reversed(order.history[:-1]) if e.status != "action-required")
         back = {"twilio-processing": "received", "pending-verification": "received"}
         order.verification_attempts, order.verification_call_sids = 0, None
+        order.verification_code, order.signing_document_sid = None, None
         onward = {"pending-loa": "verified", "testing": "carrier-processing"}
         self._move(order, {**back, **onward}.get(met, met), Mover.OPERATOR, at)
 
@@ -298,8 +302,11 @@ class World:
         self._schedule_letter(letter)
 
     def _end_letter(self, letter: Letter, at: int) -> None:
-        if letter.ends == "refused":
-            self._move_letter(letter, "canceled", Mover.SIGNER, at)
+        if letter.ends in ("refused", "failed"):
+            target, mover = (
+                ("canceled", Mover.SIGNER) if letter.ends == "refused" else ("failed", Mover.TWILIO)
+            )
+            self._move_letter(letter, target, mover, at)
             self._release(letter, Mover.SIGNER, at)
             return
         self._move_letter(letter, "signed", Mover.SIGNER, at)

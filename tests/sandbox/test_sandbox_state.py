@@ -226,7 +226,7 @@ def test_of_one_name_the_last_counts() -> None:
         "answer_rates=none",
         "delete_conflict_code=20404",
         "rule_status=500",
-        "concurrency_limit=0",
+        "concurrency_limit=-1",
         "idle_days=" + "9" * 5000,
         "idle_days=1\n2",
     ],
