@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pandas as pd
 from pydantic import SecretStr
@@ -24,6 +24,7 @@ from hnbulk import wire
 from hnbulk.clocks import SteppedClock
 from hnbulk.closing import Closing
 from hnbulk.connection import Connection, open_connection
+from hnbulk.errors import UsageError
 from hnbulk.frames import events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
 from hnbulk.handle import RunHandle
@@ -32,9 +33,10 @@ from hnbulk.intake import Intake, raise_for_problems
 from hnbulk.letters import build_letters
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
+from hnbulk.reach import Reach
 from hnbulk.review import Plan
 from hnbulk.runs import resume_run, start_run
-from hnbulk.sandbox import Sandbox, build_sandbox
+from hnbulk.sandbox import Sandbox, WorldSettings, build_sandbox, make_settings
 from hnbulk.schedule import build_calls
 from hnbulk.serving import serve
 from hnbulk.settings import SANDBOX_PACE, CallLimits, Credentials, Pace, Settings, read_settings
@@ -66,6 +68,18 @@ class Account(Closing):
         self.limits = limits or CallLimits()
         self.sandbox = sandbox
         self._closing = closing or ExitStack()
+
+    @property
+    def reach(self) -> Reach:
+        """How other programs reach this account's sandbox: what to set, and the official libraries.
+
+        Raises `UsageError` for an account that has no sandbox of its own.
+        """
+        if self.sandbox is None:
+            raise UsageError(
+                "this account has no sandbox of its own; the libraries reach the service as is."
+            )
+        return Reach(self.connection.base_url, self.sandbox.account_sid, self.sandbox.auth_token)
 
     # Reading: free, and never changes anything.
 
@@ -314,15 +328,20 @@ def connect_sandbox(
     home: Path | str | None = None,
     pace: Pace = SANDBOX_PACE,
     limits: CallLimits | None = None,
+    example_order: bool = False,
+    **settings: Any,
 ) -> Account:
     """An account of a sandbox of its own, served on loopback, its clock stepped by hand.
 
-    `account.sandbox.clock.advance(seconds)` lets its world go on. The journal lies in `home`, or in
-    a folder that goes with the account. Two sandboxes of one seed live the same life.
+    `account.sandbox.clock.advance(seconds)` lets its world go on; `settings` say what that world is
+    like (the settings of `docs/sandbox.md`, such as `answer_rate=1.0`). `print(account.reach)` shows
+    how other programs reach it. The journal lies in `home`, or in a folder that goes with the
+    account. Two sandboxes of one seed live the same life. Raises `UsageError` for a bad setting.
     """
+    world = _world(settings)
     closing = ExitStack()
     with ExitStack() as undo:
-        sandbox = build_sandbox(seed=seed, orders=orders)
+        sandbox = build_sandbox(seed=seed, orders=orders, settings=world, example_order=example_order)
         server = undo.enter_context(serve(sandbox.api))
         undo.enter_context(sandbox.start_callbacks())
         if home is None:
@@ -333,3 +352,10 @@ def connect_sandbox(
         connection = open_connection(server.url, credentials, home=Path(home), pace=pace, clock=clock)
         closing = undo.pop_all()
     return Account(connection, limits=limits, sandbox=sandbox, closing=closing)
+
+
+def _world(settings: dict[str, Any]) -> WorldSettings:
+    try:
+        return make_settings(settings)
+    except ValueError as error:
+        raise UsageError(f"{error}. The settings of a sandbox stand in docs/sandbox.md.") from None

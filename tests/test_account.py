@@ -133,3 +133,30 @@ def test_two_sandboxes_of_one_seed_are_one_world(tmp_path: Path) -> None:
             apply(account, account.plan(read_bytes(LIST, name="list.csv")))
             frames.append(account.orders().sort_values("phone_number", ignore_index=True))
     pd.testing.assert_frame_equal(frames[0], frames[1])
+
+
+def test_a_sandbox_of_a_notebook_has_the_settings_it_was_given() -> None:
+    """By name; a bad one is told with where they stand."""
+    with hn.connect_sandbox(seed=7, answer_rate=1.0, check_hours=[12, 24]) as account:
+        assert account.sandbox is not None
+        settings = account.sandbox.desk.service.world.settings
+        assert (settings.answer_rate, settings.check_hours) == (1.0, (12, 24))
+    for bad in ({"answer_rate": 2}, {"answer_rat": 1}):
+        with pytest.raises(UsageError, match=r"docs/sandbox\.md"):
+            hn.connect_sandbox(seed=7, **bad)
+
+
+def test_an_account_of_a_sandbox_tells_how_other_programs_reach_it(account: hn.Account) -> None:
+    """Printed it has the three variables and the code of both libraries; its repr has no token."""
+    told = str(account.reach)
+    assert [line.split("=")[0] for line in told.splitlines()[:3]] == [
+        "export HNBULK_BASE_URL",
+        "export TWILIO_ACCOUNT_SID",
+        "export TWILIO_AUTH_TOKEN",
+    ]
+    assert "TwilioHttpClient" in told
+    assert "RequestClient" in told
+    assert account.reach.environ["HNBULK_BASE_URL"] == account.connection.base_url
+    assert account.reach.auth_token not in repr(account.reach)
+    with pytest.raises(UsageError, match="no sandbox"):
+        hn.Account(account.connection).reach  # noqa: B018

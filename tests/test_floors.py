@@ -17,7 +17,7 @@ PACKAGE = ROOT / "hnbulk"
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "lifecycle"),
-    ("files", "clocks", "closing", "deadline", "failpoints"),
+    ("files", "clocks", "closing", "deadline", "reach", "failpoints"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("phones", "headers", "checks", "thresholds", "wording", "palette", "masking"),

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hnbulk.cli.options import AsJson
-from hnbulk.cli.snippets import TEXT
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
+from hnbulk.reach import LIBRARIES, Reach
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -106,17 +106,12 @@ def _tell(talk: Talk, made: Sandbox, url: str, admin_url: str, clock: str) -> No
         "admin_url": admin_url,
         "admin_token": made.admin_token,
     }
-    text = (
-        f"export HNBULK_BASE_URL={url}\n"
-        f"export TWILIO_ACCOUNT_SID={made.account_sid}\n"
-        f"export TWILIO_AUTH_TOKEN={made.auth_token}"
-    )
-    talk.show(text, document)
+    talk.show(Reach(url, made.account_sid, made.auth_token).exports, document)
     if not talk.as_json:
         talk.say(f"# clock {clock}; administration at {admin_url} (bearer {made.admin_token})")
         talk.say(f"# e.g. a day later: curl -X POST {admin_url}/clock -d '{{\"advance\": 86400}}' \\")
         talk.say(f"#        -H 'Authorization: Bearer {made.admin_token}'")
-        talk.say(TEXT)
+        talk.say(LIBRARIES)
 
 
 def _settings(texts: list[str]) -> dict[str, Any]:

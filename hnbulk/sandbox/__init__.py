@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hnbulk.sandbox import chance
 from hnbulk.sandbox.admin import admin_app
 from hnbulk.sandbox.app import Application, api_app
-from hnbulk.sandbox.choices import check_settings, plain_settings, read_settings, settings_of
+from hnbulk.sandbox.choices import check_settings, make_settings, plain_settings, read_settings, settings_of
 from hnbulk.sandbox.clock import EPOCH, SandboxClock, seconds_of
 from hnbulk.sandbox.courier import Courier
 from hnbulk.sandbox.desk import Desk
@@ -42,6 +42,7 @@ __all__ = [
     "WorldSettings",
     "build_sandbox",
     "load_sandbox",
+    "make_settings",
     "read_settings",
 ]
 
@@ -183,7 +184,7 @@ def load_sandbox(
     seed, account, settings = (document.get(name) for name in ("seed", "account_sid", "settings"))
     if type(seed) is not int or not isinstance(account, str | None) or not isinstance(settings, dict):
         raise ValueError("the file is not a state")
-    wanted = replace(settings_of(settings), **changes or {})
+    wanted = make_settings({**plain_settings(settings_of(settings)), **(changes or {})})
     made = build_sandbox(seed=seed, clock=clock, settings=wanted, account_sid=account)
     put_state(made.desk, document | {"settings": plain_settings(wanted)})
     return made

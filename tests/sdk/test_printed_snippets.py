@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from hnbulk.cli.snippets import NODE, PYTHON
+from hnbulk.reach import NODE, PYTHON
 
 EXAMPLE = "HR" + "a" * 32
 
