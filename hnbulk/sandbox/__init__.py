@@ -22,7 +22,7 @@ from hnbulk.sandbox.desk import Desk
 from hnbulk.sandbox.example import EXAMPLE_ACCOUNT, EXAMPLE_START, put_example
 from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, WorldSettings
 from hnbulk.sandbox.faults import Fault, Faults
-from hnbulk.sandbox.keeping import read_document, write_document
+from hnbulk.sandbox.keeping import Claim, read_document, write_document
 from hnbulk.sandbox.past import live_through
 from hnbulk.sandbox.refusals import Person
 from hnbulk.sandbox.service import Service
@@ -35,6 +35,7 @@ __all__ = [
     "EXAMPLE_START",
     "FATES",
     "FIXED_NUMBERS",
+    "Claim",
     "Courier",
     "Credential",
     "Sandbox",

@@ -269,7 +269,7 @@ def ask(document: dict[str, str], path: str, body: bytes | None = None) -> str:
         return str(reply.read().decode())
 
 
-@pytest.mark.parametrize("end", ["stdin", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("end", ["stdin", "SIGTERM", "SIGINT", "SIGHUP"])
 def test_the_command_goes_on_where_it_ended(file: Path, end: str) -> None:
     """The same command again: same account, the later time, the same orders."""
     command = ("--state", file, "--orders", "5", "--seed", "3", "--clock", "stepped", "--set", "latency=0")
@@ -310,6 +310,20 @@ def test_a_file_that_does_not_fit_is_told_and_left_alone(file: Path) -> None:
     assert "world.json" in refused("--state", file)
     assert file.read_text() == "my notes"
     assert "cannot save" in refused("--state", file.parent / "no" / "world.json")
+
+
+def test_one_sandbox_at_a_time_goes_on_from_a_file(file: Path) -> None:
+    """The second is refused by name, and may have it once the first has ended."""
+    with running("--state", file):
+        assert "another sandbox goes on from" in refused("--state", file)
+    with running("--state", file):
+        pass
+
+
+@pytest.mark.parametrize("clock", ["3600", "x0", "xinf", "x1e6", "xnan", "fast"])
+def test_a_clock_is_told_how_to_be_written(clock: str) -> None:
+    """A number without its x would be anything."""
+    assert "such as x60" in refused("--clock", clock)
 
 
 def test_a_setting_of_the_command_is_that_of_its_world(file: Path) -> None:
