@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
+from hnbulk.attempts import Doubt, is_doubtful, sent_before
 from hnbulk.doubts import Resolver
 from hnbulk.entries import Attempt
 from hnbulk.pool import Pool
-from hnbulk.sending import Doubt, Sender, is_doubtful, sent_before
+from hnbulk.sending import Sender
 from hnbulk.settings import Pace
 from hnbulk.steps import Ending, State
 from hnbulk.throttle import Throttle

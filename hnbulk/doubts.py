@@ -14,12 +14,13 @@ from functools import partial
 from itertools import chain as joined
 from itertools import islice, repeat
 
+from hnbulk.attempts import Doubt
 from hnbulk.entries import ABSENT, Result
 from hnbulk.errors import ReplyUnreadable, ServiceRefused, ServiceUnreachable
 from hnbulk.failpoints import failpoint
 from hnbulk.outcome import OutcomeKind
 from hnbulk.pool import Pool
-from hnbulk.sending import Doubt, Sender
+from hnbulk.sending import Sender
 from hnbulk.steps import Ending, State
 from hnbulk.throttle import Throttle
 from hnbulk.work import WorldClock

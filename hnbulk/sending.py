@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hnbulk.attempts import Doubt, Sent
 from hnbulk.client import Client
-from hnbulk.entries import ABSENT, Attempt, Ended, Intent, Result
+from hnbulk.entries import Ended, Intent, Result
 from hnbulk.errors import AccessRefused, HnbulkError, JournalError, RunStopped
 from hnbulk.failpoints import failpoint
 from hnbulk.journal import Journal
@@ -31,28 +32,6 @@ CALL_TRIES = {**TRIES, OutcomeKind.NOT_PROCESSED: 3}
 ADOPTED = "adopted"
 _FIRST = 20  # so many refusals out of the first sent are looked at
 _MOST_DOUBTS, _DOUBT_SHARE = 20, 0.05
-
-
-@dataclass(slots=True, eq=False)
-class Doubt:
-    """An act that may or may not have been processed, and since when that can be waited out."""
-
-    chain: Chain
-    act: Act
-    attempt: int
-    fence: dict[str, object]
-    since: datetime  # world time at the end of the attempt
-    since_mono: float
-    empty_looks: int = 0
-
-
-@dataclass(slots=True)
-class Sent:
-    """What the journal knows of an act's attempts."""
-
-    attempts: int = 0  # rows, whatever came of them
-    possible: int = 0  # of these, how many the service may have processed
-    fingerprint: str | None = None
 
 
 @dataclass(slots=True)
@@ -286,33 +265,6 @@ class Sender:
     def _sent(self, act: Act) -> Sent:
         with self._lock:
             return self.sent.setdefault(act, Sent())
-
-
-def sent_before(attempts: Sequence[Attempt]) -> Sent:
-    """What the journal's attempts of one act say about sending it again."""
-    return Sent(
-        attempts=max((attempt.n for attempt in attempts), default=0),
-        possible=sum(maybe_sent(attempt) for attempt in attempts),
-        fingerprint=attempts[0].fingerprint if attempts else None,
-    )
-
-
-def maybe_sent(attempt: Attempt) -> bool:
-    """The service may have processed the attempt, for all the journal knows."""
-    return attempt.kind == ABSENT or is_doubtful(attempt)
-
-
-def is_doubtful(attempt: Attempt) -> bool:
-    """Nobody has found out what came of the attempt: no result, or one that settles nothing.
-
-    A reply whose meaning was not recorded with it (the process died in between) is one of these.
-    """
-    if attempt.kind is None:
-        return True
-    kind = OutcomeKind(attempt.kind) if attempt.kind != ABSENT else None
-    if kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
-        return True
-    return kind is not None and maybe_processed(Outcome(kind, attempt.reason or ""))
 
 
 def _result(attempt: int, outcome: Outcome, at: datetime) -> Result:
