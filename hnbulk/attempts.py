@@ -26,6 +26,7 @@ class Doubt:
     since: datetime  # world time at the end of the attempt
     since_mono: float
     empty_looks: int = 0
+    refused: Outcome | None = None  # the service's no, where the attempt had one that is not believed
 
 
 @dataclass(slots=True)
