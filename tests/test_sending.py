@@ -197,9 +197,10 @@ def test_a_short_outage_of_reads_is_waited_out(bench: Bench) -> None:
     plan, means = bench.creates(40), on_a_running_clock(bench)
     bench.advance(seconds=100)
     bench.sandbox.set_faults({"action": "reset_before", "method": "GET", "nth": list(range(15, 22))})
-    report = run(plan, means)
+    report = run(plan, replace(means, pace=replace(bench.pace, connections=1)))
     assert (report.exit_code, report.counts) == (0, {"done": 40})
     assert len(bench.reads()) < 40 + 40
+    assert 30 <= bench.ticks.now - 1000 < 300
 
 
 def test_a_storm_of_busy_replies_to_reads_is_waited_out(bench: Bench) -> None:
@@ -247,6 +248,13 @@ def test_ten_rows_in_a_row_that_cannot_be_asked_about_end_the_run(bench: Bench) 
     assert (report.exit_code, report.counts) == (6, {"pending": 25, "done": 5})
     assert "10 rows in a row" in report.message
     assert len(bench.reads()) <= 5 + 10 * 6
+
+
+def test_the_first_wait_of_a_busy_request_is_the_shortest(bench: Bench) -> None:
+    """Up to a second, then up to two; at even chance half of that."""
+    bench.sandbox.set_faults({"action": "status", "status": 429, "method": "POST", "nth": [1, 2]})
+    assert bench.apply(bench.creates(1)).ok
+    assert bench.ticks.now - 1000 == pytest.approx(0.5 + 1.0)
 
 
 # -- what was seen grows old
