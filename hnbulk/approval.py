@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from hnbulk.attempts import is_doubtful
 from hnbulk.entries import RunRecord
 from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, UsageError
 from hnbulk.journal import Journal
 from hnbulk.progress import OPEN_STATES
-from hnbulk.sending import is_doubtful
 from hnbulk.steps import PlanFile
 from hnbulk.wire import DIALECTS
 

@@ -119,16 +119,20 @@ class Letters:
 
 
 def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:
-    """The letter's orders as they are, by step; those that are gone are left out."""
+    """The letter's orders as they are, by step; those that are gone, or of another number, are left out."""
     if again:
         desk.forget_listing()
-    sids = {number: desk.plan.steps[number].sid or "" for number in act.steps}
-    if len(desk.plan.steps) >= _LARGE and (not again or len(sids) >= _LARGE):
-        known = desk.listing().orders
-        return {number: known[sid] for number, sid in sids.items() if sid in known}
-    found = {number: desk.lookups.order(sid) for number, sid in sids.items()}
-    live = {number: order for number, order in found.items() if order is not None}
-    if not again:
+    steps = desk.plan.steps
+    sids = {number: steps[number].sid or "" for number in act.steps}
+    in_pages = len(steps) >= _LARGE and (not again or len(sids) >= _LARGE)
+    ask = desk.listing().orders.get if in_pages else desk.lookups.order
+    found = {number: ask(sid) for number, sid in sids.items()}
+    live = {
+        number: order
+        for number, order in found.items()
+        if order is not None and order.phone_number == steps[number].phone_number
+    }
+    if not again and not in_pages:
         desk.saw(live.values(), at=desk.clock.now(), source="poll")
     return live
 

@@ -76,7 +76,8 @@ class Outcome:
 FINAL = frozenset({400, 404, 405, 409, 413, 415, 422})
 #: Refusals of the number itself, whatever else was asked for: not a valid number, not of a country
 #: that can be hosted, "Phone Number Not Hostable" (error dictionary).
-ABOUT_THE_NUMBER = frozenset({22102, 22103, 22110})
+NOT_HOSTABLE = 22110
+ABOUT_THE_NUMBER = frozenset({22102, 22103, NOT_HOSTABLE})
 #: "The requested resource ... was not found": on a list path, no access to this API.
 NOT_FOUND = 20404
 
@@ -119,6 +120,15 @@ def maybe_processed(outcome: Outcome) -> bool:
     A redirect counts: a service that has done the work may answer with where to go next.
     """
     return outcome.kind is OutcomeKind.AMBIGUOUS or outcome.reason == "redirect"
+
+
+def says_taken(outcome: Outcome) -> bool:
+    """The service refused a create because the number, or its name, has an order already.
+
+    "Phone Number Not Hostable" (22110) is what it says of a number with a live order, too.
+    """
+    refused = outcome.kind is OutcomeKind.REJECTED
+    return refused and (outcome.code == NOT_HOSTABLE or outcome.reason == "status-409")
 
 
 def _failed(failure: Failure) -> Outcome:

@@ -25,6 +25,8 @@ from hnbulk.steps import Ending, PlanFile, State, Step
 BELIEVED = timedelta(seconds=60)
 #: From so many rows on, reading whole pages is cheaper than asking for each row.
 MANY = 200
+#: The code of a row whose order seems to be ours, but for its name.
+NAME_NOT_KEPT = "name-not-kept"
 
 
 class WorldClock(Protocol):
@@ -102,6 +104,7 @@ class Desk:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._sids: dict[int, str] = {}
+        self._first_sent: dict[int, datetime] = {}
         self._seen: list[tuple[datetime, str, Seen]] = []
         self._called: list[tuple[datetime, str]] = []
         self._listing: Listing | None = None
@@ -121,6 +124,21 @@ class Desk:
         if row is not None and sid is not None:
             with self._lock:
                 self._sids[row] = sid
+
+    def note_sent(self, step: int, at: datetime) -> None:
+        """An attempt of the step that may have been carried out went out at `at`, a world time."""
+        with self._lock:
+            self._first_sent[step] = min(at, self._first_sent.get(step, at))
+
+    def first_sent(self, step: int) -> datetime | None:
+        """When the first attempt went out that may have been carried out; None where there is none."""
+        with self._lock:
+            return self._first_sent.get(step)
+
+    def account_of(self, step: Step) -> str:
+        """The account that the step's order belongs to: as the plan says, or the plan's own."""
+        named = step.after.get("account_sid") or step.precondition.get("account_sid")
+        return str(named or self.plan.header.account_sid)
 
     @property
     def plan_is_fresh(self) -> bool:

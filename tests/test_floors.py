@@ -50,6 +50,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("review", "charts", "lookups"),
     ("funnel", "work"),
+    ("attempts", "stoprules"),
     ("sending", "audit"),
     ("doubts", "approval"),
     ("coordinator",),
@@ -72,8 +73,8 @@ LEFT = set(
 RIGHT = set(
     (
         "runlock database pool entries serving client commits history journal throttle progress "
-        "lookups work audit sending doubts approval coordinator engine apply verify authorize connection "
-        "runs"
+        "lookups work attempts stoprules audit sending doubts approval coordinator engine apply verify "
+        "authorize connection runs"
     ).split()
 )
 PURE = set(

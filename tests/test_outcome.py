@@ -19,6 +19,7 @@ from hnbulk.outcome import (
     classify,
     may_send_again,
     maybe_processed,
+    says_taken,
 )
 
 CREATED: dict[str, Any] = {
@@ -337,3 +338,12 @@ def test_nothing_crashes_and_garbage_is_never_done(
     assert isinstance(outcome, Outcome)
     if operation in BODIED:
         assert outcome.kind is not OutcomeKind.DONE
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "taken"),
+    [(400, 22110, True), (422, 22110, True), (409, 20409, True), (400, 22102, False), (503, 22110, False)],
+)
+def test_a_refusal_says_when_something_is_there_already(status: int, code: int, taken: bool) -> None:
+    """By the number's own code, or as a conflict; a reply that refuses nothing says nothing."""
+    assert says_taken(classify(Operation.CREATE, reply(status, error(code)), OURS)) is taken

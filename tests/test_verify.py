@@ -213,6 +213,17 @@ def test_a_resume_looks_up_a_call_whose_run_died(bench: Bench, rang: bool) -> No
     assert len(bench.sandbox.calls()) == int(rang)
 
 
+def test_a_call_is_not_settled_by_an_order_of_another_number(bench: Bench) -> None:
+    """Its counters moved, but that proves nothing about ours."""
+    sid = call(bench, 1).sid or ""
+    plan = bench.plan([replace(call(bench, 0), sid=sid)])
+    fence = {"attempts": 0, "calls": 0, "status": "received"}
+    bench.journal.begin("r0", plan, kind="calls", at=bench.clock.now(), options={})
+    bench.journal.intend("r0", [Intent(0, 1, "call", "f", bench.clock.now(), 0.0, fence)])
+    bench.client.send(wire.ask_verification(wire.PREVIEW, sid))
+    assert bench.resume("r0", Calls()).counts == {"call-unknown": 1}
+
+
 def test_a_large_wave_is_read_in_pages(tmp_path: Path) -> None:
     """Sixty calls cost a few reads, not sixty."""
     with open_bench(tmp_path) as bench:
