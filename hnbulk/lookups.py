@@ -6,7 +6,9 @@ believed: what comes back is compared with what was asked for. This changes noth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,7 +20,7 @@ from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, OutcomeKind, classify, may_send_again
 from hnbulk.pacing import READ_ATTEMPTS
 from hnbulk.replies import unreadable
-from hnbulk.throttle import Throttle
+from hnbulk.throttle import Bucket, Throttle
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -29,6 +31,12 @@ class Listing:
     mono: float
     orders: dict[str, Order] = field(default_factory=dict)  # by sid
     by_number: dict[str, list[Order]] = field(default_factory=dict)
+
+
+class _Charged(threading.local):
+    """The budget that a thread's retries are charged to."""
+
+    to = Bucket.REQUESTS
 
 
 class Lookups:
@@ -46,7 +54,17 @@ class Lookups:
         self._client = client
         self._throttle = throttle
         self._now = now
+        self._charged = _Charged()
         throttle.probe = self._probe
+
+    @contextmanager
+    def for_doubts(self) -> Iterator[None]:
+        """Inside, this thread's retries are charged to the budget kept for what is in doubt."""
+        self._charged.to = Bucket.DOUBTS
+        try:
+            yield
+        finally:
+            self._charged.to = Bucket.REQUESTS
 
     def order(self, sid: str) -> Order | None:
         """The order as it is now; None where the service has none of this sid."""
@@ -90,10 +108,13 @@ class Lookups:
 
     def read(self, request: Request, *, missing_is_fine: bool = False) -> Reply:
         """The reply to a read. Raises `AccessRefused`, `ServiceRefused`, `ServiceUnreachable`."""
-        outcome = None
+        outcome, tries = None, 0
         for attempt in range(READ_ATTEMPTS):
             if outcome is not None:
+                if not self._throttle.may_retry(outcome, self._charged.to):
+                    break
                 self._throttle.rest_after(outcome, attempt - 1)
+            tries += 1
             with self._throttle.slot(Operation.READ):
                 result = self._client.send(request)
             outcome = classify(Operation.READ, result, Expected())
@@ -108,8 +129,8 @@ class Lookups:
                     raise unreadable(result, "it is not the API that answers")
         reason = outcome.reason if outcome else "no reply"
         raise ServiceUnreachable(
-            f"the service did not answer {request.method} {request.path} in {READ_ATTEMPTS} tries "
-            f"({reason}). Check the network, then try again.",
+            f"the service did not answer {request.method} {request.path} in "
+            f"{'1 try' if tries == 1 else f'{tries} tries'} ({reason}). Check the network, then try again.",
             kind=reason,
             method=request.method,
             path=request.path,

@@ -6,6 +6,7 @@ a doubt and never sent again from here.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from hnbulk.failpoints import failpoint
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply
 from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed
-from hnbulk.pacing import BUSY_ATTEMPTS, SEND_ATTEMPTS
+from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, SEND_ATTEMPTS
 from hnbulk.progress import OPEN_STATES, Tally
 from hnbulk.steps import Action, Ending, State
 from hnbulk.throttle import Halted, Throttle
@@ -128,7 +129,7 @@ class Sender:
         most = self.work.most_sends(act, self.desk)
         tries = dict(CALL_TRIES if self._operation(act) is Operation.CALL else TRIES)
         again = self._sent(act).attempts > 0
-        tried = 0
+        tried, until = 0, math.inf
         while self.throttle.may_go_on():
             if self._sent(act).possible >= most:
                 self.end(self.work.unknown(act, self.desk))
@@ -158,7 +159,10 @@ class Sender:
                 return False
             tried += 1
             again = True
-            self.throttle.rest_after(outcome, tried)
+            if outcome.kind is OutcomeKind.NOT_PROCESSED:
+                until = min(until, self.throttle.monotonic() + BUSY_PATIENCE)
+            if not self.throttle.rest_after(outcome, tried, until=until):
+                return False
         return False
 
     def _send(self, act: Act, ready: Ready, fingerprint: str) -> tuple[Outcome, Reply | None, int]:
