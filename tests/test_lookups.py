@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,3 +62,26 @@ def test_a_portals_page_is_no_answer(ask: Callable[[Lookups], object]) -> None:
         ask(lookups(client))
     assert isinstance(refused.value, HnbulkError)
     assert len(client.asked) == 1
+
+
+@pytest.mark.parametrize("among_doubts", [False, True])
+def test_reads_that_fail_are_not_tried_again_for_ever(among_doubts: bool) -> None:
+    """Retries come out of a budget, those for what is in doubt out of one of their own."""
+    client = Answering(HTML)
+    reads = lookups(client)
+
+    def ask() -> int:
+        before = len(client.asked)
+        with pytest.raises(ServiceUnreachable):
+            reads.order(SID)
+        return len(client.asked) - before
+
+    with reads.for_doubts() if among_doubts else nullcontext():
+        assert [ask() for _ in range(7)] == [5, 5, 5, 5, 5, 1, 1]
+        with pytest.raises(ServiceUnreachable, match=r" in 1 try \(status-404\)"):
+            reads.order(SID)
+    if among_doubts:
+        assert ask() == 5
+    else:
+        with reads.for_doubts():
+            assert ask() == 5
