@@ -64,7 +64,7 @@ def test_slow_connecting_gathers_no_burst(ticks: PaceClock) -> None:
         gate.left()
 
     for wait in range(10):
-        threads.append(threading.Thread(target=connect))
+        threads.append(threading.Thread(target=connect, daemon=True))
         threads[-1].start()
         if wait == 4:
             time.sleep(0.2)
@@ -107,7 +107,7 @@ def test_another_rate_is_set_while_somebody_waits() -> None:
     gate = Gate(0.01)
     assert gate()
     over = threading.Event()
-    waiting = threading.Thread(target=lambda: (gate(over.is_set), None))
+    waiting = threading.Thread(target=lambda: (gate(over.is_set), None), daemon=True)
     waiting.start()
     with quickly(), gate.at(1000.0):
         pass

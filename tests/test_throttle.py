@@ -42,8 +42,8 @@ def test_a_paused_row_does_not_take_the_wake_up_of_a_waiting_request(ticks: Pace
             sent.set()
 
     throttle.pause()
-    rows = [threading.Thread(target=throttle.may_start) for _ in range(3)]
-    request = threading.Thread(target=send)
+    rows = [threading.Thread(target=throttle.may_start, daemon=True) for _ in range(3)]
+    request = threading.Thread(target=send, daemon=True)
     with throttle.slot(Operation.CREATE):
         for thread in (*rows, request):  # the paused rows have waited longest
             thread.start()
@@ -63,7 +63,7 @@ def test_every_place_that_is_free_is_given_out(ticks: PaceClock) -> None:
         with throttle.slot(Operation.READ):
             here.wait(5)
 
-    threads = [threading.Thread(target=send) for _ in range(3)]
+    threads = [threading.Thread(target=send, daemon=True) for _ in range(3)]
     with throttle.slot(Operation.READ):
         for thread in threads:
             thread.start()
