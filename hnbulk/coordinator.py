@@ -189,7 +189,7 @@ class Coordinator:
         """What the journal knows is known again: what ended, what is in doubt, how often it was sent."""
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)
-        tally.put((one.step, one.state) for one in endings)
+        tally.take_up((one.step, one.state) for one in endings)
         for one in endings:
             if one.state is State.DONE:
                 self.desk.keep_sid(one.step, one.sid)

@@ -20,6 +20,9 @@ class Call(threading.local):
     ends: float = float("inf")
     wrote: bool = False
 
+    def __init__(self, left: Callable[[], object] = lambda: None) -> None:
+        self.left = left  # called when bytes have left, in the thread of their request
+
 
 class DeadlineNetwork(httpcore.NetworkBackend):
     """Opens TCP connections whose every step ends with the calling thread's request."""
@@ -60,6 +63,7 @@ class _Stream(httpcore.NetworkStream):
             left = self._left(timeout, httpcore.WriteTimeout)
             self._call.wrote = True
             self._inner.write(buffer[start : start + self.PIECE], left)
+            self._call.left()
 
     def close(self) -> None:
         self._inner.close()

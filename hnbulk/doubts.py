@@ -78,7 +78,8 @@ class Resolver:
             failpoint("recovery")
             settled = self._is_settled(doubt)
             try:
-                endings = self.sender.work.settle(doubt.act, doubt.fence, self.sender.desk)
+                with self.sender.desk.lookups.for_doubts():
+                    endings = self.sender.work.settle(doubt.act, doubt.fence, self.sender.desk)
             except (ServiceUnreachable, ServiceRefused, ReplyUnreadable):
                 return  # the next look asks again
             if endings is None:

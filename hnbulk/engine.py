@@ -92,9 +92,19 @@ class Run:
     @property
     def progress(self) -> Progress:
         """Where the run is at this moment, and in words what it waits for."""
-        now = self._tally.progress
-        words = "" if self._over.is_set() else self._throttle.waiting or now.doing
-        return now if words == now.doing else replace(now, doing=words)
+        now, throttle = self._tally.progress, self._throttle
+        if self._over.is_set():
+            return replace(now, doing="", eta=None, busy=throttle.busy)
+        words = throttle.waiting or now.doing
+        waits = throttle.paused or (words and now.pending)
+        return replace(
+            now,
+            doing=words,
+            rate=throttle.rate,
+            limit=throttle.limit,
+            busy=throttle.busy,
+            eta=None if waits else now.eta,
+        )
 
     @property
     def state(self) -> str:
@@ -242,13 +252,13 @@ def _launch(
         settle=timedelta(seconds=means.pace.settle),
         resumed=resumed,
     )
-    tally = Tally(len(plan.steps))
+    tally = Tally(len(plan.steps), monotonic=throttle.monotonic, settle=means.pace.settle)
     sender = Sender(run_id, work, desk, means.client, means.journal, throttle, tally)
     journal, resends = means.journal, work.sends_on_resume
     run = Run(run_id, work.kind, tally, throttle, journal, sends_on_resume=resends)
 
     def coordinate() -> None:
-        pool = Pool(means.pace.connections, name=f"hnbulk-{run_id}")
+        pool = Pool(means.pace.most_connections, name=f"hnbulk-{run_id}")
         report: Report | None = None
         error: BaseException | None = None
         try:

@@ -75,7 +75,12 @@ class RunHandle:
             return self._run.wait(timeout)
         total = self.progress.total
         with tqdm(total=total, unit=" steps", desc=self._run.kind, leave=False) as bar:
-            return self._run.wait(timeout, on_progress=lambda now: bar.update(now.ended - bar.n))
+
+            def show(now: Progress) -> None:
+                bar.set_postfix_str(now.doing or now.pace, refresh=False)
+                bar.update(now.ended - bar.n)
+
+            return self._run.wait(timeout, on_progress=show)
 
     @property
     def results(self) -> ResultFrames:

@@ -6,7 +6,9 @@ believed: what comes back is compared with what was asked for. This changes noth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -17,13 +19,11 @@ from hnbulk.errors import HnbulkError, ReplyUnreadable, RunStopped, ServiceUnrea
 from hnbulk.messages import Failure, Reply, Request
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome, OutcomeKind, classify, may_send_again
-from hnbulk.pacing import BUSY_ATTEMPTS, READ_ATTEMPTS
+from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, READ_ATTEMPTS
 from hnbulk.replies import unreadable
-from hnbulk.throttle import Halted, Throttle
+from hnbulk.throttle import Bucket, Halted, Throttle
 
 T = TypeVar("T")
-#: Seconds that a busy service is asked for at most (safety rules, section 3).
-LONGEST_BUSY = 600.0
 _ANY = Expected()
 
 
@@ -35,6 +35,12 @@ class Listing:
     mono: float
     orders: dict[str, Order] = field(default_factory=dict)  # by sid
     by_number: dict[str, list[Order]] = field(default_factory=dict)
+
+
+class _Charged(threading.local):
+    """The budget that a thread's retries are charged to."""
+
+    to = Bucket.REQUESTS
 
 
 class Lookups:
@@ -52,7 +58,17 @@ class Lookups:
         self._client = client
         self._throttle = throttle
         self._now = now
+        self._charged = _Charged()
         throttle.probe = self._probe
+
+    @contextmanager
+    def for_doubts(self) -> Iterator[None]:
+        """Inside, this thread's retries are charged to the budget kept for what is in doubt."""
+        self._charged.to = Bucket.DOUBTS
+        try:
+            yield
+        finally:
+            self._charged.to = Bucket.REQUESTS
 
     def order(self, sid: str) -> Order | None:
         """The order of this sid as it is now; None where the service has none.
@@ -135,11 +151,11 @@ class Lookups:
                 raise _final(request, result, outcome)
             if outcome.kind is OutcomeKind.NOT_PROCESSED:
                 busy += 1
-                tries, spent = busy, busy >= BUSY_ATTEMPTS or throttle.monotonic() - began >= LONGEST_BUSY
+                tries, spent = busy, busy >= BUSY_ATTEMPTS or throttle.monotonic() - began >= BUSY_PATIENCE
             else:
                 failed += 1
                 tries, spent = failed, failed >= READ_ATTEMPTS
-            if spent:
+            if spent or not throttle.may_retry(outcome, self._charged.to):
                 raise _gave_up(request, outcome, busy + failed)
             throttle.rest_after(outcome, tries - 1)
         raise Halted(throttle.reason or "the run is stopping")
@@ -195,8 +211,8 @@ def _final(request: Request, result: Reply | Failure, outcome: Outcome) -> Hnbul
 
 def _gave_up(request: Request, outcome: Outcome, tries: int) -> ServiceUnreachable:
     return ServiceUnreachable(
-        f"the service did not answer {request.method} {request.path} in {tries} tries "
-        f"({outcome.reason}). Check the network, then try again.",
+        f"the service did not answer {request.method} {request.path} in "
+        f"{'1 try' if tries == 1 else f'{tries} tries'} ({outcome.reason}). Check the network, then try again.",
         kind=outcome.reason,
         method=request.method,
         path=request.path,

@@ -8,7 +8,7 @@ never blindly repeated.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -59,7 +59,8 @@ class Outcome:
 
     `reason` is a short machine word; `code` and `message` are the service's, the message with
     people's data masked; `sid` and `status` are those of the resource where DONE shows one;
-    `retry_after` is in seconds; `server_date` is the reply's own time.
+    `retry_after` is in seconds; `server_date` is the reply's own time; `under_way` is how many
+    requests of the account the service saw at once, where it says so.
     """
 
     kind: OutcomeKind
@@ -70,6 +71,7 @@ class Outcome:
     status: str | None = None
     retry_after: float | None = None
     server_date: datetime | None = None
+    under_way: int | None = None
 
 
 #: The service said no, and says so with a code of its own. Any other 4xx proves nothing.
@@ -90,6 +92,11 @@ def classify(operation: Operation, result: Reply | Failure, expected: Expected) 
     """
     if isinstance(result, Failure):
         return _failed(result)
+    outcome, under_way = _answered(operation, result, expected), _under_way(result)
+    return outcome if under_way is None else replace(outcome, under_way=under_way)
+
+
+def _answered(operation: Operation, result: Reply, expected: Expected) -> Outcome:
     status = result.status
     if 200 <= status < 300:
         return _succeeded(operation, result, expected)
@@ -129,6 +136,11 @@ def says_taken(outcome: Outcome) -> bool:
     """
     refused = outcome.kind is OutcomeKind.REJECTED
     return refused and (outcome.code == NOT_HOSTABLE or outcome.reason == "status-409")
+
+
+def _under_way(reply: Reply) -> int | None:
+    text = (reply.header("twilio-concurrent-requests") or "").strip()
+    return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def _failed(failure: Failure) -> Outcome:

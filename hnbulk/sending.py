@@ -21,7 +21,7 @@ from hnbulk.failpoints import failpoint
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply
 from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed, says_taken
-from hnbulk.pacing import BUSY_ATTEMPTS, SEND_ATTEMPTS
+from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, SEND_ATTEMPTS
 from hnbulk.progress import OPEN_STATES, Tally
 from hnbulk.steps import Action, Ending, State
 from hnbulk.stoprules import MOST_FORBIDDEN, StopRules, why_stopped
@@ -128,7 +128,7 @@ class Sender:
         """The act has ended. False where it is in doubt, or pending because it may not go on."""
         tries = CALL_TRIES if self._operation(act) is Operation.CALL else TRIES
         tried: Counter[OutcomeKind] = Counter()
-        waits = 0
+        waits, until = 0, math.inf
         while self.throttle.may_go_on():
             seen = self.throttle.monotonic()
             try:
@@ -161,7 +161,10 @@ class Sender:
             tried[outcome.kind] += 1
             if tried[outcome.kind] >= tries.get(outcome.kind, 1) or not self.throttle.may_retry(outcome):
                 return False
-            self.throttle.rest_after(outcome, tried[outcome.kind] - 1)
+            if outcome.kind is OutcomeKind.NOT_PROCESSED:
+                until = min(until, self.throttle.monotonic() + BUSY_PATIENCE)
+            if not self.throttle.rest_after(outcome, tried[outcome.kind] - 1, until=until):
+                return False
         return False
 
     def _heed(self, act: Act, outcome: Outcome) -> None:

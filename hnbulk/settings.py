@@ -20,16 +20,24 @@ from hnbulk.errors import AccessRefused, UsageError
 SERVICE_URL = "https://preview.twilio.com"
 SERVICE_HOSTS = frozenset({"preview.twilio.com", "numbers.twilio.com"})
 
+#: More requests under way at once make nothing faster, for the service or for us.
+MOST_CONNECTIONS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast a run may go. `rate` is requests in any one second (None: no ceiling);
-    `settle` is how many seconds a request in doubt is given to show up."""
+    `settle` is how many seconds a request in doubt is given to show up.
+
+    A run begins with `connections` requests under way and finds out by itself, between one and
+    `most_connections`, how many the service bears.
+    """
 
     rate: float | None
     connections: int
     settle: float
     canary: int = 5
+    most_connections: int = MOST_CONNECTIONS
 
 
 REAL_PACE = Pace(rate=5.0, connections=4, settle=120.0)

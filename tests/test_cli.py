@@ -52,6 +52,42 @@ def test_a_wrong_option_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
+def test_too_many_at_once_are_refused_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """Eleven and none; the cap is that of the library."""
+    from hnbulk.cli.options import MOST
+    from hnbulk.settings import MOST_CONNECTIONS
+
+    assert MOST == MOST_CONNECTIONS
+    for asked in ("11", "0"):
+        assert run_main(["resume", "--concurrency", asked]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert f"{asked} is not from 1 to 10: more at once is not faster" in line
+
+
+def test_a_run_is_told_calmly() -> None:
+    """What it waits for once, and where it is once a minute; nothing at its end."""
+    from hnbulk.cli.runs import in_lines
+    from hnbulk.engine import Progress
+
+    said: list[str] = []
+    now = [0.0]
+    look = in_lines(said.append, monotonic=lambda: now[0])
+    going = Progress(100, done=40, pending=60, rate=4.9, eta=70.0)
+    for at, progress in (
+        (0.0, going),
+        (59.0, going),
+        (60.0, going),
+        (61.0, going),
+        (100.0, Progress(100, done=99, in_doubt=1, doing="1 in doubt")),
+        (150.0, Progress(100, done=99, in_doubt=1, doing="1 in doubt")),
+        (155.0, Progress(100, done=100)),
+        (300.0, Progress(100, done=100)),
+    ):
+        now[0] = at
+        look(progress)
+    assert said == ["40 of 100 done, 60 left (4.9 requests/s, about 1 min left)", "1 in doubt"]
+
+
 def test_a_bare_call_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     """`hnbulk` alone is a question, not a mistake."""
     assert run_main([]) == 0

@@ -34,6 +34,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "pool",
         "entries",
         "serving",
+        "gate",
+        "turnstile",
     ),
     ("tablefiles", "frames", "considered", "overview", "client", "commits", "history"),
     (
@@ -72,9 +74,9 @@ LEFT = set(
 )
 RIGHT = set(
     (
-        "runlock database pool entries serving client commits history journal throttle progress "
-        "lookups work attempts stoprules audit sending doubts approval coordinator engine apply verify "
-        "authorize connection runs"
+        "runlock database pool entries serving gate turnstile client commits history journal throttle "
+        "progress lookups work attempts stoprules audit sending doubts approval coordinator engine apply "
+        "verify authorize connection runs"
     ).split()
 )
 PURE = set(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -172,3 +173,26 @@ def test_a_certificate_that_is_anothers_is_not_tried_twice() -> None:
     with pytest.raises(RunStopped, match="certificate"):
         lookups(client).order(SID)
     assert len(client.asked) == 1
+
+
+@pytest.mark.parametrize("among_doubts", [False, True])
+def test_reads_that_fail_are_not_tried_again_for_ever(among_doubts: bool) -> None:
+    """Retries come out of a budget, those for what is in doubt out of one of their own."""
+    client = Answering(HTML)
+    reads = lookups(client)
+
+    def ask() -> int:
+        before = len(client.asked)
+        with pytest.raises(ServiceUnreachable):
+            reads.order(SID)
+        return len(client.asked) - before
+
+    with reads.for_doubts() if among_doubts else nullcontext():
+        assert [ask() for _ in range(7)] == [5, 5, 5, 5, 5, 1, 1]
+        with pytest.raises(ServiceUnreachable, match=r" in 1 try \(status-404\)"):
+            reads.order(SID)
+    if among_doubts:
+        assert ask() == 5
+    else:
+        with reads.for_doubts():
+            assert ask() == 5

@@ -197,7 +197,7 @@ def test_a_short_outage_of_reads_is_waited_out(bench: Bench) -> None:
     plan, means = bench.creates(40), on_a_running_clock(bench)
     bench.advance(seconds=100)
     bench.sandbox.set_faults({"action": "reset_before", "method": "GET", "nth": list(range(15, 22))})
-    report = run(plan, replace(means, pace=replace(bench.pace, connections=1)))
+    report = run(plan, replace(means, pace=replace(bench.pace, connections=1, most_connections=1)))
     assert (report.exit_code, report.counts) == (0, {"done": 40})
     assert len(bench.reads()) < 40 + 40
     assert 30 <= bench.ticks.now - 1000 < 300
@@ -224,7 +224,7 @@ def test_rows_that_cannot_be_asked_about_are_left_and_the_others_done(bench: Ben
         broken = {"action": "status", "status": 500, "method": "GET", "nth": 1}
         bench.sandbox.set_faults(*([broken] if about == number(20) else []))
 
-    pace = replace(bench.pace, connections=1)
+    pace = replace(bench.pace, connections=1, most_connections=1)
     means = replace(on_a_running_clock(bench), client=Between(bench, before=deaf), pace=pace)  # type: ignore[arg-type]
     report = run(plan, means)
     assert (report.exit_code, report.counts) == (6, {"pending": 1, "done": 29})
@@ -242,7 +242,7 @@ def test_ten_rows_in_a_row_that_cannot_be_asked_about_end_the_run(bench: Bench) 
         asks = len(bench.posts()) >= 5 and "PhoneNumber" in dict(request.query)
         bench.sandbox.set_faults(*([broken] if asks else []))
 
-    pace = replace(bench.pace, connections=1)
+    pace = replace(bench.pace, connections=1, most_connections=1)
     means = replace(on_a_running_clock(bench), client=Between(bench, before=deaf), pace=pace)  # type: ignore[arg-type]
     report = run(plan, means)
     assert (report.exit_code, report.counts) == (6, {"pending": 25, "done": 5})
@@ -304,7 +304,7 @@ def test_a_request_that_has_waited_long_is_prepared_again(bench: Bench) -> None:
 
     gate = Slow(bench, slept)
     means = replace(on_a_running_clock(bench), client=Between(bench, before=hold), gate=gate)  # type: ignore[arg-type]
-    means = replace(means, pace=replace(bench.pace, connections=1))
+    means = replace(means, pace=replace(bench.pace, connections=1, most_connections=1))
     report = run(plan, means)
     assert report.ok
     waited = [one for one in bench.journal.attempts(report.run_id) if one.reason == "waited"]
@@ -319,11 +319,11 @@ class Slow(Gate):
         super().__init__(None, monotonic=bench.ticks.monotonic, sleep=bench.ticks.sleep)
         self._waits = waits
 
-    def __call__(self, stopped: Callable[[], bool] = lambda: False) -> bool:
+    def enter(self, stopped: Callable[[], bool]) -> bool:
         if self._waits and self._waits[0]:
             self.sleep(self._waits[0])
             self._waits[0] = 0.0
-        return super().__call__(stopped)
+        return super().enter(stopped)
 
 
 # -- no access
@@ -339,7 +339,10 @@ def test_an_account_without_access_ends_its_own_rows_only(bench: Bench) -> None:
         refuse = {"action": "status", "status": 403, "method": "POST", "nth": 1}
         bench.sandbox.set_faults(*([refuse] if ours else []))
 
-    means = replace(through(bench, Between(bench, before=shut)), pace=replace(bench.pace, connections=1))
+    means = replace(
+        through(bench, Between(bench, before=shut)),
+        pace=replace(bench.pace, connections=1, most_connections=1),
+    )
     report = run(bench.plan(steps), means)
     assert (report.exit_code, report.counts) == (3, {"done": 6, "refused": 6})
     assert ended(bench, report)[1] == ("refused", "no-access")
@@ -351,7 +354,7 @@ def test_the_plans_own_account_is_tried_three_times(bench: Bench) -> None:
     """Two 403 in a row are waited out, three end the run with exit 7."""
     rule = {"action": "status", "status": 403, "method": "POST"}
     bench.sandbox.set_faults({**rule, "nth": [1, 2, 4]})
-    means = replace(bench.means, pace=replace(bench.pace, connections=1))
+    means = replace(bench.means, pace=replace(bench.pace, connections=1, most_connections=1))
     assert run(bench.creates(6), means).ok
     bench.sandbox.set_faults({**rule, "probability": 1.0})
     sent = len(bench.posts())
@@ -365,7 +368,7 @@ def test_the_plans_own_account_is_tried_three_times(bench: Bench) -> None:
 def test_a_resume_with_five_rows_done_needs_no_canary(bench: Bench) -> None:
     """A row that stays in doubt among its first five holds nothing up."""
     bench.sandbox.set_faults({"action": "status", "status": 401, "method": "POST", "nth": 9})
-    means = replace(bench.means, pace=replace(bench.pace, connections=1))
+    means = replace(bench.means, pace=replace(bench.pace, connections=1, most_connections=1))
     report = run(bench.creates(20), means)
     assert report.counts == {"pending": 12, "done": 8}
     bench.sandbox.set_faults(

@@ -8,6 +8,7 @@ import pytest
 
 from hnbulk.errors import AccessRefused, UsageError
 from hnbulk.settings import (
+    MOST_CONNECTIONS,
     REAL_PACE,
     SANDBOX_PACE,
     SERVICE_URL,
@@ -144,6 +145,7 @@ def test_the_pace_is_gentle_with_the_service_and_free_on_this_machine() -> None:
     assert pace_for(SERVICE_URL) is REAL_PACE
     assert pace_for("http://[::1]:5") is SANDBOX_PACE
     assert (REAL_PACE.rate, REAL_PACE.connections, REAL_PACE.settle) == (5.0, 4, 120.0)
+    assert REAL_PACE.most_connections == SANDBOX_PACE.most_connections == MOST_CONNECTIONS == 10
     assert SANDBOX_PACE.rate is None
 
 

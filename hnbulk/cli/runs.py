@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from hnbulk.connection import Connection
     from hnbulk.engine import Progress, Report, Run
 
+#: Seconds between two lines on where a run is, where no bar is drawn.
+_EVERY = 60.0
+
 
 def add_to(app: typer.Typer) -> None:
     """The verbs are part of `app`."""
@@ -158,27 +161,34 @@ def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
 def _wait(talk: Talk, run: Run) -> Report:
     """The run is over. What it waits for is said once: in the bar, or as a line where there is none."""
     if not talk.progress:
-        return run.wait(on_progress=_on_change(lambda words: talk.say(words) if words else None))
+        return run.wait(on_progress=in_lines(talk.say))
     from tqdm import tqdm
 
     with tqdm(total=run.progress.total, unit=" steps", desc=run.kind) as bar:
-        say = _on_change(bar.set_postfix_str)
 
         def show(now: Progress) -> None:
+            bar.set_postfix_str(now.doing or now.pace, refresh=False)
             bar.update(now.ended - bar.n)
-            say(now)
 
         return run.wait(on_progress=show)
 
 
-def _on_change(say: Callable[[str], object]) -> Callable[[Progress], None]:
-    """Calls `say` with what a run waits for, whenever that is another than before."""
-    said = ""
+def in_lines(
+    say: Callable[[str], object], *, monotonic: Callable[[], float] = time.monotonic
+) -> Callable[[Progress], None]:
+    """Says what a run waits for whenever that is another than before, and once a minute where it is."""
+    said, at = "", monotonic()
 
     def look(now: Progress) -> None:
-        nonlocal said
+        nonlocal said, at
         if now.doing != said:
             said = now.doing
-            say(said)
+            if said:
+                say(said)
+        elif monotonic() - at >= _EVERY and now.ended < now.total:
+            say(str(now))
+        else:
+            return
+        at = monotonic()
 
     return look
