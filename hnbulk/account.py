@@ -26,14 +26,14 @@ from hnbulk.closing import Closing
 from hnbulk.connection import Connection, open_connection
 from hnbulk.frames import events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
-from hnbulk.handle import RunHandle
+from hnbulk.handle import Audit, RunHandle
 from hnbulk.history import Seen
 from hnbulk.intake import Intake, raise_for_problems
 from hnbulk.letters import build_letters
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
 from hnbulk.review import Plan
-from hnbulk.runs import resume_run, start_run
+from hnbulk.runs import audit_run, resume_run, start_run
 from hnbulk.sandbox import Sandbox, build_sandbox
 from hnbulk.schedule import build_calls
 from hnbulk.serving import serve
@@ -106,6 +106,13 @@ class Account(Closing):
     def runs(self) -> pd.DataFrame:
         """The runs of this account, newest first: `frames.RUN_COLUMNS`."""
         return runs_frame(record.as_line() for record in self.connection.journal.runs())
+
+    def audit(self, run_id: str | None = None) -> Audit:
+        """The creates of a run (the newest finished one) compared with the orders there are now.
+
+        It shows itself; `table` has a row for each finding. Nothing is changed, nothing written.
+        """
+        return Audit(audit_run(self.connection, run_id))
 
     # Planning: reads, compares, sends nothing.
 

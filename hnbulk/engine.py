@@ -312,6 +312,8 @@ def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
     kinds = Counter(one.code for one in coordinator.found)
     if counted := ", ".join(f"{count:,} {code}" for code, count in kinds.items()):
         said.append(f"the audit found {counted}; see the error file. Nothing was deleted.")
+    if not coordinator.audited:
+        said.append(f"the audit could not be made; do it with `hnbulk audit {coordinator.sender.run_id}`.")
     return " ".join(said)
 
 

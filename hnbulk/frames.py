@@ -90,6 +90,17 @@ RUN_COLUMNS: tuple[str, ...] = (
     "ended",
     "note",
 )
+#: The findings frame: one row a number that an audit found not to be as the journal says.
+FINDING_COLUMNS: tuple[str, ...] = (
+    "kind",
+    "step",
+    "row",
+    "phone_number",
+    "sid",
+    "others",
+    "message",
+    "next_step",
+)
 #: How ownership is verified (reference page, VerificationType); other values stay, behind these.
 VERIFICATION_TYPES = ("phone-call", "phone-bill")
 SEVERITIES = ("error", "warning")
@@ -168,6 +179,13 @@ def runs_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Runs as a typed frame of `RUN_COLUMNS`, in the order given."""
     dtypes: dict[str, Any] = dict.fromkeys(RUN_COLUMNS, _TEXT)
     dtypes.update(made_at=_TIME, steps=_WHOLE, ended=_WHOLE)
+    return _typed(records, dtypes)
+
+
+def findings_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Findings of an audit as a typed frame of `FINDING_COLUMNS`, in the order given."""
+    dtypes: dict[str, Any] = dict.fromkeys(FINDING_COLUMNS, _TEXT)
+    dtypes.update(step=_WHOLE, row=_WHOLE, others=_TEXT_LIST)
     return _typed(records, dtypes)
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class Service:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
+            **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
             "HNBULK_BASE_URL": self.document["base_url"],
             "TWILIO_ACCOUNT_SID": self.document["account_sid"],
             "TWILIO_AUTH_TOKEN": self.document["auth_token"],
@@ -69,6 +70,16 @@ class Service:
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
             return str(reply.read().decode())
+
+    def delete(self, sid: str) -> None:
+        """The order is deleted by somebody else of the same account."""
+        pair = f"{self.document['account_sid']}:{self.document['auth_token']}"
+        request = urllib.request.Request(
+            f"{self.document['base_url']}/HostedNumbers/HostedNumberOrders/{sid}",
+            headers={"Authorization": "Basic " + b64encode(pair.encode()).decode()},
+            method="DELETE",
+        )
+        urllib.request.urlopen(request, timeout=30).close()
 
     def truth(self) -> list[dict[str, Any]]:
         """Every order the sandbox ever had, with its history."""

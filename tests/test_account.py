@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import hnbulk as hn
+from hnbulk import wire
 from hnbulk.errors import InputError, LimitRefused, PlanRefused, UsageError
+from hnbulk.frames import findings_frame
 from hnbulk.intake import read_bytes
 
 LIST = b"""Branch,Phone,Ext.,Email
@@ -116,6 +118,22 @@ def test_polls_become_events_and_a_funnel(account: hn.Account) -> None:
     account.poll()
     assert set(account.events()["source"].astype(str)) == {"own", "poll"}
     assert int(account.funnel().table["current"].sum()) == 3
+
+
+def test_an_audit_is_a_table_that_shows_itself(account: hn.Account) -> None:
+    """Clean after a run; with an order gone, a row with its kind, the number masked where it is shown."""
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    assert account.audit().clean
+    assert account.audit().table.empty
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    orders = account.orders()
+    first = orders[orders["status"] == "received"].iloc[0]
+    account.connection.client.send(wire.delete_order(wire.PREVIEW, first["sid"]))
+    found = account.audit()
+    assert found.table[["kind", "sid"]].to_numpy().tolist() == [["vanished", first["sid"]]]
+    assert first["phone_number"] in found.table["phone_number"].tolist()
+    assert first["phone_number"] not in repr(found) + found._repr_html_()
+    pd.testing.assert_series_equal(found.table.dtypes, findings_frame([]).dtypes)
 
 
 def test_an_account_shows_neither_token_nor_person(account: hn.Account) -> None:

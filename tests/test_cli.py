@@ -16,7 +16,7 @@ from outside import Service
 
 from hnbulk.cli import main
 
-VERBS = "demo sandbox check plan show apply resume runs orders verify authorize funnel report".split()
+VERBS = "demo sandbox check plan show apply resume runs audit orders verify authorize funnel report".split()
 
 
 def few_rows(sample: Path, count: int, folder: Path) -> Path:
@@ -184,6 +184,24 @@ def test_runs_are_a_table_for_a_person(service: Service, sample: Path) -> None:
     assert title.split()[:3] == ["run", "state", "what"]
     assert line.split()[1:4] == ["finished", "orders", "2026-01-05"]
     assert line.endswith("few.csv")
+
+
+def test_an_audit_is_clean_or_exits_3(service: Service, sample: Path) -> None:
+    """After a clean run: exit 0. When somebody has deleted an order: exit 3, one line, the remedy."""
+    assert service.json("audit", code=2)["error"]["code"] == "usage"
+    few = few_rows(sample, 20, service.home)
+    ran = service.apply(
+        "few.plan", service.json("plan", few, "--out", "few.plan", "--set-aside")["checksum"]
+    )
+    clean = service.json("audit")
+    assert (clean["run_id"], clean["clean"], clean["findings"]) == (ran["run_id"], True, [])
+    service.admin("/clock", {"advance": 48 * 3600})
+    lost = next(order for order in service.truth() if order["status"] == "received")
+    service.delete(lost["sid"])
+    (found,) = service.json("audit", ran["run_id"], code=3)["findings"]
+    assert (found["kind"], found["sid"]) == ("vanished", lost["sid"])
+    told = service.run("audit").stdout.splitlines()
+    assert (len(told), "1 vanished" in told[0], "plan again" in told[1]) == (2, True, True)
 
 
 def test_the_way_to_apply_a_plan_is_told_once(service: Service, sample: Path) -> None:

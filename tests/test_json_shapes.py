@@ -37,6 +37,7 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     ran = take("apply", service.apply("a.plan", str(plan["checksum"])))
     take("resume", service.json("resume", str(ran["run_id"]), code=(0, 3)))
     take("runs", json.loads(service.run("runs", "--json").stdout.splitlines()[0]))
+    take("audit", service.json("audit"))
     take("orders", json.loads(service.run("orders", "--json").stdout.splitlines()[0]))
     take("verify", service.json("verify", "--out", "c.plan"))
     letters = ("--contact-title", "Owner", "--contact-phone", "+14155550100")
@@ -44,5 +45,8 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     funnel = take("funnel", service.json("funnel"))
     seen["funnel stages"] = set(funnel["stages"][0])  # type: ignore[index]
     take("report", service.json("report", "--out", "r.html"))
+    service.admin("/clock", {"advance": 48 * 3600})
+    service.delete(next(order["sid"] for order in service.truth() if order["status"] == "received"))
+    seen["audit findings"] = set(service.json("audit", code=3)["findings"][0])
     take("demo", service.json("demo", "--numbers", "12", "--out", "demo"))
     assert seen == shapes
