@@ -33,7 +33,7 @@ from hnbulk.letters import build_letters
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
 from hnbulk.review import Plan
-from hnbulk.runs import audit_run, resume_run, start_run
+from hnbulk.runs import audit_run, rebase_plan, resume_run, start_run
 from hnbulk.sandbox import Sandbox, build_sandbox
 from hnbulk.schedule import build_calls
 from hnbulk.serving import serve
@@ -220,6 +220,14 @@ class Account(Closing):
                 **self._where,
             )
         )
+
+    def rebase(self, plan: Plan | PlanFile) -> Plan:
+        """The plan without the steps whose orders moved on since, with a checksum of its own.
+
+        Their rows are blocked with code `moved` and say why. Raises `PlanStale`, `AccessRefused` for
+        a plan of another place.
+        """
+        return Plan(rebase_plan(self.connection, plan.file if isinstance(plan, Plan) else plan).plan)
 
     # Doing: only what a plan says, only when it is approved by its checksum.
 

@@ -96,6 +96,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "attempts-used": f"all verification attempts are used: {_SUPPORT}",
     "no-zone": "name the owner's time zone for toll-free numbers, then make the calls again",
     "phone-bill": "nothing to call: this order is verified by its phone bill",
+    "moved": "plan this file again: the row is then compared with its order as it is now",
     "over-cap": "make the next calls after this run, or raise --max-calls",
     "not-verified": "verify ownership first",
     "no-address": "give --address-sid, or the address in the sheet when the order is created",

@@ -6,13 +6,14 @@ The kind is read from the plan's own steps. Nothing is sent here but by the kind
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hnbulk import engine
 from hnbulk.apply import Changes
+from hnbulk.approval import check_place, find_moved
 from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
 from hnbulk.connection import Connection
@@ -21,6 +22,7 @@ from hnbulk.entries import RunRecord
 from hnbulk.errors import UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
+from hnbulk.moved import Moved, rebase
 from hnbulk.results import PARTS, Results, sort_rows
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, PlanFile, State
@@ -28,6 +30,7 @@ from hnbulk.verify import Calls, check_calls
 from hnbulk.work import Work
 
 ORDERS, CALLS, LETTERS = "orders", "calls", "letters"
+_SHOWN = 20  # steps that moved, told one by one
 
 
 _WORK: Mapping[str, Callable[[], Work]] = {ORDERS: Changes, CALLS: Calls, LETTERS: Letters}
@@ -139,6 +142,45 @@ def audit_run(
         canceled=canceled,
     )
     return Audited(record.run_id, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """A plan made anew from an older one: what is left of it, and what was dropped."""
+
+    plan: PlanFile
+    before: PlanFile
+    moved: tuple[Moved, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """How many steps were kept, and those that moved."""
+        return {"kept": len(self.plan.steps), "moved": [asdict(one) for one in self.moved]}
+
+    def __str__(self) -> str:
+        kept, dropped = len(self.plan.steps), len(self.before.steps) - len(self.plan.steps)
+        lines = [f"kept {kept:,} steps, dropped {dropped:,}"]
+        lines += [
+            f"  {f'row {one.row}' if one.row is not None else f'step {one.step}':<9} {one.message}"
+            for one in self.moved[:_SHOWN]
+        ]
+        if len(self.moved) > _SHOWN:
+            lines.append(f"  ... and {len(self.moved) - _SHOWN:,} more")
+        return "\n".join(lines)
+
+
+def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
+    """The plan without the steps whose orders moved on since, compared with them as they are now.
+
+    Only reads. Raises `PlanStale`, `AccessRefused`, `UsageError` for a plan of another place, and
+    what reads raise.
+    """
+    check_place(plan, account_sid=connection.account_sid, base_url=connection.base_url)
+    lookups = _lookups(connection)
+    lookups.greet()  # before a first reply nobody knows the service's time
+    read_at = connection.clock.now()
+    gone, _ = find_moved(plan, lookups)
+    made_at = datetime.now(UTC)
+    return Rebased(rebase(plan, gone, made_at=made_at, read_at=read_at), plan, tuple(gone))
 
 
 def _chosen(known: Sequence[RunRecord], run_id: str | None) -> RunRecord:

@@ -95,6 +95,7 @@ class Desk:
         began_at: datetime,
         settle: timedelta,
         resumed: bool,
+        listing: Listing | None = None,
     ) -> None:
         self.plan = plan
         self.run_id = run_id
@@ -109,7 +110,9 @@ class Desk:
         self._sids: dict[int, str] = {}
         self._seen: list[tuple[datetime, str, Seen]] = []
         self._called: list[tuple[datetime, str]] = []
-        self._listing: Listing | None = None
+        self._listing = listing
+        if listing is not None:
+            self.saw(listing.orders.values(), at=listing.read_at, source="poll")
 
     def step(self, act: Act) -> Step:
         """The act's (first) step."""

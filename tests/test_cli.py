@@ -204,6 +204,41 @@ def test_an_audit_is_clean_or_exits_3(service: Service, sample: Path) -> None:
     assert (len(told), "1 vanished" in told[0], "plan again" in told[1]) == (2, True, True)
 
 
+def test_a_plan_that_moved_is_refused_and_rebased(service: Service, sample: Path) -> None:
+    """Exit 5 with the row; rebased, the others are applied and the rival's order is left alone."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    taken = service.creates("few.plan")[0]
+    service.order(taken, UniqueName="theirs")
+    service.admin("/clock", {"advance": 120})
+    approve = ("--approve", plan["checksum"][:8])
+    error = service.json("apply", "few.plan", *approve, code=5)["error"]
+    assert (error["code"], [row["code"] for row in error["rows"]]) == ("plan-stale", ["not-ours"])
+    assert "--rebase" in error["message"]
+    assert len(service.truth()) == 1
+    made = service.json("plan", "--rebase", "few.plan", "--out", "new.plan")
+    assert (made["moved"], made["kept"]) == (error["rows"], made["requests"])
+    assert taken not in service.creates("new.plan")
+    told = service.run("plan", "--rebase", "few.plan", "--out", "new.plan")
+    assert "dropped 1" in told.stderr
+    assert f"Blocked: moved (row {error['rows'][0]['row']})" in told.stdout
+    service.apply("new.plan", made["checksum"])
+    assert [order["unique_name"] for order in service.truth() if order["phone_number"] == taken] == [
+        "theirs"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("x.csv", "--rebase", "x.plan"), ("--rebase", "x.plan", "--prune")]
+)
+def test_a_plan_is_of_a_list_or_of_an_older_plan(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither or both is a wrong call."""
+    assert run_main(["plan", *arguments, "--out", "no-such-folder.plan"]) == 2
+    assert "--rebase" in capsys.readouterr().err
+
+
 def test_the_way_to_apply_a_plan_is_told_once(service: Service, sample: Path) -> None:
     """stdout is the plan; the command stands on stderr, whole, for every kind of plan."""
     few = few_rows(sample, 20, service.home)

@@ -31,10 +31,13 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
 
     checked = take("check", service.json("check", few, code=2))
     seen["check problems"] = set(checked["problems"][0])  # type: ignore[index]
-    plan = take("plan", service.json("plan", few, "--out", "a.plan", "--set-aside"))
+    take("plan", service.json("plan", few, "--out", "a.plan", "--set-aside"))
+    service.order(service.creates("a.plan")[0])
+    rebased = take("plan --rebase", service.json("plan", "--rebase", "a.plan", "--out", "b.plan"))
+    seen["plan --rebase moved"] = set(rebased["moved"][0])  # type: ignore[index]
     take("show", service.json("show", "a.plan"))
-    take("apply without --approve", service.json("apply", "a.plan"))
-    ran = take("apply", service.apply("a.plan", str(plan["checksum"])))
+    take("apply without --approve", service.json("apply", "b.plan"))
+    ran = take("apply", service.apply("b.plan", str(rebased["checksum"])))
     take("resume", service.json("resume", str(ran["run_id"]), code=(0, 3)))
     take("runs", json.loads(service.run("runs", "--json").stdout.splitlines()[0]))
     take("audit", service.json("audit"))

@@ -10,6 +10,7 @@ import typer
 
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
+from hnbulk.errors import UsageError
 
 if TYPE_CHECKING:
     from hnbulk.intake import Intake
@@ -52,8 +53,10 @@ def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
 
 
 def plan(
-    file: File,
     out: Annotated[Path, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")
+    ] = None,
     sheet: Sheet = None,
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="Plan the good rows; bad ones come back as unprocessed.")
@@ -76,6 +79,14 @@ def plan(
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Plan creates again that the service refused before.")
     ] = False,
+    rebase: Annotated[
+        Path | None,
+        typer.Option(
+            "--rebase",
+            metavar="PLAN",
+            help="Instead of FILE: this plan without the rows whose orders moved on since it was made.",
+        ),
+    ] = None,
     detailed: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 10 when the plan changes something.")
     ] = False,
@@ -84,14 +95,25 @@ def plan(
     """Compare a list with the account and write a plan; only reads.
 
     What would be done is shown row by row and saved; nothing is sent before
-    `hnbulk apply PLAN --approve HASH8`.
+    `hnbulk apply PLAN --approve HASH8`. With --rebase there is no list: an older plan is compared
+    with the account instead, and keeps the rows whose orders have not moved.
     """
     from hnbulk.account import connect
-    from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.cli.plans import check_plan_out, rebase_plan, save_plan
     from hnbulk.intake import raise_for_problems
 
     talk = Talk(as_json)
     check_plan_out(out)
+    if rebase is not None:
+        options = (sheet, set_aside, prune, allow_updates, allow_cancels, retry_refused)
+        if file is not None or any(options):
+            raise UsageError("--rebase takes an older plan as it is: leave FILE and its options out.")
+        made = rebase_plan(talk, rebase, out)
+        if detailed and made.file.steps:
+            raise typer.Exit(10)
+        return
+    if file is None:
+        raise UsageError("give a list to plan, or an older plan with --rebase.")
     intake = _read(talk, file, sheet)
     if not set_aside:
         raise_for_problems(intake)
