@@ -24,16 +24,26 @@ from hnbulk import wire
 from hnbulk.clocks import SteppedClock
 from hnbulk.closing import Closing
 from hnbulk.connection import Connection, open_connection
-from hnbulk.frames import events_frame, orders_frame, runs_frame
+from hnbulk.frames import classes_frame, events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
 from hnbulk.handle import Audit, RunHandle
 from hnbulk.history import Seen
 from hnbulk.intake import Intake, raise_for_problems
-from hnbulk.letters import build_letters
+from hnbulk.letters import build_letters, contact_of
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
+from hnbulk.results import class_rows
 from hnbulk.review import Plan
-from hnbulk.runs import audit_run, rebase_plan, resume_run, start_run
+from hnbulk.runs import (
+    CALLS,
+    ORDERS,
+    audit_run,
+    kind_of,
+    rebase_plan,
+    resume_run,
+    rows_to_retry,
+    start_run,
+)
 from hnbulk.sandbox import Sandbox, build_sandbox
 from hnbulk.schedule import build_calls
 from hnbulk.serving import serve
@@ -228,6 +238,41 @@ class Account(Closing):
         a plan of another place.
         """
         return Plan(rebase_plan(self.connection, plan.file if isinstance(plan, Plan) else plan).plan)
+
+    def error_classes(self, run_id: str) -> pd.DataFrame:
+        """What of a run did not succeed: `class, rows, meaning`, a row for each class that occurs."""
+        journal = self.connection.journal
+        return classes_frame(class_rows(journal.plan_of(run_id), journal.endings(run_id)))
+
+    def retry(
+        self,
+        run_id: str,
+        classes: Sequence[str],
+        *,
+        allow_updates: int | None = None,
+        allow_cancels: int | None = None,
+    ) -> Plan:
+        """A plan of those rows of a finished run that are of these error classes, made anew.
+
+        The rows are the journal's own, compared with the account as it is now; nothing is sent
+        until the plan is applied. Raises `UsageError` for a class that the run does not have, or
+        for a run that can be resumed.
+        """
+        old, rows = rows_to_retry(self.connection, run_id, classes)
+        picked = [row for row in old.rows if row.row in rows]
+        kind = kind_of(old)
+        if kind == ORDERS:
+            again = [(row.row, dict(row.cells)) for row in picked]
+            return self.plan(
+                Intake.from_rows(old.header.columns, again, name=old.header.input_name),
+                set_aside=True,
+                allow_updates=allow_updates,
+                allow_cancels=allow_cancels,
+                retry_refused=any(name.startswith("refused") for name in classes),
+            )
+        orders = self.poll()
+        orders = orders[orders["sid"].isin([row.sid for row in picked])]
+        return self.verify(orders) if kind == CALLS else self.authorize(orders, **contact_of(old, rows))
 
     # Doing: only what a plan says, only when it is approved by its checksum.
 

@@ -23,7 +23,7 @@ from hnbulk.errors import UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
 from hnbulk.moved import Moved, rebase
-from hnbulk.results import PARTS, Results, sort_rows
+from hnbulk.results import PARTS, Results, class_rows, sort_rows
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, PlanFile, State
 from hnbulk.verify import Calls, check_calls
@@ -181,6 +181,29 @@ def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
     gone, _ = find_moved(plan, lookups)
     made_at = datetime.now(UTC)
     return Rebased(rebase(plan, gone, made_at=made_at, read_at=read_at), plan, tuple(gone))
+
+
+def rows_to_retry(
+    connection: Connection, run_id: str, classes: Sequence[str]
+) -> tuple[PlanFile, frozenset[int]]:
+    """The plan of a run that is over, and those of its rows that are of these error classes.
+
+    Raises `UsageError` for a run that can be resumed, and for a class that none of its rows has.
+    """
+    record = connection.journal.run(run_id)
+    if record.unfinished and _WORK[record.kind]().sends_on_resume:
+        raise UsageError(f"run {run_id} has not finished: `hnbulk resume {run_id}` first.", run_id=run_id)
+    plan = connection.journal.plan_of(run_id)
+    found = class_rows(plan, connection.journal.endings(run_id))
+    wanted = {name for name in classes if name in found and name != "in-doubt"}
+    if not wanted or wanted != set(classes):
+        there = ", ".join(f"{name} ({len(rows):,})" for name, rows in found.items()) or "none"
+        missing = " or ".join(sorted(set(classes) - wanted)) or "no class"
+        raise UsageError(
+            f"run {run_id} has no rows of {missing} to plan again. Its classes are: {there}.",
+            run_id=run_id,
+        )
+    return plan, frozenset(row for name in wanted for row in found[name])
 
 
 def _chosen(known: Sequence[RunRecord], run_id: str | None) -> RunRecord:

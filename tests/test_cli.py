@@ -16,7 +16,9 @@ from outside import Service
 
 from hnbulk.cli import main
 
-VERBS = "demo sandbox check plan show apply resume runs audit orders verify authorize funnel report".split()
+VERBS = (
+    "demo sandbox check plan show retry apply resume runs audit orders verify authorize funnel report"
+).split()
 
 
 def few_rows(sample: Path, count: int, folder: Path) -> Path:
@@ -237,6 +239,28 @@ def test_a_plan_is_of_a_list_or_of_an_older_plan(
     """Neither or both is a wrong call."""
     assert run_main(["plan", *arguments, "--out", "no-such-folder.plan"]) == 2
     assert "--rebase" in capsys.readouterr().err
+
+
+def test_rows_of_a_run_are_planned_again_by_class(service: Service, sample: Path) -> None:
+    """Listed with counts and meanings first; then a plan of just those rows, which makes their orders."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "path": "Orders$"}
+    service.admin("/faults", [no | {"nth": [2, 4]}])
+    ran = service.apply("few.plan", plan["checksum"])
+    service.admin("/faults", [])
+    (found,) = service.json("retry", ran["run_id"])["classes"]
+    refused = sum(entry["code"] == 22110 for entry in service.ledger())
+    assert (found["class"], found["rows"], refused > 2) == ("refused-number", refused, True)
+    assert "refused-number" in service.run("retry", ran["run_id"]).stdout
+    again = service.json("retry", ran["run_id"], "--class", "refused-number", "--out", "again.plan")
+    assert (again["rows"], again["counts"]["create"]) == (refused, refused)
+    before = len(service.truth())
+    service.apply("again.plan", again["checksum"])
+    assert len(service.truth()) == before + 2  # the two that were refused by a fault, not by their fate
+    error = service.json("retry", ran["run_id"], "--class", "busy", "--out", "again.plan", code=2)["error"]
+    assert f"refused-number ({refused})" in error["message"]
+    assert service.json("retry", ran["run_id"], "--class", "busy", code=2)["error"]["code"] == "usage"
 
 
 def test_the_way_to_apply_a_plan_is_told_once(service: Service, sample: Path) -> None:

@@ -36,8 +36,16 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     rebased = take("plan --rebase", service.json("plan", "--rebase", "a.plan", "--out", "b.plan"))
     seen["plan --rebase moved"] = set(rebased["moved"][0])  # type: ignore[index]
     take("show", service.json("show", "a.plan"))
+    no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "path": "Orders$", "nth": 2}
+    service.admin("/faults", [no])
     take("apply without --approve", service.json("apply", "b.plan"))
     ran = take("apply", service.apply("b.plan", str(rebased["checksum"])))
+    run_id = str(ran["run_id"])
+    retry = take("retry", service.json("retry", run_id))
+    (first, *_) = retry["classes"]  # type: ignore[misc]
+    seen["retry classes"] = set(first)
+    again = ("--class", first["class"], "--out", "again.plan")
+    take("retry with --class", service.json("retry", run_id, *again))
     take("resume", service.json("resume", str(ran["run_id"]), code=(0, 3)))
     take("runs", json.loads(service.run("runs", "--json").stdout.splitlines()[0]))
     take("audit", service.json("audit"))
