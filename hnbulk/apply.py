@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hnbulk import lifecycle, wire
-from hnbulk.audit import audit_creates
+from hnbulk import audit, lifecycle, wire
 from hnbulk.errors import ReplyUnreadable
 from hnbulk.messages import Reply
 from hnbulk.models import Order
@@ -61,10 +60,11 @@ class Changes:
         """At once."""
         return None
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait) -> list[Ending]:
-        """What the audit found: creates whose number does not have exactly one live order, ours, and
-        cancels whose number has a live order again."""
-        return [*audit_creates(done, desk, wait), *_look_for_returned(done, desk)]
+    def look_back(self, endings: Sequence[Ending], desk: Desk, wait: Wait) -> list[Ending]:
+        """What the audit found: creates whose number is not as their ending says, and cancels whose
+        number has a live order again."""
+        done = {one.step: one.sid or "" for one in endings if one.state is State.DONE}
+        return [*audit.look_back(endings, desk, wait), *_look_for_returned(done, desk)]
 
     def prepare(self, act: Act, desk: Desk, *, again: bool) -> Ready | list[Ending]:
         """The request; a create where nothing of the number is there, a change where the order is

@@ -16,7 +16,7 @@ from hnbulk.messages import Reply
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State
-from hnbulk.work import Act, Chain, Desk, Ready, Wait, refusal
+from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
 
 #: From so many orders on, reading whole pages is cheaper than asking for each.
 _LARGE = 50
@@ -103,19 +103,19 @@ class Letters:
         """For a person to look at."""
         return [_review(number, desk.plan.steps[number].sid, None) for number in act.steps]
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, _wait: Wait) -> list[Ending]:
+    def look_back(self, endings: Sequence[Ending], desk: Desk, _wait: Wait) -> list[Ending]:
         """The same letters with the status their orders show; the history has it as our own write.
 
         The orders name their letter as soon as it is there.
         """
-        live = _read(Act(tuple(done)), desk, again=True)
-        endings = []
+        live = _read(Act(tuple(done_sids(endings))), desk, again=True)
+        newer = []
         for number, order in live.items():
             letter, at = self._sent.get(number, (None, None))
             if at is not None and order.signing_document_sid == letter:
                 desk.saw([order], at=at, source=OWN)
-            endings.append(_sent(number, order.sid, order.status, order.signing_document_sid))
-        return endings
+            newer.append(_sent(number, order.sid, order.status, order.signing_document_sid))
+        return newer
 
 
 def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:

@@ -13,11 +13,12 @@ from functools import partial
 from hnbulk.attempts import Doubt, is_doubtful, maybe_sent, sent_before
 from hnbulk.doubts import Resolver
 from hnbulk.entries import Attempt
+from hnbulk.errors import ReplyUnreadable, ServiceRefused, ServiceUnreachable
 from hnbulk.pool import Pool
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
 from hnbulk.steps import Ending, State
-from hnbulk.throttle import Throttle
+from hnbulk.throttle import Halted, Throttle
 from hnbulk.work import NAME_NOT_KEPT, Chain
 
 
@@ -36,6 +37,7 @@ class Coordinator:
         self.pace = pace
         self.resumed = resumed
         self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
+        self.audited = True  # False where orders could not be looked at once more when they were made
         self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle, self.wait_until)
 
     def run(self) -> None:
@@ -70,7 +72,6 @@ class Coordinator:
         words = f"next {self.work.kind} at {opens:%Y-%m-%d %H:%M} UTC" if opens else ""
         if opens is not None and not self._wait_for(words, opens):
             return
-        before = self.sender.tally.sent
         todo = self._pending(wave)
         done = self.sender.tally.counts.get(str(State.DONE), 0)
         # a run that was resumed has shown already that its rows come out well
@@ -79,7 +80,7 @@ class Coordinator:
         if first and not self._canary_lives(first):
             return
         self._drain(todo[len(first) :])
-        if self.sender.tally.sent > before and not self.throttle.stopping:
+        if not self.throttle.stopping:
             self._look_back(wave)
 
     def _drain(self, chains: Sequence[Chain]) -> None:
@@ -170,10 +171,16 @@ class Coordinator:
         return bool(lost)
 
     def _look_back(self, wave: Sequence[Chain]) -> None:
-        steps = [step for chain in wave for act in chain for step in act.steps]
-        sids = {one.step: one.sid or "" for one in self.sender.journal.endings(self.sender.run_id)}
-        done = {step: sids[step] for step in steps if self.sender.tally.state(step) is State.DONE}
-        endings = self.work.look_back(done, self.desk, self._wait_for)
+        steps = {step for chain in wave for act in chain for step in act.steps}
+        ended = [one for one in self.sender.journal.endings(self.sender.run_id) if one.step in steps]
+        self.audited = self.work.kind != "orders"
+        try:
+            endings = self.work.look_back(ended, self.desk, self._wait_for)
+        except (ServiceUnreachable, ServiceRefused, ReplyUnreadable, Halted):
+            if self.audited:
+                raise
+            return  # the orders are made, and can be looked at later
+        self.audited = self.audited or not self.throttle.stopping
         self.found += [one for one in endings if one.state is not State.DONE]
         self.sender.end(endings)
         self.desk.remember()

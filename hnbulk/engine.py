@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from hnbulk.approval import check_age, check_approval, is_applied, refuse_unfinished
+from hnbulk.approval import check_age, check_approval, is_applied, refuse_moved, refuse_unfinished
 from hnbulk.client import Client
 from hnbulk.coordinator import Coordinator
 from hnbulk.entries import FINISHED, RunRecord
@@ -29,7 +29,7 @@ from hnbulk.errors import (
 )
 from hnbulk.history import History
 from hnbulk.journal import Journal
-from hnbulk.lookups import Lookups
+from hnbulk.lookups import Listing, Lookups
 from hnbulk.pool import Pool
 from hnbulk.progress import Progress, Report, Tally
 from hnbulk.runlock import RunLock
@@ -196,13 +196,14 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
                 lock.release()
                 return _over_already(record, means)
         refuse_unfinished(plan, known, journal, sends_on_resume=work.sends_on_resume)
-        _learn_the_time(plan, means, then="apply the plan again; nothing was sent")
+        lookups = _learn_the_time(plan, means, then="apply the plan again; nothing was sent")
         now = means.clock.now()
         check_age(plan, now)
+        listing = refuse_moved(plan, lookups, now)
         run_id = journal.new_run_id(means.wall(), plan.checksum)
         lock.name(run_id)
         journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
-        return _launch(run_id, plan, work, means, lock, began_at=now)
+        return _launch(run_id, plan, work, means, lock, began_at=now, listing=listing)
     except BaseException:
         lock.release()
         raise
@@ -239,6 +240,7 @@ def _launch(
     *,
     began_at: datetime,
     resumed: bool = False,
+    listing: Listing | None = None,
 ) -> Run:
     throttle = means.throttle()
     lookups = Lookups(means.client, DIALECTS[plan.header.dialect], throttle, now=means.clock.now)
@@ -251,6 +253,7 @@ def _launch(
         began_at=began_at,
         settle=timedelta(seconds=means.pace.settle),
         resumed=resumed,
+        listing=listing,
     )
     tally = Tally(len(plan.steps), monotonic=throttle.monotonic, settle=means.pace.settle)
     sender = Sender(run_id, work, desk, means.client, means.journal, throttle, tally)
@@ -322,6 +325,8 @@ def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
     kinds = Counter(one.code for one in coordinator.found)
     if counted := ", ".join(f"{count:,} {code}" for code, count in kinds.items()):
         said.append(f"the audit found {counted}; see the error file. Nothing was deleted.")
+    if not coordinator.audited:
+        said.append(f"the audit could not be made; do it with `hnbulk audit {coordinator.sender.run_id}`.")
     return " ".join(said)
 
 
@@ -336,19 +341,21 @@ def _way_on(run_id: str, *, sends_on_resume: bool) -> str:
     )
 
 
-def _learn_the_time(plan: PlanFile, means: Means, *, then: str, **facts: str) -> None:
-    """A world that runs by itself has told its time: before its first reply nobody knows it."""
+def _learn_the_time(plan: PlanFile, means: Means, *, then: str, **facts: str) -> Lookups:
+    """What reads before a run. A world that runs by itself has told its time: before its first reply
+    nobody knows it."""
+    lookups = Lookups(means.client, DIALECTS[plan.header.dialect], means.throttle(), now=means.clock.now)
     if means.clock.frozen:
-        return
+        return lookups
     try:
-        dialect = DIALECTS[plan.header.dialect]
-        Lookups(means.client, dialect, means.throttle(), now=means.clock.now).greet()
+        lookups.greet()
     except ServiceUnreachable as error:
         raise RunStopped(
             f"the service does not answer ({error.facts.get('kind')}); nothing is lost. Check the network, "
             f"then {then}.",
             **facts,
         ) from None
+    return lookups
 
 
 def _over_already(record: RunRecord, means: Means) -> Run:

@@ -210,9 +210,10 @@ def _final(request: Request, result: Reply | Failure, outcome: Outcome) -> Hnbul
 
 
 def _gave_up(request: Request, outcome: Outcome, tries: int) -> ServiceUnreachable:
+    tried = "1 try" if tries == 1 else f"{tries} tries"
     return ServiceUnreachable(
-        f"the service did not answer {request.method} {request.path} in "
-        f"{'1 try' if tries == 1 else f'{tries} tries'} ({outcome.reason}). Check the network, then try again.",
+        f"the service did not answer {request.method} {request.path} in {tried} ({outcome.reason}). "
+        "Check the network, then try again.",
         kind=outcome.reason,
         method=request.method,
         path=request.path,

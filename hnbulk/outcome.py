@@ -76,10 +76,8 @@ class Outcome:
 
 #: The service said no, and says so with a code of its own. Any other 4xx proves nothing.
 FINAL = frozenset({400, 404, 405, 409, 413, 415, 422})
-#: Refusals of the number itself, whatever else was asked for: not a valid number, not of a country
-#: that can be hosted, "Phone Number Not Hostable" (error dictionary).
+#: "Phone Number Not Hostable": also what the service says of a number with a live order.
 NOT_HOSTABLE = 22110
-ABOUT_THE_NUMBER = frozenset({22102, 22103, NOT_HOSTABLE})
 #: "The requested resource ... was not found": on a list path, no access to this API.
 NOT_FOUND = 20404
 

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn, SupportsIndex
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
@@ -67,6 +68,9 @@ class Credentials:
     username: str
     secret: SecretStr = field(repr=False)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise _unpickled()
+
 
 class Settings(BaseSettings):
     """The environment as it is: `TWILIO_*` and `HNBULK_*`, or a `.env` file in the working folder."""
@@ -79,6 +83,9 @@ class Settings(BaseSettings):
     twilio_api_secret: SecretStr | None = None
     hnbulk_base_url: str = SERVICE_URL
     hnbulk_home: Path = Path(".hnbulk")
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise _unpickled()
 
     @property
     def credentials(self) -> Credentials:
@@ -94,6 +101,11 @@ class Settings(BaseSettings):
         if self.twilio_auth_token:
             return Credentials(account, account, self.twilio_auth_token)
         raise AccessRefused("neither TWILIO_AUTH_TOKEN nor TWILIO_API_KEY with TWILIO_API_SECRET is set.")
+
+
+def _unpickled() -> TypeError:
+    # a pickle would hold the secret in clear
+    return TypeError("secrets are not pickled; read the settings again where they are needed")
 
 
 def read_settings() -> Settings:

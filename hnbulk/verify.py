@@ -18,7 +18,7 @@ from hnbulk.messages import Reply
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State, Step
-from hnbulk.work import Act, Chain, Desk, Ready, Wait, refusal
+from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
 
 #: World seconds after a wave until whoever answered has keyed in the code.
 RING_TIME = timedelta(seconds=150)
@@ -121,22 +121,23 @@ class Calls:
             Ending(act.first, State.CALL_UNKNOWN, sid, None, "call-unknown", note, "ask, then plan again")
         ]
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait) -> list[Ending]:
+    def look_back(self, endings: Sequence[Ending], desk: Desk, wait: Wait) -> list[Ending]:
         """The same calls with the status that the answers led to, when the phones have rung out."""
+        done = done_sids(endings)
         rung_out = desk.clock.now() + RING_TIME
         if not done or not wait(f"waiting for answers until {rung_out:%H:%M:%S} UTC", rung_out):
             return []
         desk.forget_listing()
         many = len(done) >= _LARGE
         now = desk.clock.now()
-        endings = []
+        newer = []
         for number, sid in done.items():
             live = desk.listing().orders.get(sid) if many else desk.lookups.order(sid)
             if live is not None:
                 if not many:
                     desk.saw([live], at=now, source="poll")
-                endings.append(Ending(number, State.DONE, sid, live.status))
-        return endings
+                newer.append(Ending(number, State.DONE, sid, live.status))
+        return newer
 
 
 def _read(step: Step, desk: Desk, *, in_pages: bool) -> Order | None:

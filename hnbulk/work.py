@@ -78,6 +78,11 @@ def refusal(step: int, sid: str | None, outcome: Outcome, next_step: str) -> End
     return Ending(step, State.REFUSED, sid, code=code, message=outcome.message, next_step=next_step)
 
 
+def done_sids(endings: Iterable[Ending]) -> dict[int, str]:
+    """Step to sid of those that are done."""
+    return {one.step: one.sid or "" for one in endings if one.state is State.DONE}
+
+
 class Desk:
     """What a kind of run works with: the plan, the service's readings, the world's time."""
 
@@ -92,6 +97,7 @@ class Desk:
         began_at: datetime,
         settle: timedelta,
         resumed: bool,
+        listing: Listing | None = None,
     ) -> None:
         self.plan = plan
         self.run_id = run_id
@@ -107,7 +113,9 @@ class Desk:
         self._first_sent: dict[int, datetime] = {}
         self._seen: list[tuple[datetime, str, Seen]] = []
         self._called: list[tuple[datetime, str]] = []
-        self._listing: Listing | None = None
+        self._listing = listing
+        if listing is not None:
+            self.saw(listing.orders.values(), at=listing.read_at, source="poll")
 
     def step(self, act: Act) -> Step:
         """The act's (first) step."""
@@ -262,8 +270,8 @@ class Work(Protocol):
         """How an act ends that is not there and may not be sent again."""
         ...
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait, /) -> list[Ending]:
-        """Newer endings of a wave's done steps (step to sid), where looking again shows other ones.
+    def look_back(self, endings: Sequence[Ending], desk: Desk, wait: Wait, /) -> list[Ending]:
+        """Newer endings of a wave's steps, where looking again shows other ones.
 
         `wait` lets the world's time pass first, where that is needed.
         """

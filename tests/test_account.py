@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import hnbulk as hn
+from hnbulk import wire
 from hnbulk.errors import InputError, LimitRefused, PlanRefused, UsageError
+from hnbulk.frames import findings_frame
 from hnbulk.intake import read_bytes
 
 LIST = b"""Branch,Phone,Ext.,Email
@@ -116,6 +118,82 @@ def test_polls_become_events_and_a_funnel(account: hn.Account) -> None:
     account.poll()
     assert set(account.events()["source"].astype(str)) == {"own", "poll"}
     assert int(account.funnel().table["current"].sum()) == 3
+
+
+def test_an_audit_is_a_table_that_shows_itself(account: hn.Account) -> None:
+    """Clean after a run; with an order gone, a row with its kind, the number masked where it is shown."""
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    assert account.audit().clean
+    assert account.audit().table.empty
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    orders = account.orders()
+    first = orders[orders["status"] == "received"].iloc[0]
+    account.connection.client.send(wire.delete_order(wire.PREVIEW, first["sid"]))
+    found = account.audit()
+    assert found.table[["kind", "sid"]].to_numpy().tolist() == [["vanished", first["sid"]]]
+    assert first["phone_number"] in found.table["phone_number"].tolist()
+    assert first["phone_number"] not in repr(found) + found._repr_html_()
+    pd.testing.assert_series_equal(found.table.dtypes, findings_frame([]).dtypes)
+
+
+def test_rows_are_planned_again_by_their_class(account: hn.Account) -> None:
+    """With their own numbers and cells, and only those of the class; the others are not in the plan."""
+    assert account.sandbox is not None
+    no = {"action": "status", "status": 400, "code": 22104, "method": "POST", "path": "Orders$"}
+    account.sandbox.set_faults(no | {"nth": 1})
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    run = account.apply(plan, approve=plan.checksum[:8])
+    run.wait(timeout=60)
+    assert account.error_classes(run.run_id)[["class", "rows"]].to_numpy().tolist() == [
+        ["refused-field", 1]
+    ]
+    with pytest.raises(UsageError, match="no rows of stale"):
+        account.retry(run.run_id, ["stale"])
+    again = account.retry(run.run_id, ["refused-field"])
+    (row,) = again.file.rows
+    (failed,) = run.results.error["hn_row"].tolist()
+    assert (str(row.row), dict(row.cells)) == (failed, dict(plan.file.rows[row.row - 2].cells))
+    apply(account, again)
+    assert len(account.orders()) == 3
+
+
+def test_calls_and_letters_are_planned_again_for_their_orders(account: hn.Account) -> None:
+    """A refused call is planned anew with its order as it is now; a letter with its own contact."""
+    assert account.sandbox is not None
+    for number in ("+14155550100", "+14155550101", "+14155550102"):
+        account.sandbox.set_fate(number, "smooth")
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    account.sandbox.set_faults(
+        {"action": "status", "status": 400, "code": 22123, "method": "POST", "nth": 1}
+    )
+    calls = account.verify()
+    run = account.apply(calls, approve=calls.checksum[:8], place_calls=3)
+    run.wait(timeout=60)
+    again = account.retry(run.run_id, ["refused-field"])
+    assert [step.action for step in again.file.steps] == ["verify"]
+    apply(account, again, place_calls=1)
+    letters = account.authorize(
+        contact_title="Owner", contact_phone_number="+14155550100", address_sid="AD" + "0" * 32
+    )
+    account.sandbox.set_faults(
+        {"action": "status", "status": 400, "code": 22109, "method": "POST", "nth": 1}
+    )
+    run = account.apply(letters, approve=letters.checksum[:8])
+    run.wait(timeout=60)
+    (step, *_) = account.retry(run.run_id, ["refused-field"]).file.steps
+    assert (step.after["contact_title"], step.after["address_sid"]) == ("Owner", "AD" + "0" * 32)
+
+
+def test_a_plan_that_moved_is_rebased(account: hn.Account) -> None:
+    """The row that moved is blocked and told; the others stay in the plan."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    fields = {"phone_number": "+14155550101", "unique_name": "theirs"}
+    account.connection.client.send(wire.create_order(wire.PREVIEW, fields))
+    made = account.rebase(plan)
+    assert made.file.counts == {"create": 2, "blocked": 1}
+    assert "Blocked: moved (row 3)" in str(made)
+    assert made.checksum != plan.checksum
 
 
 def test_an_account_shows_neither_token_nor_person(account: hn.Account) -> None:

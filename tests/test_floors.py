@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("files", "clocks", "closing", "deadline", "reach", "failpoints"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
-    ("phones", "headers", "checks", "thresholds", "wording", "palette", "masking"),
+    ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results"),
     (
         "workbooks",
@@ -81,8 +81,8 @@ RIGHT = set(
 )
 PURE = set(
     (
-        "wire outcome pacing windows results phones headers checks thresholds wording palette masking "
-        "replies lifecycle messages"
+        "wire outcome pacing windows results phones headers checks thresholds moved wording palette "
+        "masking replies lifecycle messages"
     ).split()
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,12 @@ def test_calls_are_few_by_default() -> None:
 def test_loopback_is_this_machine(host: str, loopback: bool) -> None:
     """A name that looks like it is not."""
     assert is_loopback(host) is loopback
+
+
+def test_settings_and_credentials_are_not_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle would hold the secret in clear."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", ACCOUNT)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", SECRET)
+    for one in (read_settings(), read_settings().credentials):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(one)

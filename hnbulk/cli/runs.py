@@ -1,4 +1,4 @@
-"""Verbs that run a plan and look back at runs: `apply`, `resume`, `runs`. They work without pandas."""
+"""Verbs that run a plan and look back at runs: `apply`, `resume`, `runs`, `audit`; without pandas."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: hnbulk apply branches.plan --approve 1a2b3c4d")(apply)
     app.command(epilog="Example: hnbulk resume")(resume)
     app.command(epilog="Example: hnbulk runs --json")(runs)
+    app.command(epilog="Example: hnbulk audit")(audit)
 
 
 def apply(
@@ -119,6 +120,29 @@ def runs(as_json: AsJson = False) -> None:
     ]
     told = "\n".join(in_columns(titles, rows)) if rows else f"no runs of this account in {home} yet"
     Talk(as_json).rows(told, records)
+
+
+def audit(
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run; the newest finished one.", metavar="RUN")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that each number of a run has its one live order.
+
+    Only reads. Exit 3 where a number has two, none, a stranger's, or one without our name; each
+    finding says what to do, nothing is deleted.
+    """
+    from hnbulk.connection import connect_from
+    from hnbulk.runs import audit_run
+    from hnbulk.settings import read_settings
+
+    talk = Talk(as_json)
+    with connect_from(read_settings()) as connection:
+        found = audit_run(connection, run_id, say=talk.say)
+    talk.show(str(found), found.as_json())
+    if not found.findings.clean:
+        raise typer.Exit(3)
 
 
 def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
