@@ -13,6 +13,8 @@ from typing import Any
 
 import httpcore
 
+from hnbulk.failpoints import failpoint
+
 
 class Call(threading.local):
     """What the thread's current request needs to know on its way down to the socket."""
@@ -60,6 +62,7 @@ class _Stream(httpcore.NetworkStream):
             left = self._left(timeout, httpcore.WriteTimeout)
             self._call.wrote = True
             self._inner.write(buffer[start : start + self.PIECE], left)
+            failpoint("after_bytes")
 
     def close(self) -> None:
         self._inner.close()

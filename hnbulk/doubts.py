@@ -120,3 +120,4 @@ class Resolver:
                 self.sender.end(pending, results=[result])
             else:
                 self.sender.end(work.unknown(act, desk), results=[result])
+            failpoint("after_absent")
