@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from hnbulk.entries import Attempt, Ended, Intent, Result
 from hnbulk.errors import JournalError
@@ -54,10 +54,12 @@ class MemoryJournal:
         self.flush()
         return [self._endings[step] for step in sorted(self._endings)]
 
-    def attempts(self, _run_id: str) -> list[Attempt]:
+    def attempts(self, _run_id: str, *, steps: Container[int] | None = None) -> list[Attempt]:
         self.flush()
         found = []
         for number, one in enumerate(self.intents):
+            if steps is not None and one.step not in steps:
+                continue
             result = self._results.get(number)
             kind, reason = (result.kind, result.reason) if result else (None, None)
             sent = (one.step, one.n, one.operation, one.fingerprint, dict(one.fence), one.wall)
