@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
-from fake_service import Record
+from fake_service import EPOCH, Record
 from simulation import RUN, World
 
 from hnbulk.steps import Action, Ending, State, Step
@@ -27,7 +28,7 @@ def broken_promises(world: World) -> list[str]:
 
 def _judge_create(world: World, step: Step, ending: Ending) -> list[str]:
     on_number = world.service.on(step.phone_number)
-    ours = [record for record in on_number if record.by == "us"]
+    ours = [record for record in on_number if record.by == "us" and _is_of_this_run(world, record)]
     strangers = [record for record in on_number if record.by == "rival"]
     found = []
     if len(ours) > 1:
@@ -106,6 +107,10 @@ def _orders_of(world: World, step: Step) -> list[Record]:
     if step.sid is not None:
         return [world.service.orders[step.sid]]
     return [record for record in world.service.on(step.phone_number) if record.by == "us"]
+
+
+def _is_of_this_run(world: World, record: Record) -> bool:
+    return EPOCH + timedelta(seconds=record.made) >= world.began
 
 
 def _was_disturbed(record: Record) -> bool:

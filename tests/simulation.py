@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from fake_service import ACCOUNT, EPOCH, FakeService, Faults, Record, Rules, Time
@@ -138,11 +138,20 @@ def options_of(seed: int) -> Options:
 class World:
     """One service, one journal, one plan, and the processes that die over it."""
 
-    def __init__(self, options: Options, seed: int) -> None:
+    def __init__(
+        self,
+        options: Options,
+        seed: int,
+        *,
+        service: FakeService | None = None,
+        steps: Sequence[Step] | None = None,
+    ) -> None:
+        """`service` may have had other runs before; `steps` stand in place of those of the options."""
+        dice = random.Random(f"world {seed}")
         self.options = options
-        self.dice = random.Random(f"world {seed}")
-        self.time = Time()
-        self.service = FakeService(self.time, self.dice, options.faults, options.rules)
+        self.service = service or FakeService(Time(), dice, options.faults, options.rules)
+        self.time, self.dice = self.service.time, self.service.dice
+        self.began = self.time.now()
         self.journal = MemoryJournal(self.dice)
         self.work: Work = Calls() if options.calls else Changes()
         self.crashes = 0
@@ -151,7 +160,7 @@ class World:
         self.broken: list[str] = []  # promises broken on the way
         self.story: list[str] = []
         self.seen: dict[str, dict[str, Any]] = {}  # an order as the client last read it
-        self.plan = self._make_plan()
+        self.plan = plan_of(self._steps() if steps is None else steps, self.began)
         self._arrived: Counter[str] = Counter()
         self._hook: Callable[[str], None] = self._strike
         self.service.in_flight = self._in_flight
@@ -159,7 +168,7 @@ class World:
 
     # -- the plan and the rivals
 
-    def _make_plan(self) -> PlanFile:
+    def _steps(self) -> list[Step]:
         some, steps = self.options, []
         for n in range(some.creates):
             steps.append(create(n))
@@ -182,7 +191,7 @@ class World:
                 Step(302 + n, Action.VERIFY, number(300 + n), sid, {}, {}, {"wave": n // 2, **hours, **was})
             )
         self._send_rivals()
-        return plan_of(steps)
+        return steps
 
     def _there(self, n: int) -> Record:
         return self.service.make(
@@ -264,7 +273,7 @@ class World:
             lookups=lookups,
             history=history,
             clock=time,
-            began_at=EPOCH,
+            began_at=self.began,
             settle=timedelta(seconds=some.settle),
             resumed=resumed,
         )
@@ -351,9 +360,9 @@ def create(n: int) -> Step:
     )
 
 
-def plan_of(steps: Sequence[Step]) -> PlanFile:
-    """A plan of these steps, made when the world began."""
-    now = EPOCH.isoformat()
+def plan_of(steps: Sequence[Step], made_at: datetime) -> PlanFile:
+    """A plan of these steps, made when the service was read."""
+    now = made_at.isoformat()
     header = PlanHeader(
         dialect="preview",
         base_url=FakeService.base_url,
