@@ -28,12 +28,14 @@ def broken_promises(world: World) -> list[str]:
 
 def _judge_create(world: World, step: Step, ending: Ending) -> list[str]:
     on_number = world.service.on(step.phone_number)
-    ours = [record for record in on_number if record.by == "us" and _is_of_this_run(world, record)]
+    made = [record for record in on_number if record.by == "us" and _is_of_this_run(world, record)]
+    # one that somebody deleted is not there to be found: what is made after it is no double
+    ours = [record for record in made if record.deleted_by != "rival"]
     strangers = [record for record in on_number if record.by == "rival"]
     found = []
     if len(ours) > 1:
         found.append(f"{len(ours)} orders were made")
-    if ending.state is State.DONE and [record.sid for record in ours] != [ending.sid]:
+    if ending.state is State.DONE and ending.sid not in {record.sid for record in ours or made}:
         found.append("done, and it is not our one order")
     told = ending.state is State.CONFLICT and strangers
     told = told or (ending.state is State.REVIEW and not world.options.settles)
