@@ -121,10 +121,12 @@ def _was_disturbed(record: Record) -> bool:
 
 
 def _may_be_given_up(world: World, step: Step, ending: Ending) -> bool:
-    """Sent twice, for all anybody knows; or not to be seen, where the window is too short for that."""
+    """Sent twice, for all anybody knows; or vanished: somebody deleted it, or the window is too short."""
+    if ending.code == "vanished":
+        deleted = any(record.deleted_by == "rival" for record in world.service.on(step.phone_number))
+        return deleted or not world.options.settles
     index = world.plan.steps.index(step)
-    twice = sum(intent.step == index for intent in world.journal.intents) >= 2
-    return twice or (ending.code == "vanished" and not world.options.settles)
+    return sum(intent.step == index for intent in world.journal.intents) >= 2
 
 
 def _sent_too_often(world: World) -> list[str]:
