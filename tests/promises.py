@@ -90,6 +90,8 @@ def _judge_call(world: World, step: Step, ending: Ending) -> list[str]:
         found.append("done, and the phone never rang")
     if ending.state not in (State.DONE, State.CALL_UNKNOWN) and record.calls_by:
         found.append("the phone rang, and nobody is told")
+    if ending.state is State.CALL_UNKNOWN and record.calls_by and world.options.settles:
+        found.append("the phone rang, which was there to be seen")
     return found + _must_be(ending, State.DONE, State.PENDING, State.STALE, State.CALL_UNKNOWN)
 
 
