@@ -226,8 +226,9 @@ def test_a_run_that_dies_three_times_does_everything_once(narrow: Bench, place: 
     assert report.state in ("finished", "already applied")
     assert len(bench.sandbox.calls()) == called
     case.holds(bench, report)
-    # an intent twice without a request is all that may be left to a person
-    assert report.exit_code == 0 or place == "after_intent" or action == "verify"
+    # an intent twice without a request is all that may be left to a person; where the journal's thread
+    # passed the place, the others die at the next one they come to, and that may be after an intent
+    assert report.exit_code == 0 or place in ("after_intent", "outcome_durable") or action == "verify"
     assert bench.journal.run(record.run_id).state == "finished"
     bench.journal.lock("nobody else has it").release()
     bench.journal.close()

@@ -113,6 +113,12 @@ class Worlds:
         self.bench.journal.begin(run_id, plan, kind="orders", at=self.bench.clock.now(), options={})
         return run_id
 
+    def start_held(self, plan: PlanFile) -> tuple[Run, Held]:
+        """A run that cannot end before its requests are let go."""
+        held = Held(self.bench.client)
+        connection = replace(self.bench, client=held).connection  # type: ignore[arg-type]
+        return start_run(connection, plan, approve=plan.checksum), held
+
     def finish(self, plan: PlanFile) -> None:
         """The journal is readable, the lock free, and a resume (or a first start) leaves one order each."""
         _join()
@@ -219,9 +225,10 @@ def test_an_interrupt_anywhere_in_wait_leaves_a_run_that_can_be_stopped(worlds: 
 
     def scene(tracer: Tracer) -> None:
         plan = worlds.plan()
-        run = worlds.bench.start(plan)
+        run, held = worlds.start_held(plan)
         with suppress(KeyboardInterrupt, RunInterrupted), tracer:
-            run.wait(20, on_progress=lambda _: None)
+            run.wait(20, on_progress=lambda _: held.gone.set())
+        held.gone.set()
         _stopped(run)
         worlds.finish(plan)
 
@@ -233,18 +240,15 @@ def test_a_second_interrupt_anywhere_after_the_first_changes_nothing(worlds: Wor
 
     def scene(tracer: Tracer) -> None:
         plan = worlds.plan()
-        worlds.bench.sandbox.set_faults({"action": "delay", "seconds": 0.15, "method": "POST", "nth": 1})
-        run = worlds.bench.start(plan)
-        pressed: list[object] = []
+        run, held = worlds.start_held(plan)
 
-        def press(now: object) -> None:
-            pressed.append(now)
-            if len(pressed) == 1:
+        def press(_: object) -> None:
+            if not held.gone.is_set():
+                held.gone.set()
                 raise KeyboardInterrupt
 
         with suppress(KeyboardInterrupt, RunInterrupted), tracer:
             run.wait(20, on_progress=press)
-        worlds.bench.sandbox.set_faults()
         _stopped(run)
         worlds.finish(plan)
 
@@ -258,10 +262,12 @@ def test_an_interrupt_anywhere_in_the_command_leaves_a_run_that_can_be_resumed(
 
     def scene(tracer: Tracer) -> None:
         plan = worlds.plan()
-        connection = worlds.bench.connection
-        run = start_run(connection, plan, approve=plan.checksum)
+        run, held = worlds.start_held(plan)
+        release = threading.Timer(0.2, held.gone.set)
+        release.start()
         with suppress(KeyboardInterrupt, RunInterrupted, typer.Exit), tracer:
-            verbs._follow(Talk(as_json=False), connection, run, tmp_path)
+            verbs._follow(Talk(as_json=False), worlds.bench.connection, run, tmp_path)
+        release.join()
         _stopped(run)
         worlds.finish(plan)
 
