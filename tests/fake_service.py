@@ -129,6 +129,7 @@ class FakeService:
         self.starts: list[float] = []
         self.reads = 0
         self.look_ups = 0
+        self.unheard = 0  # requests while it was down
         self.down_until = 0.0
         self.down_from = 0.0
         self.in_flight: Callable[[str, Request], None] = lambda _place, _request: None
@@ -144,6 +145,7 @@ class FakeService:
         self.time.sleep(self.dice.uniform(0.01, 0.2))
         self.catch_up()
         if self.down_from <= self.time.seconds < self.down_until:
+            self.unheard += 1
             return Failure(FailureKind.CONNECT, Phase.BEFORE_SEND)
         result = self._read(request) if request.method == "GET" else self._write(request)
         if isinstance(result, Reply):
