@@ -13,6 +13,8 @@ from typing import Any
 
 import httpcore
 
+from hnbulk.failpoints import failpoint
+
 
 class Call(threading.local):
     """What the thread's current request needs to know on its way down to the socket."""
@@ -64,6 +66,7 @@ class _Stream(httpcore.NetworkStream):
             self._call.wrote = True
             self._inner.write(buffer[start : start + self.PIECE], left)
             self._call.left()
+            failpoint("after_bytes")
 
     def close(self) -> None:
         self._inner.close()

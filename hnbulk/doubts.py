@@ -125,6 +125,7 @@ class Resolver:
             else:
                 endings = [_with_its_no(one, doubt) for one in work.unknown(act, desk)]
                 self.sender.end(endings, results=[result])
+            failpoint("after_absent")
 
 
 def _with_its_no(ending: Ending, doubt: Doubt) -> Ending:

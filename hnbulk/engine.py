@@ -27,6 +27,7 @@ from hnbulk.errors import (
     RunStopped,
     ServiceUnreachable,
 )
+from hnbulk.failpoints import failpoint
 from hnbulk.history import History
 from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
@@ -203,6 +204,7 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
         run_id = journal.new_run_id(means.wall(), plan.checksum)
         lock.name(run_id)
         journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
+        failpoint("after_begin")
         return _launch(run_id, plan, work, means, lock, began_at=now, listing=listing)
     except BaseException:
         lock.release()
@@ -303,12 +305,14 @@ def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
         reason = throttle.reason or "some rows could not be sent."
         code = throttle.exit_code or RunStopped.exit_code
         message = f"{reason} {run.way_on}"
+    failpoint("before_mark")
     try:
         means.journal.mark(run.run_id, state, at=means.clock.now(), note=message or None)
     except JournalError as error:  # a full disk: what is not written down is looked up by the resume
         code = RunStopped.exit_code
         message = f"{error.message} Then: {run.way_on}"
         return Report(run.run_id, "stopped", code, counts, message)
+    failpoint("after_mark")
     return Report(run.run_id, state, code, counts, message)
 
 

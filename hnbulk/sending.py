@@ -287,6 +287,7 @@ class Sender:
         if refused:
             self._count_taken_over(act, endings)
         self.rules.answered(refused=refused and any(one.state is not State.DONE for one in endings))
+        failpoint("before_outcome")
         self.end([*endings, *ready.set_apart], results=[_result(attempt, outcome, self.desk.clock.now())])
         failpoint("after_outcome")
         return True
@@ -324,6 +325,7 @@ class Sender:
             Ending(step, State.IN_DOUBT, code=outcome.reason, next_step="resume the run")
             for step in self.open_steps(act)
         ]
+        failpoint("before_outcome")
         self.end(endings, results=[_result(attempt, outcome, now)])
         with self._lock:
             self.doubts.append(doubt)
