@@ -215,7 +215,7 @@ def _prepare_change(number: int, step: Step, desk: Desk) -> Ready | list[Ending]
     sid = _sid(step, desk)
     if sid is None:
         return [_stale(number, None, "no-order", "the order it belongs to was not made")]
-    live = desk.lookups.order(sid)
+    live = desk.lookups.order(sid) if step.sid else desk.lookups.new_order(sid)
     if live is None:
         if step.action is Action.CANCEL:
             return [Ending(number, State.DONE, sid, "deleted", code="gone")]

@@ -7,8 +7,10 @@ decided here but in `sending`, what is absent in `doubts`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 from hnbulk.attempts import Doubt, is_doubtful, maybe_sent, sent_before
 from hnbulk.doubts import Resolver
@@ -16,10 +18,13 @@ from hnbulk.entries import Attempt
 from hnbulk.errors import ReplyUnreadable, ServiceRefused, ServiceUnreachable
 from hnbulk.pool import Pool
 from hnbulk.sending import Sender
-from hnbulk.settings import Pace
+from hnbulk.settings import Pace, is_loopback
 from hnbulk.steps import Ending, State
 from hnbulk.throttle import Halted, Throttle
 from hnbulk.work import NAME_NOT_KEPT, Chain
+
+#: Seconds between two questions for the time of a service, and of one on this machine.
+_ASK_EVERY = {False: 60.0, True: 1.0}
 
 
 class Coordinator:
@@ -36,6 +41,8 @@ class Coordinator:
         self.throttle = throttle
         self.pace = pace
         self.resumed = resumed
+        host = urlsplit(sender.desk.plan.header.base_url).hostname or ""
+        self._ask_every = _ASK_EVERY[is_loopback(host)]
         self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
         self.audited = True  # False where orders could not be looked at once more when they were made
         self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle, self.wait_until)
@@ -59,12 +66,20 @@ class Coordinator:
                 self._wave(wave)
 
     def wait_until(self, moment: datetime) -> bool:
-        """The world's time is `moment`. False where the run stops meanwhile."""
+        """The world's time is `moment`. False where the run stops meanwhile.
+
+        The service's time is asked for now and then: it may be stepped, or run faster than ours.
+        """
         if self.clock.frozen:
             self.clock.wait_until(moment)
             return not self.throttle.stopping
+        ask = self.throttle.monotonic() + self._ask_every
         while (left := (moment - self.clock.now()).total_seconds()) > 0 and not self.throttle.stopping:
             self.throttle.rest(min(left, 0.5))
+            if self.throttle.monotonic() >= ask:
+                with suppress(ServiceUnreachable):  # the next one may say it
+                    self.desk.lookups.greet()
+                ask = self.throttle.monotonic() + self._ask_every
         return not self.throttle.stopping
 
     def _wave(self, wave: Sequence[Chain]) -> None:

@@ -25,6 +25,8 @@ from hnbulk.throttle import Bucket, Halted, Throttle
 
 T = TypeVar("T")
 _ANY = Expected()
+# Seconds between looks for an order that was confirmed and is not shown yet.
+_SHOWN_AFTER = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,6 +83,14 @@ class Lookups:
 
         request = wire.fetch_order(self.dialect, sid)
         return self.read(request, take, expected=Expected(sid=sid), missing_is_fine=True)
+
+    def new_order(self, sid: str) -> Order | None:
+        """An order this run has just made. A service may show it late: it is waited for half a minute."""
+        for delay in _SHOWN_AFTER:
+            if (order := self.order(sid)) is not None:
+                return order
+            self._throttle.rest(delay)
+        return self.order(sid)
 
     def orders_on(self, phone_number: str) -> list[Order]:
         """Every order on this number, live or not."""

@@ -22,7 +22,7 @@ from hnbulk.lookups import Lookups
 from hnbulk.messages import Failure, Reply, Request
 from hnbulk.progress import Report, Tally
 from hnbulk.sending import Sender
-from hnbulk.steps import PlanFile
+from hnbulk.steps import Action, PlanFile, Step
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.work import Act, Desk
 
@@ -396,3 +396,22 @@ def test_doubts_of_a_resumed_run_are_measured_by_all_it_sent(bench: Bench) -> No
     assert sender.too_many_doubts
     sender.sent_earlier = 600
     assert not sender.too_many_doubts
+
+
+# -- what was made is shown late
+
+
+def test_an_update_waits_for_the_order_made_before_it(bench: Bench) -> None:
+    """A fetch does not find the new order for some seconds: it is looked for again, not given up."""
+    first = create(0)
+    second = Step(first.row, Action.UPDATE, first.phone_number, after={"extension": "12"}, before={})
+    bench.sandbox.set_faults({"action": "list_lag", "seconds": 5, "fetch_too": True})
+
+    def sleep(seconds: float) -> None:
+        bench.ticks.sleep(seconds)
+        bench.sandbox.clock.advance(seconds)
+
+    gate = Gate(None, monotonic=bench.ticks.monotonic, sleep=sleep)
+    report = run(bench.plan([first, second]), replace(on_a_running_clock(bench), gate=gate))
+    assert (report.counts, len(bench.posts())) == ({"done": 2}, 2)
+    assert bench.truth()[number(0)][0]["extension"] == "12"
