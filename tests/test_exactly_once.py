@@ -6,9 +6,7 @@ a name, so that only the client stands between a lost reply and a duplicate.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -20,17 +18,6 @@ from hnbulk.entries import Attempt
 from hnbulk.journal import Journal
 from hnbulk.scoreboard import is_create
 from hnbulk.steps import Action, PlanFile, State, load_plan
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one: a kill loses nothing there, and fsync takes no time."""
-    shm = Path("/dev/shm")
-    if not shm.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(prefix="hnbulk-test-", dir=shm) as folder:
-        yield Path(folder)
 
 
 def books(done: Drill, name: str) -> list[dict[str, str]]:
