@@ -7,6 +7,7 @@ through to a child. All children have ended when it is closed.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -150,8 +151,11 @@ class Rehearsal(Closing):
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._document['admin_token']}"},
         )
-        with _NO_PROXY.open(request, timeout=_ANSWERS_WITHIN) as reply:
-            return bytes(reply.read())
+        try:
+            with _NO_PROXY.open(request, timeout=_ANSWERS_WITHIN) as reply:
+                return bytes(reply.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise HnbulkError(f"the sandbox does not answer any more ({type(error).__name__}).") from None
 
 
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -45,4 +45,5 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     seen["funnel stages"] = set(funnel["stages"][0])  # type: ignore[index]
     take("report", service.json("report", "--out", "r.html"))
     take("demo", service.json("demo", "--numbers", "12", "--out", "demo"))
+    take("drill", service.json("drill", few, "--kills", "0", "--faults", "none"))
     assert seen == shapes
