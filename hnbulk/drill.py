@@ -37,6 +37,8 @@ _STRANGERS_ONE_IN, _STRANGERS_LEAST = 100, 3
 _LIFE = 5.0
 #: A run that stops by itself so often, and sends nothing in between, is given up.
 _MOST_STOPS = 20
+#: Seconds that late requests are waited for, before the books are read.
+_LATEST = 60.0
 _FINISHED, _SOME_FAILED = 0, 3
 
 
@@ -116,6 +118,7 @@ def drill(
         there.set_faults(standard_faults(seed) if faults is None else faults)
         course.run(kills)
         there.set_faults([])
+        course.wait_for_late_ones()
         course.run_again()
         score = course.judge()
     return Drill(
@@ -185,6 +188,17 @@ class _Course:
         ) as bar:
             self._to_the_end(lives, bar)
 
+    def wait_for_late_ones(self) -> None:
+        """What was to be carried out late has been, so that its order counts."""
+        deadline = time.monotonic() + _LATEST
+        while any(
+            line["fault"] == "late" and line["did"] == "nothing"
+            for line in self.there.ledger(after=self._before)
+        ):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.2)
+
     def run_again(self) -> None:
         """What came back for a person to look at is planned again, and applied in peace."""
         if self.stopped:
@@ -197,9 +211,7 @@ class _Course:
 
     def judge(self) -> Score:
         """The sandbox's books, which are in the folder now, and what they say."""
-        books = Books(
-            self.there.orders(), self.there.ledger(after=self._before), self.there.calls()
-        )
+        books = Books(self.there.orders(), self.there.ledger(after=self._before), self.there.calls())
         for name, records in (("orders", books.orders), ("requests", books.ledger)):
             content = b"".join(orjson.dumps(record) + b"\n" for record in records)
             write_private(self.there.folder / f"{name}.jsonl", content)
@@ -215,7 +227,11 @@ class _Course:
         with self.there.account(self.home) as account:
             connection = account.connection
             for n, number in enumerate(beside):
-                named = {"phone_number": number, "unique_name": f"stranger-{n}", "friendly_name": "Another's"}
+                named = {
+                    "phone_number": number,
+                    "unique_name": f"stranger-{n}",
+                    "friendly_name": "Another's",
+                }
                 connection.client.send(wire.create_order(connection.dialect, named))
         self.strangers = self.there.orders()
 

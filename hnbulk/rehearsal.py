@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from pydantic import SecretStr
 from hnbulk.account import Account
 from hnbulk.closing import Closing
 from hnbulk.connection import open_connection
-from hnbulk.errors import HnbulkError
+from hnbulk.errors import HnbulkError, UsageError
 from hnbulk.settings import Credentials
 
 Record = dict[str, Any]
@@ -61,8 +62,8 @@ class Rehearsal(Closing):
             start_new_session=True,  # Ctrl-C is for whoever started us to hear, once
         )
         try:
-            assert sandbox.stdout is not None
-            document = json.loads(sandbox.stdout.readline() or b"{}")
+            first = sandbox.stdout.readline() if sandbox.stdout else b""
+            document = json.loads(first or b"{}")
             if "error" in document or "base_url" not in document:
                 told = document.get("error", {}).get("message", "it ended at once")
                 raise HnbulkError(f"the sandbox did not start: {told}")
@@ -131,7 +132,7 @@ class Rehearsal(Closing):
         self._ask("/fates", [{"phone_number": number, "fate": fate} for number in numbers])
 
     def set_faults(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """These fault rules are in force, and no others."""
+        """These fault rules are in force, and no others. Raises `UsageError` for one that is none."""
         self._ask("/faults", [dict(rule) for rule in rules])
 
     def close(self) -> None:
@@ -154,6 +155,8 @@ class Rehearsal(Closing):
         try:
             with _NO_PROXY.open(request, timeout=_ANSWERS_WITHIN) as reply:
                 return bytes(reply.read())
+        except urllib.error.HTTPError as error:
+            raise UsageError(f"the sandbox refuses: {json.load(error)['message']}.") from None
         except (OSError, http.client.HTTPException) as error:
             raise HnbulkError(f"the sandbox does not answer any more ({type(error).__name__}).") from None
 

@@ -122,4 +122,6 @@ def _changed(before: Mapping[str, Record], orders: Sequence[Record]) -> set[str]
 
 def _untrue(ours: Mapping[str, Sequence[str]], claims: Mapping[str, str]) -> int:
     """A claim should name an order of its number, and an order be claimed."""
-    return sum(claims.get(number) not in (sids or [None]) for number, sids in ours.items())
+    return sum(
+        claims[number] not in sids if number in claims else bool(sids) for number, sids in ours.items()
+    )

@@ -1,6 +1,6 @@
 """A client as they are often written: whatever goes wrong is sent again. The negative control of the harness.
 
-    python naive.py FILE    a number a line; where to send comes from the environment
+python naive.py FILE    a number a line; where to send comes from the environment
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def create(number: str) -> str | None:
         "Content-Type": "application/x-www-form-urlencoded",
     }
     for _ in range(TRIES):
-        connection = http.client.HTTPConnection(str(urlsplit(os.environ["HNBULK_BASE_URL"]).netloc), timeout=30)
+        connection = http.client.HTTPConnection(
+            str(urlsplit(os.environ["HNBULK_BASE_URL"]).netloc), timeout=30
+        )
         try:
             connection.request("POST", PATH, form, headers)
             reply = connection.getresponse()
@@ -45,7 +47,7 @@ def create(number: str) -> str | None:
 def main(path: str) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         made = list(pool.map(create, Path(path).read_text(encoding="utf-8").split()))
-    print(sum(sid is not None for sid in made))
+    sys.exit(f"{made.count(None)} were given up" if None in made else 0)
 
 
 if __name__ == "__main__":

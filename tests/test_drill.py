@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -69,18 +70,20 @@ def test_a_drill_that_holds_exits_0_and_leaves_nothing(memory: Path) -> None:
 
 
 def test_a_broken_promise_exits_1_and_keeps_what_it_left(memory: Path) -> None:
-    """Without a settle time a late request makes a second order: told, counted, kept for a look."""
-    write_list(memory, 400)
-    code, out, _ = run(memory, "list.csv", "--kills", "0", "--settle", "0", "--out", "left")
-    assert code == 1
+    """What comes later than the settle time makes a second order: told, counted, kept for a look."""
+    write_list(memory, 40)
+    late = {"action": "late", "seconds": 5, "method": "POST", "probability": 0.2, "seed": 1}
+    (memory / "late.json").write_text(json.dumps(late))
+    options = ("--kills", "0", "--settle", "0", "--faults", "late.json", "--out", "left")
+    code, out, err = run(memory, "list.csv", *options)
+    assert code == 1, err
     assert "BROKEN: duplicates" in out
-    left = {path.name for path in (memory / "left").iterdir()}
-    assert left >= {"drill.plan", "orders.jsonl", "requests.jsonl", "workers.log", "results"}
-    assert (memory / "left").stat().st_mode & 0o777 == 0o700
-    late = [
-        json.loads(line) for line in (memory / "left/requests.jsonl").read_text().splitlines() if "late" in line
-    ]
-    assert late
+    left = memory / "left"
+    assert left.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in left.iterdir()} >= {"drill.plan", "workers.log", "results"}
+    orders = [json.loads(line) for line in (left / "orders.jsonl").read_text().splitlines()]
+    twice = len(orders) - 3 - 40
+    assert f"duplicates  {twice}" in re.sub(" +", "  ", out)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +92,14 @@ def test_a_broken_promise_exits_1_and_keeps_what_it_left(memory: Path) -> None:
         ("Phone\nnonsense\n", (), "no row that can be planned"),
         ("Name\nx\n", (), "phone number"),
         ("Phone\n+14155550100\n", ("--kills", "-1"), "kills"),
-        ("Phone\n+14155550100\n", ("--faults", "some"), "faults"),
+        ("Phone\n+14155550100\n", ("--faults", "some"), "nor a JSON file"),
+        ("Phone\n+14155550100\n", ("--faults", "rule.json"), "a rule is an object with an action"),
     ],
 )
 def test_bad_input_exits_2(tmp_path: Path, content: str, arguments: tuple[str, ...], told: str) -> None:
-    """Before anything is started, in one line."""
+    """In one line that says what is wrong."""
     (tmp_path / "list.csv").write_text(content)
+    (tmp_path / "rule.json").write_text('{"action": "nonsense"}')
     code, _, err = run(tmp_path, "list.csv", *arguments)
     assert code == 2
     assert told in err
@@ -106,7 +111,7 @@ def test_an_interrupted_drill_leaves_nothing_running(memory: Path) -> None:
     write_list(memory, 2_000)
     with verb(memory, "list.csv", "--out", "left", "--kills", "0") as process:
         deadline = time.monotonic() + 60
-        while not list((memory / "left").glob("home-*/journal.db-journal")):  # a run writes
+        while not any(map(holder_of, (memory / "left").glob("home-*"))):  # a run is under way
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)

@@ -78,8 +78,8 @@ RIGHT = set(
 )
 PURE = set(
     (
-        "wire outcome pacing windows results scoreboard phones headers checks thresholds wording palette masking "
-        "replies lifecycle messages"
+        "wire outcome pacing windows results scoreboard phones headers checks thresholds wording palette "
+        "masking replies lifecycle messages"
     ).split()
 )
 

@@ -30,7 +30,6 @@ def test_a_naive_client_makes_duplicates_under_the_same_faults(memory: Path) -> 
             check=False,
         )
         score = judge(wanted, Books(there.orders(), there.ledger(), there.calls()))
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 1_990  # it believes that all is well
+    assert done.returncode == 0, done.stderr  # it believes that all is well
     assert score.duplicates > 50
     assert score.broken.keys() == {"duplicates"}

@@ -33,7 +33,13 @@ def apply_twice(there: Rehearsal, intake: Intake) -> list[int]:
             checksums[home] = plan.checksum[:8]
     workers = [
         there.worker(
-            "apply", f"{home}.plan", "--approve", checksums[home], "--results", home, home=there.folder / home
+            "apply",
+            f"{home}.plan",
+            "--approve",
+            checksums[home],
+            "--results",
+            home,
+            home=there.folder / home,
         )
         for home in HOMES
     ]
@@ -59,7 +65,9 @@ def claims(there: Rehearsal, home: str, state: State, code: str | None = None) -
 
 
 @pytest.mark.parametrize(
-    "lax", ["enforce_numbers=false", "enforce_unique_names=false"], ids=["names enforced", "numbers enforced"]
+    "lax",
+    ["enforce_numbers=false", "enforce_unique_names=false"],
+    ids=["names enforced", "numbers enforced"],
 )
 def test_two_clients_make_one_order_where_the_service_enforces_it(memory: Path, lax: str) -> None:
     """One makes the order, the other takes it over, and both say the same sid."""

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hnbulk.cli.columns import in_columns
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
+from hnbulk.errors import UsageError
 
 if TYPE_CHECKING:
     from hnbulk.drill import Drill
-
-
-class Faults(StrEnum):
-    """What trouble there is."""
-
-    STANDARD = "standard"
-    NONE = "none"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,13 +42,15 @@ def drill(
         ),
     ] = 2.0,
     faults: Annotated[
-        Faults,
+        str,
         typer.Option(
             "--faults",
-            help="`standard`: 5 % resets, 5 % 503, 5 % 429, 1 % late, 1 % garbage; or `none`.",
-            metavar="KIND",
+            help="`standard`: 5 % resets, 5 % 503, 5 % 429, 1 % late, 1 % garbage; `none`; or a JSON "
+            "file of rules as in docs/sandbox.md. [standard]",
+            metavar="WHICH",
+            show_default=False,
         ),
-    ] = Faults.STANDARD,
+    ] = "standard",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,19 +59,21 @@ def drill(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Apply a list to a sandbox under faults and kills, and count duplicates and losses.
+    """Apply a list to a sandbox under faults and kills; count what broke.
 
     Needs no account and touches none: what is counted are the sandbox's own books. Exits 1 when a
     promise broke; what it left is kept then.
     """
     from hnbulk.drill import drill as run_drill
-    from hnbulk.drill import standard_faults
     from hnbulk.files import private_folder
     from hnbulk.intake import read_targets
 
     talk = Talk(as_json)
+    rules = _rules(faults, seed)
     intake = read_targets(file)
-    folder = Path(tempfile.mkdtemp(prefix="hnbulk-drill-", dir=_memory())) if out is None else out.absolute()
+    folder = (
+        Path(tempfile.mkdtemp(prefix="hnbulk-drill-", dir=_memory())) if out is None else out.absolute()
+    )
     private_folder(folder)
     done: Drill | None = None
     try:
@@ -85,7 +83,7 @@ def drill(
             kills=kills,
             seed=seed,
             settle=settle,
-            faults=standard_faults(seed) if faults is Faults.STANDARD else [],
+            faults=rules,
             progress=talk.progress,
         )
     finally:
@@ -98,6 +96,22 @@ def drill(
         talk.say(f"plan, journal, results and the sandbox's books: {folder}")
     if not done.held:
         raise typer.Exit(1)
+
+
+def _rules(which: str, seed: int) -> list[dict[str, Any]]:
+    """The fault rules asked for. Raises `UsageError` where they cannot be read."""
+    from hnbulk.drill import standard_faults
+
+    if which in ("standard", "none"):
+        return standard_faults(seed) if which == "standard" else []
+    try:
+        rules = json.loads(Path(which).read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--faults {which}: neither `standard` nor `none`, nor a JSON file that can be read "
+            f"({type(error).__name__})."
+        ) from None
+    return rules if isinstance(rules, list) else [rules]
 
 
 def _told(done: Drill, name: str, how: str) -> str:
