@@ -1,4 +1,4 @@
-"""A client as they are often written: whatever goes wrong is sent again. The negative control of the harness.
+"""A client as they are often written: whatever goes wrong is sent again. The drill's negative control.
 
 python naive.py FILE    a number a line; where to send comes from the environment
 """

@@ -59,7 +59,7 @@ def drill(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Apply a list to a sandbox under faults and kills; count what broke.
+    """Apply a list under faults and kills; count what broke.
 
     Needs no account and touches none: what is counted are the sandbox's own books. Exits 1 when a
     promise broke; what it left is kept then.
