@@ -61,4 +61,5 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     service.delete(next(order["sid"] for order in ours if order["status"] == "received"))
     seen["audit findings"] = set(service.json("audit", code=3)["findings"][0])
     take("demo", service.json("demo", "--numbers", "12", "--out", "demo"))
+    take("drill", service.json("drill", few, "--kills", "0", "--faults", "none"))
     assert seen == shapes
