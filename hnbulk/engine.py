@@ -194,7 +194,7 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
         journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
         return _launch(run_id, plan, work, means, lock, began_at=now)
     except BaseException:
-        lock.release()
+        lock.give_up()  # unless the run has begun: then it alone frees the lock
         raise
 
 
@@ -216,7 +216,7 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
         journal.mark(run_id, "running", at=means.clock.now())
         return _launch(run_id, plan, work, means, lock, began_at=record.made_at, resumed=True)
     except BaseException:
-        lock.release()
+        lock.give_up()
         raise
 
 
@@ -248,23 +248,32 @@ def _launch(
     run = Run(run_id, work.kind, tally, throttle, journal, sends_on_resume=resends)
 
     def coordinate() -> None:
-        pool = Pool(means.pace.connections, name=f"hnbulk-{run_id}")
+        if not lock.keep():
+            return  # given up before this thread came to it; the run is there to be resumed
         report: Report | None = None
         error: BaseException | None = None
         try:
-            coordinator = Coordinator(sender, pool, throttle, means.pace, resumed=resumed)
-            with means.gate.at(means.pace.rate):
-                _run_to_its_end(coordinator, throttle)
-            report = _close(run, coordinator, means)
+            pool = Pool(means.pace.connections, name=f"hnbulk-{run_id}")
+            try:
+                coordinator = Coordinator(sender, pool, throttle, means.pace, resumed=resumed)
+                with means.gate.at(means.pace.rate):
+                    _run_to_its_end(coordinator, throttle)
+                report = _close(run, coordinator, means)
+            finally:
+                pool.close(timeout=0.0 if throttle.interrupted else None)
         except BaseException as raised:  # raised again by `wait`, in whichever thread asks
             error = raised
         finally:
-            pool.close(timeout=0.0 if throttle.interrupted else None)
             lock.release()
             run.finish(report, error)
 
-    threading.Thread(target=coordinate, name=f"hnbulk-{run_id}", daemon=True).start()
-    return run
+    try:
+        threading.Thread(target=coordinate, name=f"hnbulk-{run_id}", daemon=True).start()
+        return run
+    except BaseException:
+        # nobody gets the handle of this run: it must not go on unseen
+        throttle.stop("interrupted.", interrupted=True)
+        raise
 
 
 def _run_to_its_end(coordinator: Coordinator, throttle: Throttle) -> None:
