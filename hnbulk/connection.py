@@ -89,12 +89,12 @@ def open_connection(
     base_url = check_base_url(base_url)
     pace = pace or pace_for(base_url)
     private_folder(home)
-    lineage = {"account_sid": credentials.account_sid, "base_url": base_url}
+    account_sid = credentials.account_sid
     client = Client(base_url, credentials, connections=pace.connections)
     try:
-        journal = Journal.open(home, **lineage)
+        journal = Journal.open(home, account_sid=account_sid, base_url=base_url)
         try:
-            history = History.open(home, **lineage)
+            history = History.open(home, account_sid=account_sid, base_url=base_url)
         except BaseException:
             journal.close()
             raise

@@ -29,7 +29,7 @@ def write_private(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(scratch).replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException as error:
         Path(scratch).unlink(missing_ok=True)
         if isinstance(error, OSError):
@@ -46,7 +46,8 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """What was made, renamed or removed in `folder` stays so after a power loss."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
