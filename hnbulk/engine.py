@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from hnbulk.approval import check_age, check_approval, is_applied, refuse_unfinished
 from hnbulk.client import Client
 from hnbulk.coordinator import Coordinator
+from hnbulk.database import DAMAGED
 from hnbulk.entries import FINISHED, RunRecord
 from hnbulk.errors import (
     AccessRefused,
@@ -212,6 +213,7 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
             lock.release()
             return _over_already(record, means)
         plan = journal.plan_of(run_id)
+        journal.take_in(run_id)
         _learn_the_time(plan, means, then=f"`hnbulk resume {run_id}`", run_id=run_id)
         journal.mark(run_id, "running", at=means.clock.now())
         return _launch(run_id, plan, work, means, lock, began_at=record.made_at, resumed=True)
@@ -281,6 +283,8 @@ def _run_to_its_end(coordinator: Coordinator, throttle: Throttle) -> None:
     try:
         coordinator.run()
     except HnbulkError as error:
+        if error.facts.get("kind") == DAMAGED:
+            raise  # going on is not the way out of this one
         code = error.exit_code if isinstance(error, AccessRefused) else RunStopped.exit_code
         throttle.stop(error.message, exit_code=code)
 

@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from hnbulk.chains import prove_run, prove_runs
+from hnbulk.chains import prove_runs, proved
 from hnbulk.closing import Closing
 from hnbulk.commits import Commits, left_file
 from hnbulk.database import UNIQUE, Connect, Database, connect_sqlite
@@ -43,6 +43,7 @@ from hnbulk.steps import Ending, PlanFile, State, loads_plan
 
 FILE = "journal.db"
 
+_NOTHING: tuple[str | None, str | None] = (None, None)
 _ABOUT_THE_NUMBER = {str(code) for code in ABOUT_THE_NUMBER}
 
 
@@ -187,12 +188,6 @@ class Journal(Closing):
             raise self._database.refusal(f"the plan of run {run_id} is not as it was written")
         return plan
 
-    def prove(self, run_id: str) -> None:
-        """All that the journal holds of the run is as it was written. Raises `JournalError`."""
-        self.flush()
-        with _decoding(self._database):
-            prove_run(self._database, run_id)
-
     # -- what a run writes
 
     def intend(self, run_id: str, intents: Sequence[Intent]) -> list[int]:
@@ -264,44 +259,45 @@ class Journal(Closing):
     # -- what a run left
 
     def endings(self, run_id: str) -> list[Ending]:
-        """The newest ending of every step that has one, in step order."""
+        """The newest ending of every step that has one, in step order. Raises `JournalError` where
+        one is not as it was written."""
         self.flush()
-        rows = self._database.read(
-            "SELECT step, state, sid, status, code, message, next_step, retryable FROM endings WHERE id IN "
-            "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) ORDER BY step",
-            (run_id,),
-        )
+        newest: dict[int, tuple[Any, ...]] = {}
+        for row in proved(self._database, "endings", run_id):
+            newest[row[1]] = row[1:9]
         with _decoding(self._database):
             return [
                 Ending(step, State(state), sid, status, code, message, next_step, bool(retryable))
-                for step, state, sid, status, code, message, next_step, retryable in rows
+                for step, state, sid, status, code, message, next_step, retryable in map(
+                    newest.__getitem__, sorted(newest)
+                )
             ]
 
     def attempts(self, run_id: str) -> list[Attempt]:
-        """Every attempt of a run, oldest first, with its newest result."""
+        """Every attempt of a run, oldest first, with its newest result. Raises `JournalError` where
+        one of them is not as it was written."""
         self.flush()
-        rows = self._database.read(
-            "SELECT a.id, step, n, operation, fingerprint, fence, wall, kind, reason "
-            "FROM attempts a LEFT JOIN outcomes o "
-            "ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) "
-            "WHERE a.run_id = ? ORDER BY a.id",
-            (run_id,),
-        )
+        newest: dict[int, tuple[str, str]] = {}
+        for row in proved(self._database, "outcomes", run_id):
+            newest[row[1]] = (row[2], row[3])
         with _decoding(self._database):
-            return [
+            found = [
                 Attempt(
-                    attempt=row[0],
+                    attempt=row[-1],
                     step=row[1],
                     n=row[2],
                     operation=row[3],
                     fingerprint=row[4],
                     fence=json.loads(row[5]),
                     wall=datetime.fromisoformat(row[6]),
-                    kind=row[7],
-                    reason=row[8],
+                    kind=newest.get(row[-1], _NOTHING)[0],
+                    reason=newest.get(row[-1], _NOTHING)[1],
                 )
-                for row in rows
+                for row in proved(self._database, "attempts", run_id)
             ]
+        if not newest.keys() <= {attempt.attempt for attempt in found}:
+            raise self._database.refusal(f"some attempts of run {run_id} are lost")
+        return found
 
     def refused(self) -> dict[str, tuple[str, str]]:
         """Hash -> (code, message) of each create this service refused and has not taken since.
@@ -332,7 +328,15 @@ class Journal(Closing):
 
     def _record(self, row: tuple[Any, ...], holder: str | None) -> RunRecord:
         run_id, kind, checksum, input_name, made_at, steps, state, note = row
-        counts = Counter(str(ending.state) for ending in self.endings(run_id))
+        counts = Counter(
+            dict(
+                self._database.read(
+                    "SELECT state, count(*) FROM endings WHERE id IN "
+                    "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) GROUP BY state",
+                    (run_id,),
+                )
+            )
+        )
         if left := steps - sum(counts.values()):
             counts[str(State.PENDING)] += left
         alive = state != RUNNING or holder == run_id
