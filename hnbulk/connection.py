@@ -15,7 +15,7 @@ from hnbulk.client import Client
 from hnbulk.clocks import ServiceClock
 from hnbulk.closing import Closing
 from hnbulk.engine import WorldClock
-from hnbulk.files import private_folder
+from hnbulk.files import private_folder, refuse_network
 from hnbulk.history import History
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply, Request
@@ -80,14 +80,18 @@ def open_connection(
     home: Path,
     pace: Pace | None = None,
     clock: WorldClock | None = None,
+    unsafe_fs: bool = False,
 ) -> Connection:
     """An open connection; `home` exists, 0700, and holds `journal.db` and `history.db`.
 
-    Raises `UsageError` for an address that is not allowed or a home that cannot be written,
-    `JournalError` where a journal is there and cannot be used.
+    Raises `UsageError` for an address that is not allowed, a home that cannot be written, or one
+    on a network file system unless `unsafe_fs`; `JournalError` where a journal is there and
+    cannot be used.
     """
     base_url = check_base_url(base_url)
     pace = pace or pace_for(base_url)
+    if not unsafe_fs:
+        refuse_network(home)
     private_folder(home)
     account_sid = credentials.account_sid
     client = Client(base_url, credentials, connections=pace.connections)
@@ -115,5 +119,9 @@ def open_connection(
 def connect_from(settings: Settings, *, pace: Pace | None = None) -> Connection:
     """An open connection by the environment. Raises `AccessRefused` where credentials are missing."""
     return open_connection(
-        settings.hnbulk_base_url, settings.credentials, home=settings.hnbulk_home, pace=pace
+        settings.hnbulk_base_url,
+        settings.credentials,
+        home=settings.hnbulk_home,
+        pace=pace,
+        unsafe_fs=settings.hnbulk_unsafe_fs,
     )

@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "entries",
         "serving",
     ),
-    ("tablefiles", "frames", "considered", "overview", "client", "commits", "history"),
+    ("tablefiles", "frames", "considered", "overview", "client", "history", "journalfile", "lineage"),
     (
         "intake",
         "plan",
@@ -44,18 +44,19 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "durations",
         "plancard",
         "funnelcard",
-        "journal",
+        "chains",
         "progress",
         "throttle",
     ),
-    ("review", "charts", "lookups"),
-    ("funnel", "work"),
+    ("review", "charts", "commits", "lookups"),
+    ("funnel", "journal", "work"),
     ("sending", "audit"),
     ("doubts", "approval"),
     ("coordinator",),
     ("engine",),
     ("apply", "verify", "authorize", "connection"),
     ("runs",),
+    ("rebuild",),
     ("handle",),
     ("account",),
     ("page", "drawings"),
@@ -71,7 +72,8 @@ LEFT = set(
 )
 RIGHT = set(
     (
-        "runlock database pool entries serving client commits history journal throttle progress "
+        "runlock database pool entries serving client commits history journal journalfile lineage chains "
+        "throttle progress rebuild "
         "lookups work audit sending doubts approval coordinator engine apply verify authorize connection "
         "runs"
     ).split()
