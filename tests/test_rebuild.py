@@ -103,6 +103,7 @@ def test_updates_and_cancels_are_looked_up_too(bench: Bench) -> None:
     """Half of each is done when the journal is lost; in the end each order is as planned."""
     first = bench.creates(8)
     bench.apply(first)
+    bench.advance(hours=36)  # received: what may be changed and canceled
     sids = [bench.truth()[number(n)][0]["sid"] for n in range(8)]
     steps = [
         Step(
