@@ -16,7 +16,9 @@ from outside import Service
 
 from hnbulk.cli import main
 
-VERBS = "demo sandbox check plan show apply resume runs orders verify authorize funnel report".split()
+VERBS = (
+    "demo sandbox check plan show apply resume runs rebuild orders verify authorize funnel report"
+).split()
 
 
 def few_rows(sample: Path, count: int, folder: Path) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -24,8 +25,10 @@ from hnbulk import wire
 from hnbulk.apply import Changes
 from hnbulk.clocks import SteppedClock
 from hnbulk.engine import Run, resume, start
+from hnbulk.entries import Intent
 from hnbulk.errors import (
     AccessRefused,
+    JournalError,
     PlanRefused,
     PlanStale,
     RunInterrupted,
@@ -539,3 +542,50 @@ def test_an_interrupt_before_the_run_has_begun_leaves_it_to_be_resumed(bench: Be
     (record,) = bench.journal.runs()
     bench.resume(record.run_id)
     assert one_live_order_each(bench, 3)
+
+
+# -- a journal that is damaged, or whose disk was full
+
+
+def test_a_run_whose_rows_were_changed_is_not_resumed(bench: Bench) -> None:
+    """The resume raises what to do instead, and not one write is sent."""
+    plan = bench.creates(6)
+    run = bench.start(plan)
+    run.stop()
+    run.wait(10)
+    bench.journal.intend(run.run_id, [Intent(5, 1, "create", "f" * 64, bench.clock.now(), 0.0)])
+    with sqlite3.connect(bench.home / "journal.db") as other:
+        (sql,) = other.execute("SELECT sql FROM sqlite_schema WHERE name = 'attempts_update'").fetchone()
+        other.execute("DROP TRIGGER attempts_update")
+        other.execute("UPDATE attempts SET step = 4 WHERE step = 5")
+        other.execute(sql)
+    other.close()
+    posts = len(bench.posts())
+    with pytest.raises(JournalError, match="hnbulk rebuild"):
+        bench.resume(run.run_id)
+    assert len(bench.posts()) == posts
+    assert holder_of(bench.home) is None
+    assert bench.journal.runs()[0].unfinished
+
+
+def test_results_that_a_full_disk_refused_are_taken_in_by_the_resume(bench: Bench) -> None:
+    """They lie beside the journal when it is closed; the next process has them, and doubles nothing."""
+    plan = bench.creates(40)
+    connection = bench.journal._database._connection
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.02, "method": "POST", "probability": 1.0})
+    run = bench.start(plan)
+    while run.progress.done < 6:
+        time.sleep(0.01)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    assert run.wait(20).exit_code == 6
+    bench.journal.close()
+    (left,) = bench.journal.left_behind
+    told = [json.loads(line) for line in left.read_text().splitlines()]
+    lineage = {"account_sid": bench.client.account_sid, "base_url": bench.client.base_url}
+    with Journal.open(bench.home, **lineage) as bench.journal:
+        assert bench.resume(run.run_id).ok
+        ended = {one.step: one.sid for one in bench.journal.endings(run.run_id)}
+    assert one_live_order_each(bench, 40)
+    assert all(ended[one["step"]] == one["sid"] for one in told if one["record"] == "ended" and one["sid"])
+    assert [left.exists(), left.with_name(f"{left.name}.imported").exists()] == [False, True]

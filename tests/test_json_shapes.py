@@ -39,7 +39,7 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     take("runs", json.loads(service.run("runs", "--json").stdout.splitlines()[0]))
     (service.home / ".hnbulk" / "journal.db").write_bytes(b"")
     take("rebuild", service.json("rebuild", "a.plan", "--approve", str(plan["checksum"])[:8]))
-    service.json("resume", code=(0, 3))
+    service.json("resume", "--settle", "0.5", code=(0, 3))
     take("orders", json.loads(service.run("orders", "--json").stdout.splitlines()[0]))
     take("verify", service.json("verify", "--out", "c.plan"))
     letters = ("--contact-title", "Owner", "--contact-phone", "+14155550100")
