@@ -17,6 +17,7 @@ from pathlib import Path
 from hnbulk.chains import Links
 from hnbulk.database import CONSTRAINT, UNIQUE, VALUE, Database, Statement
 from hnbulk.errors import JournalError
+from hnbulk.failpoints import failpoint
 from hnbulk.journalfile import Entry, as_line
 
 _MOST = 400  # rows in one transaction
@@ -147,6 +148,8 @@ class Commits:
                 self._set_aside += kept
                 return []
             return kept
+        if any(job.run_id is not None for job in jobs):
+            failpoint("outcome_durable")
         return []
 
     def _write_singly(self, jobs: Sequence[_Job]) -> list[_Job]:

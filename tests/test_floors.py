@@ -16,11 +16,11 @@ PACKAGE = ROOT / "hnbulk"
 
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "lifecycle"),
-    ("files", "clocks", "closing", "deadline", "failpoints"),
+    ("errors", "lifecycle", "failpoints"),
+    ("files", "clocks", "closing", "deadline", "reach"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
-    ("phones", "headers", "checks", "thresholds", "wording", "palette", "masking"),
+    ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results"),
     (
         "workbooks",
@@ -34,6 +34,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "pool",
         "entries",
         "serving",
+        "gate",
+        "turnstile",
     ),
     ("tablefiles", "frames", "considered", "overview", "client", "history", "journalfile", "lineage"),
     (
@@ -50,6 +52,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("review", "charts", "commits", "lookups"),
     ("funnel", "journal", "work"),
+    ("attempts", "stoprules"),
     ("sending", "audit"),
     ("doubts", "approval"),
     ("coordinator",),
@@ -72,16 +75,15 @@ LEFT = set(
 )
 RIGHT = set(
     (
-        "runlock database pool entries serving client commits history journal journalfile lineage chains "
-        "throttle progress rebuild "
-        "lookups work audit sending doubts approval coordinator engine apply verify authorize connection "
-        "runs"
+        "runlock database pool entries serving gate turnstile client history journalfile lineage chains "
+        "commits journal throttle progress lookups work attempts stoprules audit sending doubts approval "
+        "coordinator engine apply verify authorize connection runs rebuild"
     ).split()
 )
 PURE = set(
     (
-        "wire outcome pacing windows results phones headers checks thresholds wording palette masking "
-        "replies lifecycle messages"
+        "wire outcome pacing windows results phones headers checks thresholds moved wording palette "
+        "masking replies lifecycle messages"
     ).split()
 )
 
