@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
-    ("wire", "outcome", "pacing", "windows", "results"),
+    ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     (
         "workbooks",
         "orderpages",
@@ -62,9 +62,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rebuild",),
     ("handle",),
     ("account",),
-    ("page", "drawings"),
+    ("page", "drawings", "rehearsal"),
     ("report", "widgets"),
-    ("demo", "testing"),
+    ("demo", "testing", "drill"),
     ("cli",),
 )
 LEFT = set(
@@ -82,8 +82,8 @@ RIGHT = set(
 )
 PURE = set(
     (
-        "wire outcome pacing windows results phones headers checks thresholds moved wording palette "
-        "masking replies lifecycle messages"
+        "wire outcome pacing windows results scoreboard phones headers checks thresholds moved wording "
+        "palette masking replies lifecycle messages"
     ).split()
 )
 

@@ -64,4 +64,5 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     approve = ("--approve", str(rebased["checksum"])[:8])
     take("rebuild", service.json("rebuild", "b.plan", *approve))
     take("demo", service.json("demo", "--numbers", "12", "--out", "demo"))
+    take("drill", service.json("drill", few, "--kills", "0", "--faults", "none"))
     assert seen == shapes

@@ -94,8 +94,11 @@ class _Admin:
     async def orders(self, _: Request) -> Response:
         return _lines(orders_of(self._desk))
 
-    async def ledger(self, _: Request) -> Response:
-        return _lines(ledger_of(self._desk))
+    async def ledger(self, request: Request) -> Response:
+        after = request.query_params.get("after", "0")
+        if not (after.isascii() and after.isdecimal()):
+            raise ValueError("after is the number of a request")
+        return _lines(ledger_of(self._desk, after=int(after[:18])))
 
     async def calls(self, _: Request) -> Response:
         return _lines(calls_of(self._desk))

@@ -35,8 +35,11 @@ def callbacks_of(desk: Desk) -> list[dict[str, Any]]:
     return desk.callbacks.lines()
 
 
-def ledger_of(desk: Desk) -> list[dict[str, Any]]:
-    """Every request there ever was, in the order in which they came in, and what it did."""
+def ledger_of(desk: Desk, *, after: int = 0) -> list[dict[str, Any]]:
+    """Every request there ever was, in the order in which they came in, and what it did.
+
+    With `after`, those that came after the nth only: for whoever looks again and again.
+    """
     with desk.service.world.lock:
         desk.service.settle(seconds_of(desk.clock.now()))
-        return [dict(line) for line in desk.ledger]
+        return [dict(line) for line in desk.ledger[after:]]

@@ -64,6 +64,15 @@ def test_ledger_and_calls_are_json_lines(box: Served) -> None:
     assert lines(box.admin.get("/ledger"))[-1]["did"] == f"called {call['sid']} for {sid}"
 
 
+def test_a_ledger_can_be_read_on_from_where_one_was(box: Served) -> None:
+    """`after` leaves out so many; what is no number is refused."""
+    for _ in range(3):
+        box.api.get(ORDERS)
+    assert [line["n"] for line in lines(box.admin.get("/ledger?after=1"))] == [2, 3]
+    assert lines(box.admin.get("/ledger?after=3")) == lines(box.admin.get(f"/ledger?after={10**20}")) == []
+    assert box.admin.get("/ledger?after=-1").status_code == 400
+
+
 def test_a_fate_is_given_by_name(box: Served) -> None:
     """The next order of the number has it."""
     assert box.admin.post("/fates", json={"phone_number": PLAIN, "fate": "not-hostable"}).json()
