@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     twilio_api_secret: SecretStr | None = None
     hnbulk_base_url: str = SERVICE_URL
     hnbulk_home: Path = Path(".hnbulk")
+    hnbulk_unsafe_fs: bool = False
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise _unpickled()
