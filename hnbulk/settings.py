@@ -95,8 +95,8 @@ class Settings(BaseSettings):
         if account is None or not re.fullmatch("AC[0-9a-fA-F]{32}", account):
             raise AccessRefused(
                 "TWILIO_ACCOUNT_SID is not set to an account sid (AC and 32 hex digits). Set it and "
-                "TWILIO_AUTH_TOKEN. Without an account `hnbulk demo` shows everything, and `hnbulk sandbox` "
-                "prints what to set for a service of your own."
+                "TWILIO_AUTH_TOKEN. Without an account `hnbulk demo` shows everything, and "
+                "`hnbulk sandbox` prints what to set for a service of your own."
             )
         if self.twilio_api_key and self.twilio_api_secret:
             return Credentials(account, self.twilio_api_key, self.twilio_api_secret)
