@@ -138,6 +138,9 @@ class Database:
         except (sqlite3.Error, _Unusable) as error:
             connection.close()
             raise _refusal(path, shape, str(error)) from None
+        except UnicodeDecodeError:
+            connection.close()
+            raise _refusal(path, shape, "a text in it is none") from None
         except BaseException:
             connection.close()
             raise
@@ -178,6 +181,8 @@ class Database:
                 kind = _kind(error)
                 self._broken = str(error) if kind == BROKEN else self._broken
                 raise _refusal(self.path, self._shape, str(error), kind=kind) from None
+            except UnicodeDecodeError:
+                raise self.refusal("a text in it is none") from None
 
     def refusal(self, reason: str) -> JournalError:
         """The error of a file that opened and is not what it should be, with its way out."""
@@ -262,7 +267,7 @@ def _check(connection: Link, shape: Shape) -> None:
     if version != shape.version:
         kind = _Older if 0 < version < shape.version else _Unusable
         raise kind(f"it is of version {version}; this hnbulk reads {shape.version}")
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
     if found != "ok" or {_plain(row[0]) for row in rows} != {*_plain_statements(shape.schema)}:
         raise _Unusable("it is damaged")
