@@ -396,6 +396,8 @@ def connect_sandbox(
     account. Two sandboxes of one seed live the same life. Raises `UsageError` for a bad setting.
     """
     world = _world(settings)
+    if type(seed) is not int or type(orders) is not int or orders < 0:
+        raise UsageError("a sandbox's seed is a whole number, its orders one that is not negative.")
     closing = ExitStack()
     with ExitStack() as undo:
         sandbox = build_sandbox(seed=seed, orders=orders, settings=world, example_order=example_order)
