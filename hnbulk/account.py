@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pandas as pd
 from pydantic import SecretStr
@@ -24,17 +24,29 @@ from hnbulk import wire
 from hnbulk.clocks import SteppedClock
 from hnbulk.closing import Closing
 from hnbulk.connection import Connection, open_connection
-from hnbulk.frames import events_frame, orders_frame, runs_frame
+from hnbulk.errors import UsageError
+from hnbulk.frames import classes_frame, events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
-from hnbulk.handle import RunHandle
+from hnbulk.handle import Audit, RunHandle
 from hnbulk.history import Seen
 from hnbulk.intake import Intake, raise_for_problems
-from hnbulk.letters import build_letters
+from hnbulk.letters import build_letters, contact_of
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
+from hnbulk.reach import Reach
+from hnbulk.results import class_rows
 from hnbulk.review import Plan
-from hnbulk.runs import resume_run, start_run
-from hnbulk.sandbox import Sandbox, build_sandbox
+from hnbulk.runs import (
+    CALLS,
+    ORDERS,
+    audit_run,
+    kind_of,
+    rebase_plan,
+    resume_run,
+    rows_to_retry,
+    start_run,
+)
+from hnbulk.sandbox import Sandbox, WorldSettings, build_sandbox, make_settings
 from hnbulk.schedule import build_calls
 from hnbulk.serving import serve
 from hnbulk.settings import SANDBOX_PACE, CallLimits, Credentials, Pace, Settings, read_settings
@@ -66,6 +78,18 @@ class Account(Closing):
         self.limits = limits or CallLimits()
         self.sandbox = sandbox
         self._closing = closing or ExitStack()
+
+    @property
+    def reach(self) -> Reach:
+        """How other programs reach this account's sandbox: what to set, and the official libraries.
+
+        Raises `UsageError` for an account that has no sandbox of its own.
+        """
+        if self.sandbox is None:
+            raise UsageError(
+                "this account has no sandbox of its own; the libraries reach the service as is."
+            )
+        return Reach(self.connection.base_url, self.sandbox.account_sid, self.sandbox.auth_token)
 
     # Reading: free, and never changes anything.
 
@@ -106,6 +130,13 @@ class Account(Closing):
     def runs(self) -> pd.DataFrame:
         """The runs of this account, newest first: `frames.RUN_COLUMNS`."""
         return runs_frame(record.as_line() for record in self.connection.journal.runs())
+
+    def audit(self, run_id: str | None = None) -> Audit:
+        """The creates of a run (the newest finished one) compared with the orders there are now.
+
+        It shows itself; `table` has a row for each finding. Nothing is changed, nothing written.
+        """
+        return Audit(audit_run(self.connection, run_id))
 
     # Planning: reads, compares, sends nothing.
 
@@ -214,6 +245,49 @@ class Account(Closing):
             )
         )
 
+    def rebase(self, plan: Plan | PlanFile) -> Plan:
+        """The plan without the steps whose orders moved on since, with a checksum of its own.
+
+        Their rows are blocked with code `moved` and say why. Raises `PlanStale`, `AccessRefused` for
+        a plan of another place.
+        """
+        return Plan(rebase_plan(self.connection, plan.file if isinstance(plan, Plan) else plan).plan)
+
+    def error_classes(self, run_id: str) -> pd.DataFrame:
+        """What of a run did not succeed: `class, rows, meaning`, a row for each class that occurs."""
+        journal = self.connection.journal
+        return classes_frame(class_rows(journal.plan_of(run_id), journal.endings(run_id)))
+
+    def retry(
+        self,
+        run_id: str,
+        classes: Sequence[str],
+        *,
+        allow_updates: int | None = None,
+        allow_cancels: int | None = None,
+    ) -> Plan:
+        """A plan of those rows of a finished run that are of these error classes, made anew.
+
+        The rows are the journal's own, compared with the account as it is now; nothing is sent
+        until the plan is applied. Raises `UsageError` for a class that the run does not have, or
+        for a run that can be resumed.
+        """
+        old, rows = rows_to_retry(self.connection, run_id, classes)
+        picked = [row for row in old.rows if row.row in rows]
+        kind = kind_of(old)
+        if kind == ORDERS:
+            again = [(row.row, dict(row.cells)) for row in picked]
+            return self.plan(
+                Intake.from_rows(old.header.columns, again, name=old.header.input_name),
+                set_aside=True,
+                allow_updates=allow_updates,
+                allow_cancels=allow_cancels,
+                retry_refused=any(name.startswith("refused") for name in classes),
+            )
+        orders = self.poll()
+        orders = orders[orders["sid"].isin([row.sid for row in picked])]
+        return self.verify(orders) if kind == CALLS else self.authorize(orders, **contact_of(old, rows))
+
     # Doing: only what a plan says, only when it is approved by its checksum.
 
     def apply(
@@ -314,15 +388,20 @@ def connect_sandbox(
     home: Path | str | None = None,
     pace: Pace = SANDBOX_PACE,
     limits: CallLimits | None = None,
+    example_order: bool = False,
+    **settings: Any,
 ) -> Account:
     """An account of a sandbox of its own, served on loopback, its clock stepped by hand.
 
-    `account.sandbox.clock.advance(seconds)` lets its world go on. The journal lies in `home`, or in
-    a folder that goes with the account. Two sandboxes of one seed live the same life.
+    `account.sandbox.clock.advance(seconds)` lets its world go on; `settings` say what that world is
+    like (the settings of `docs/sandbox.md`, such as `answer_rate=1.0`). `print(account.reach)` shows
+    how other programs reach it. The journal lies in `home`, or in a folder that goes with the
+    account. Two sandboxes of one seed live the same life. Raises `UsageError` for a bad setting.
     """
+    world = _world(settings)
     closing = ExitStack()
     with ExitStack() as undo:
-        sandbox = build_sandbox(seed=seed, orders=orders)
+        sandbox = build_sandbox(seed=seed, orders=orders, settings=world, example_order=example_order)
         server = undo.enter_context(serve(sandbox.api))
         undo.enter_context(sandbox.start_callbacks())
         if home is None:
@@ -333,3 +412,10 @@ def connect_sandbox(
         connection = open_connection(server.url, credentials, home=Path(home), pace=pace, clock=clock)
         closing = undo.pop_all()
     return Account(connection, limits=limits, sandbox=sandbox, closing=closing)
+
+
+def _world(settings: dict[str, Any]) -> WorldSettings:
+    try:
+        return make_settings(settings)
+    except ValueError as error:
+        raise UsageError(f"{error}. The settings of a sandbox stand in docs/sandbox.md.") from None

@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hnbulk import lifecycle, wire
-from hnbulk.audit import audit_creates
+from hnbulk import audit, lifecycle, wire
+from hnbulk.errors import ReplyUnreadable
 from hnbulk.messages import Reply
 from hnbulk.models import Order
-from hnbulk.outcome import Expected, Operation, Outcome
+from hnbulk.outcome import Expected, Operation, Outcome, says_taken
 from hnbulk.steps import Action, Ending, PlanFile, State, Step
-from hnbulk.work import MANY, Act, Chain, Desk, Ready, Wait, refusal
+from hnbulk.work import MANY, NAME_NOT_KEPT, Act, Chain, Desk, Ready, Wait, refusal
 
-#: "Phone Number Not Hostable": also what the service says to a number that has a live order.
-_NOT_HOSTABLE = 22110
 _OPERATIONS = {
     Action.CREATE: Operation.CREATE,
     Action.UPDATE: Operation.UPDATE,
@@ -28,6 +26,10 @@ _OPERATIONS = {
 }
 #: How many requests of a step the service may ever have processed (safety rules, 2.1, 2.6, 2.7).
 _MOST_SENDS = {Action.CREATE: 2, Action.UPDATE: 2, Action.CANCEL: 3}
+
+
+#: Up to so many numbers of canceled orders are looked at one by one.
+FEW = 10
 
 
 class Changes:
@@ -58,9 +60,11 @@ class Changes:
         """At once."""
         return None
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait) -> list[Ending]:
-        """What the audit found: creates whose number does not have exactly one live order, ours."""
-        return audit_creates(done, desk, wait)
+    def look_back(self, endings: Sequence[Ending], desk: Desk, wait: Wait) -> list[Ending]:
+        """What the audit found: creates whose number is not as their ending says, and cancels whose
+        number has a live order again."""
+        done = {one.step: one.sid or "" for one in endings if one.state is State.DONE}
+        return [*audit.look_back(endings, desk, wait), *_look_for_returned(done, desk)]
 
     def prepare(self, act: Act, desk: Desk, *, again: bool) -> Ready | list[Ending]:
         """The request; a create where nothing of the number is there, a change where the order is
@@ -70,24 +74,24 @@ class Changes:
             return _prepare_create(act.first, step, desk, again=again)
         return _prepare_change(act.first, step, desk)
 
-    def done(self, act: Act, _outcome: Outcome, reply: Reply, desk: Desk) -> list[Ending]:
+    def done(self, act: Act, outcome: Outcome, reply: Reply, desk: Desk) -> list[Ending]:
         """Done, where an update's reply (or else one more look) shows what was asked for."""
         step = desk.step(act)
         if step.action is Action.CANCEL:
             return [Ending(act.first, State.DONE, step.sid, "deleted")]
-        order = wire.read_order(reply)
-        desk.saw_own(order, reply)
-        if step.action is Action.UPDATE and not _has(order, step.after):
-            seen = desk.lookups.order(order.sid)
+        order = _read(reply)
+        if order is not None:
+            desk.saw_own(order, reply)
+        if step.action is Action.UPDATE and (order is None or not _has(order, step.after)):
+            seen = desk.lookups.order(_sid(step, desk) or "")
             if seen is None or not _has(seen, step.after):
-                return [_review(act.first, order, "the order does not show what was asked for")]
-        return [Ending(act.first, State.DONE, order.sid, order.status)]
+                return [_review(act.first, outcome, "the order does not show what was asked for")]
+        return [Ending(act.first, State.DONE, outcome.sid, outcome.status)]
 
     def refused(self, act: Act, outcome: Outcome, desk: Desk) -> list[Ending]:
         """Refused, unless it was refused because our own order of an earlier attempt is there."""
         step = desk.step(act)
-        taken = outcome.code == _NOT_HOSTABLE or outcome.reason == "status-409"
-        if step.action is Action.CREATE and taken:
+        if step.action is Action.CREATE and says_taken(outcome):
             found = _judge_create(act.first, step, desk)
             if found is not None:
                 return found
@@ -114,24 +118,34 @@ class Changes:
 
 
 def _prepare_create(number: int, step: Step, desk: Desk, *, again: bool) -> Ready | list[Ending]:
-    if again or not desk.plan_is_fresh:
-        if again:
-            found = _judge_create(number, step, desk)
-        elif len(desk.plan.steps) >= MANY or desk.clock.frozen:
-            found = _judge(number, step, desk, desk.listing().by_number.get(step.phone_number, []))
-        else:
-            found = _judge(number, step, desk, desk.lookups.orders_on(step.phone_number))
-        if found is not None:
-            return found
-    request = wire.create_order(desk.lookups.dialect, {"phone_number": step.phone_number, **step.after})
+    found = _judge_create(number, step, desk) if again else _pre_check(number, step, desk)
+    if found is not None:
+        return found
+    dialect = desk.lookups.dialect
+    params = {"phone_number": step.phone_number, **step.after}
+    if not dialect.has_unique_name:
+        params.pop("unique_name", None)
     return Ready(
-        request,
+        wire.create_order(dialect, params),
         Expected(
             phone_number=step.phone_number,
-            unique_name=step.after.get("unique_name") if desk.lookups.dialect.has_unique_name else None,
-            account_sid=_account(step, desk),
+            unique_name=params.get("unique_name"),
+            account_sid=desk.account_of(step),
         ),
     )
+
+
+def _pre_check(number: int, step: Step, desk: Desk) -> list[Ending] | None:
+    """What is on the number before anything of the step was sent, unless the plan has just looked."""
+    if desk.plan_is_fresh:
+        return None
+    if len(desk.plan.steps) >= MANY or desk.clock.frozen:
+        listed = desk.listing().by_number.get(step.phone_number, [])
+        found = _judge(number, step, desk, listed)
+        # a list shows what is there, and is no proof of what is not: but in a world that stands still
+        if found is not None or desk.clock.frozen:
+            return found
+    return _judge(number, step, desk, desk.lookups.orders_on(step.phone_number))
 
 
 def _judge_create(number: int, step: Step, desk: Desk) -> list[Ending] | None:
@@ -143,7 +157,7 @@ def _judge_create(number: int, step: Step, desk: Desk) -> list[Ending] | None:
 
 
 def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Order]) -> list[Ending] | None:
-    ours = [order for order in orders if _is_ours(order, step, desk)]
+    ours = [order for order in orders if _is_ours(number, order, step, desk)]
     live = [order for order in orders if order.live and order.phone_number == step.phone_number]
     strangers = [order for order in live if order not in ours]
     if len(ours) > 1 or (ours and strangers):
@@ -151,88 +165,145 @@ def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Order]) -> list
     if ours:
         desk.saw(ours, at=desk.clock.now(), source="poll")
         return [Ending(number, State.DONE, ours[0].sid, ours[0].status, code="adopted")]
+    if any(_lost_its_name(order, step, desk) for order in strangers):
+        return [_conflict(number, NAME_NOT_KEPT, "the order on the number has not the unique name we gave")]
     if strangers:
         return [_conflict(number, "not-ours", "an order that is not of this plan is on the number")]
     return None
 
 
-def _is_ours(order: Order, step: Step, desk: Desk) -> bool:
-    same = (
-        order.phone_number == step.phone_number
-        and order.unique_name is not None
-        and order.unique_name == step.after.get("unique_name")
-        and order.account_sid == _account(step, desk)
-    )
+def _is_ours(number: int, order: Order, step: Step, desk: Desk) -> bool:
+    if order.phone_number != step.phone_number or order.account_sid != desk.account_of(step):
+        return False
+    since = desk.began_at
+    if not desk.lookups.dialect.has_unique_name:
+        # without a name only our own journal can tell: we asked for it, and it was made after that
+        sent = desk.first_sent(number)
+        return sent is not None and order.date_created is not None and _since(order, sent)
+    if order.unique_name is None or order.unique_name != step.after.get("unique_name"):
+        return False
     # one that failed already counts only if it was made by this run: an older one is why there is a plan
-    return same and (
-        order.live or (order.date_created or desk.began_at) >= desk.began_at.replace(microsecond=0)
-    )
+    return order.live or order.date_created is None or _since(order, since)
 
 
-def _account(step: Step, desk: Desk) -> str:
-    return str(step.after.get("account_sid") or desk.plan.header.account_sid)
+def _since(order: Order, moment: datetime) -> bool:
+    """The order was made then or later; the service's times have no parts of a second."""
+    return order.date_created is not None and order.date_created >= moment.replace(microsecond=0)
+
+
+def _lost_its_name(order: Order, step: Step, desk: Desk) -> bool:
+    """The order could be ours but for its name, of which the service kept a part at most."""
+    given = str(step.after.get("unique_name") or "")
+    if not given or not desk.lookups.dialect.has_unique_name or not _since(order, desk.began_at):
+        return False
+    return order.account_sid == desk.account_of(step) and given.startswith(order.unique_name or "")
 
 
 # -- updates and cancels
 
 
+def _sid(step: Step, desk: Desk) -> str | None:
+    """The order that the step changes: the plan's, or the one its row has made in this run."""
+    return step.sid or desk.sid_of(step.row)
+
+
+def _is_another(live: Order, step: Step, desk: Desk) -> bool:
+    return live.phone_number != step.phone_number or live.account_sid != desk.account_of(step)
+
+
 def _prepare_change(number: int, step: Step, desk: Desk) -> Ready | list[Ending]:
-    sid = step.sid or desk.sid_of(step.row)
+    sid = _sid(step, desk)
     if sid is None:
         return [_stale(number, None, "no-order", "the order it belongs to was not made")]
-    live = desk.lookups.order(sid)
+    live = desk.lookups.order(sid) if step.sid else desk.lookups.new_order(sid)
     if live is None:
         if step.action is Action.CANCEL:
             return [Ending(number, State.DONE, sid, "deleted", code="gone")]
         return [_stale(number, sid, "gone", "the order is not there any more")]
+    if _is_another(live, step, desk):
+        return [_conflict(number, "not-ours", "the order is of another number or account", sid)]
     desk.saw([live], at=desk.clock.now(), source="poll")
-    if live.phone_number != step.phone_number or live.account_sid != _account_of(live, step, desk):
-        return [_conflict(number, "not-ours", "the order is of another number or account")]
+    # what is sent names the sid of the plan, never one that came back
     if step.action is Action.CANCEL:
-        return _prepare_cancel(number, step, live, desk)
-    return _prepare_update(number, step, live, desk)
+        return _prepare_cancel(number, step, sid, live, desk)
+    return _prepare_update(number, step, sid, live, desk)
 
 
-def _account_of(live: Order, step: Step, desk: Desk) -> str | None:
-    # an order of a subaccount shows that account; the plan knows it only where the row named it
-    named = step.after.get("account_sid") or step.precondition.get("account_sid")
-    return str(named) if named else live.account_sid or desk.plan.header.account_sid
-
-
-def _prepare_update(number: int, step: Step, live: Order, desk: Desk) -> Ready | list[Ending]:
+def _prepare_update(number: int, step: Step, sid: str, live: Order, desk: Desk) -> Ready | list[Ending]:
     if _has(live, step.after):
-        return [Ending(number, State.DONE, live.sid, live.status, code="already")]
-    if not lifecycle.may_update(live.status):
-        return [_stale(number, live.sid, "status", f"the order is {live.status} now", live.status)]
+        return [Ending(number, State.DONE, sid, live.status, code="already")]
+    if not _takes_updates(live.status, step.precondition.get("status")):
+        return [_stale(number, sid, "status", f"the order is {live.status} now", live.status)]
     if step.sid is not None and not _has(live, step.before):
-        return [_stale(number, live.sid, "changed", "somebody changed the order since", live.status)]
-    request = wire.update_order(desk.lookups.dialect, live.sid, step.after)
-    return Ready(request, Expected(phone_number=step.phone_number, sid=live.sid), {"status": live.status})
+        return [_stale(number, sid, "changed", "somebody changed the order since", live.status)]
+    expected = Expected(phone_number=step.phone_number, account_sid=desk.account_of(step), sid=sid)
+    request = wire.update_order(desk.lookups.dialect, sid, step.after)
+    return Ready(request, expected, {"status": live.status})
 
 
-def _prepare_cancel(number: int, step: Step, live: Order, desk: Desk) -> Ready | list[Ending]:
+def _takes_updates(status: str, planned: str | None) -> bool:
+    """The order may be changed as it was planned: it moved on, perhaps, but did not leave its path."""
+    known = lifecycle.known(status)
+    strayed = planned not in (None, status) and known is not None and not known.on_path
+    return lifecycle.may_update(status) and not strayed
+
+
+def _prepare_cancel(number: int, step: Step, sid: str, live: Order, desk: Desk) -> Ready | list[Ending]:
     if not lifecycle.may_cancel(live.status):
-        return [_stale(number, live.sid, "status", f"the order is {live.status} now", live.status)]
+        return [_stale(number, sid, "status", f"the order is {live.status} now", live.status)]
     planned = step.precondition.get("status")
     if planned is not None and planned != live.status:
-        return [_stale(number, live.sid, "changed", f"the order is {live.status} now", live.status)]
-    return Ready(wire.delete_order(desk.lookups.dialect, live.sid), Expected(), {"status": live.status})
+        return [_stale(number, sid, "changed", f"the order is {live.status} now", live.status)]
+    return Ready(wire.delete_order(desk.lookups.dialect, sid), Expected(), {"status": live.status})
 
 
 def _settle_change(number: int, step: Step, desk: Desk) -> list[Ending] | None:
-    sid = step.sid or desk.sid_of(step.row)
+    sid = _sid(step, desk)
     live = desk.lookups.order(sid) if sid else None
     if live is None:
         if step.action is Action.CANCEL:
             return [Ending(number, State.DONE, sid, "deleted")]
         return [_stale(number, sid, "gone", "the order is not there any more")]
+    if _is_another(live, step, desk):
+        return [_conflict(number, "not-ours", "the order is of another number or account", sid)]
     if step.action is Action.CANCEL:
         return None
     if _has(live, step.after):
-        return [Ending(number, State.DONE, live.sid, live.status)]
+        return [Ending(number, State.DONE, sid, live.status)]
     if step.sid is None or _has(live, step.before):
         return None
-    return [_conflict(number, "changed", "somebody else changed the order meanwhile", live.sid)]
+    return [_conflict(number, "changed", "somebody else changed the order meanwhile", sid)]
+
+
+def _look_for_returned(done: Mapping[int, str], desk: Desk) -> list[Ending]:
+    """An ending for each done cancel whose number has a live order again: a create that came late.
+
+    Orders that this run made are no surprise.
+    """
+    steps, lookups = desk.plan.steps, desk.lookups
+    canceled = {n: sid for n, sid in done.items() if steps[n].action is Action.CANCEL}
+    made = set(done.values()) - set(canceled.values())
+    many = len(canceled) > FEW
+    if many:
+        desk.forget_listing()
+    endings = []
+    for n, sid in canceled.items():
+        number = steps[n].phone_number
+        orders = desk.listing().by_number.get(number, []) if many else lookups.orders_on(number)
+        back = {o.sid for o in orders if o.live and not _is_another(o, steps[n], desk)} - made
+        if sid in back and lookups.order(sid) is None:  # a list may show what was deleted
+            back.discard(sid)
+        if back:
+            endings.append(_came_back(n, sid, sorted(back)))
+    return endings
+
+
+def _read(reply: Reply) -> Order | None:
+    """The order that a reply shows; None where it shows too little."""
+    try:
+        return wire.read_order(reply, lenient=True)
+    except ReplyUnreadable:
+        return None
 
 
 def _has(order: Order, fields: Mapping[str, Any]) -> bool:
@@ -259,6 +330,17 @@ def _stale(number: int, sid: str | None, code: str, message: str, status: str | 
     )
 
 
+def _came_back(number: int, sid: str, orders: Sequence[str]) -> Ending:
+    return Ending(
+        number,
+        State.REVIEW,
+        sid,
+        code="came-back",
+        message=f"after the cancel {', '.join(orders)} is live on the number",
+        next_step="find out who made it, then plan its cancel",
+    )
+
+
 def _conflict(number: int, code: str, message: str, sid: str | None = None) -> Ending:
     return Ending(
         number,
@@ -270,7 +352,13 @@ def _conflict(number: int, code: str, message: str, sid: str | None = None) -> E
     )
 
 
-def _review(number: int, order: Order, message: str) -> Ending:
+def _review(number: int, outcome: Outcome, message: str) -> Ending:
     return Ending(
-        number, State.REVIEW, order.sid, order.status, "not-taken", message, next_step="look at the order"
+        number,
+        State.REVIEW,
+        outcome.sid,
+        outcome.status,
+        "not-taken",
+        message,
+        next_step="look at the order",
     )

@@ -1,23 +1,33 @@
-"""Whether a plan may be applied here and now: approved, of this account, fresh, and not begun before.
+"""Whether a plan may be applied here and now: approved, of this account, not moved, and not begun before.
 
-This refuses or it does not; it sends nothing and writes nothing.
+This refuses or it does not; it only reads, and writes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
+from hnbulk.attempts import is_doubtful
 from hnbulk.entries import RunRecord
 from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, UsageError
 from hnbulk.journal import Journal
+from hnbulk.lookups import Listing, Lookups
+from hnbulk.models import Order
+from hnbulk.moved import Moved, moved
 from hnbulk.progress import OPEN_STATES
-from hnbulk.sending import is_doubtful
-from hnbulk.steps import PlanFile
+from hnbulk.steps import PlanFile, Step
 from hnbulk.wire import DIALECTS
+from hnbulk.work import BELIEVED
 
 #: A plan older than this is made again (safety rules, A08).
 MAX_AGE = timedelta(hours=24)
+#: So far ahead of ours another clock may be (safety rules, N24).
+MAX_SKEW = timedelta(minutes=5)
+#: Up to so many steps their orders are asked for one by one; more by one reading of all.
+_FEW = 20
+_NAMED = 3
 
 
 def check_approval(plan: PlanFile, *, account_sid: str, base_url: str, approve: str) -> None:
@@ -25,13 +35,19 @@ def check_approval(plan: PlanFile, *, account_sid: str, base_url: str, approve: 
 
     Raises `PlanRefused`, `UsageError`, `AccessRefused`, `PlanStale`.
     """
-    checksum, head = plan.checksum, plan.header
+    checksum = plan.checksum
     if len(approve) < 8 or not checksum.startswith(approve.lower()):
         raise PlanRefused(
             f"the approval {approve[:8]!r} is not this plan's: it needs the first eight characters (or "
             f"more) of its checksum. Review it with `hnbulk show`, then --approve {checksum[:8]}.",
             checksum=checksum,
         )
+    check_place(plan, account_sid=account_sid, base_url=base_url)
+
+
+def check_place(plan: PlanFile, *, account_sid: str, base_url: str) -> None:
+    """The plan is for this account at this address. Raises `UsageError`, `AccessRefused`, `PlanStale`."""
+    head = plan.header
     if head.dialect not in DIALECTS:
         raise UsageError(f"this version does not speak the dialect {head.dialect!r}.", dialect=head.dialect)
     if head.account_sid != account_sid:
@@ -48,14 +64,66 @@ def check_approval(plan: PlanFile, *, account_sid: str, base_url: str, approve: 
 
 
 def check_age(plan: PlanFile, now: datetime) -> None:
-    """The plan is not too old at `now`, a world time. Raises `PlanStale`."""
+    """The plan is neither too old nor from the future at `now`, a world time. Raises `PlanStale`."""
     age = now - datetime.fromisoformat(plan.header.read_at)
+    if -age > MAX_SKEW:
+        raise PlanStale(
+            f"the plan says it read the service {-age // timedelta(minutes=1)} minutes in the future, at "
+            f"{plan.header.read_at}. Check this machine's clock, then make it again with `hnbulk plan`.",
+            read_at=plan.header.read_at,
+        )
     if age > MAX_AGE:
         raise PlanStale(
             f"the plan read the service {age // timedelta(hours=1)} hours ago; the limit is "
             f"{MAX_AGE // timedelta(hours=1)}. Make it again with `hnbulk plan`.",
             read_at=plan.header.read_at,
         )
+
+
+def refuse_moved(plan: PlanFile, lookups: Lookups, now: datetime) -> Listing | None:
+    """Nothing of a plan that is no longer fresh has moved; the listing that showed it, where it was one.
+
+    Raises `PlanStale` with the rows that moved, and what reads raise.
+    """
+    if not plan.steps or now - datetime.fromisoformat(plan.header.read_at) <= BELIEVED:
+        return None
+    found, listing = find_moved(plan, lookups)
+    if not found:
+        return listing
+    named = ", ".join(f"{_named(one)} ({one.message})" for one in found[:_NAMED])
+    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+    raise PlanStale(
+        f"{len(found):,} of the plan's {len(plan.steps):,} steps cannot be done as planned any more: "
+        f"{named}{more}. Nothing was sent. `hnbulk plan --rebase PLAN --out NEW` keeps the others; or make "
+        "it again.",
+        rows=[asdict(one) for one in found],
+    )
+
+
+def find_moved(plan: PlanFile, lookups: Lookups) -> tuple[list[Moved], Listing | None]:
+    """What moved, by one reading of all orders, or by number where the plan has few steps."""
+    if len(plan.steps) <= _FEW:
+        return moved(plan, lambda step: _asked(step, lookups)), None
+    listing = lookups.listing()
+
+    def find(step: Step) -> list[Order]:
+        named = listing.orders.get(step.sid or "")
+        if named is None and step.sid is not None:  # a list is no proof that an order is not there
+            return _asked(step, lookups)
+        return [*listing.by_number.get(step.phone_number, ()), *([named] if named else ())]
+
+    return moved(plan, find), listing
+
+
+def _asked(step: Step, lookups: Lookups) -> list[Order]:
+    if step.sid is None:
+        return lookups.orders_on(step.phone_number)
+    order = lookups.order(step.sid)
+    return [order] if order else []
+
+
+def _named(one: Moved) -> str:
+    return f"row {one.row}" if one.row is not None else f"step {one.step}"
 
 
 def is_applied(plan: PlanFile, record: RunRecord, journal: Journal) -> bool:

@@ -16,7 +16,7 @@ from hnbulk.messages import Reply
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State
-from hnbulk.work import Act, Chain, Desk, Ready, Wait, refusal
+from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
 
 #: From so many orders on, reading whole pages is cheaper than asking for each.
 _LARGE = 50
@@ -103,32 +103,36 @@ class Letters:
         """For a person to look at."""
         return [_review(number, desk.plan.steps[number].sid, None) for number in act.steps]
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, _wait: Wait) -> list[Ending]:
+    def look_back(self, endings: Sequence[Ending], desk: Desk, _wait: Wait) -> list[Ending]:
         """The same letters with the status their orders show; the history has it as our own write.
 
         The orders name their letter as soon as it is there.
         """
-        live = _read(Act(tuple(done)), desk, again=True)
-        endings = []
+        live = _read(Act(tuple(done_sids(endings))), desk, again=True)
+        newer = []
         for number, order in live.items():
             letter, at = self._sent.get(number, (None, None))
             if at is not None and order.signing_document_sid == letter:
                 desk.saw([order], at=at, source=OWN)
-            endings.append(_sent(number, order.sid, order.status, order.signing_document_sid))
-        return endings
+            newer.append(_sent(number, order.sid, order.status, order.signing_document_sid))
+        return newer
 
 
 def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:
-    """The letter's orders as they are, by step; those that are gone are left out."""
+    """The letter's orders as they are, by step; those that are gone, or of another number, are left out."""
     if again:
         desk.forget_listing()
-    sids = {number: desk.plan.steps[number].sid or "" for number in act.steps}
-    if len(desk.plan.steps) >= _LARGE and (not again or len(sids) >= _LARGE):
-        known = desk.listing().orders
-        return {number: known[sid] for number, sid in sids.items() if sid in known}
-    found = {number: desk.lookups.order(sid) for number, sid in sids.items()}
-    live = {number: order for number, order in found.items() if order is not None}
-    if not again:
+    steps = desk.plan.steps
+    sids = {number: steps[number].sid or "" for number in act.steps}
+    in_pages = len(steps) >= _LARGE and (not again or len(sids) >= _LARGE)
+    ask = desk.listing().orders.get if in_pages else desk.lookups.order
+    found = {number: ask(sid) for number, sid in sids.items()}
+    live = {
+        number: order
+        for number, order in found.items()
+        if order is not None and order.phone_number == steps[number].phone_number
+    }
+    if not again and not in_pages:
         desk.saw(live.values(), at=desk.clock.now(), source="poll")
     return live
 

@@ -60,7 +60,7 @@ class Client(Closing):
     """A connection to the service, for many threads. Close it, or use it as a context manager.
 
     `transport` replaces the network (tests); `sleep` and `chance` time the repeats of reads;
-    `monotonic` counts seconds.
+    `monotonic` counts seconds. `left` is called whenever bytes of a request have left.
     """
 
     def __init__(
@@ -74,13 +74,14 @@ class Client(Closing):
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
+        left: Callable[[], object] = lambda: None,
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.account_sid = credentials.account_sid
         self._origin = _origin(httpx.URL(self.base_url))
         self._timeouts = timeouts
         self._sleep, self._chance, self._monotonic = sleep, chance, monotonic
-        self._call = Call()
+        self._call = Call(left)
         self._headers = _headers_for(credentials)
         self._transport: httpx.BaseTransport = transport or _Line(
             connections, self._call, monotonic, secure=self._origin[0] == "https"

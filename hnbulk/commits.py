@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hnbulk.database import Database, Statement
 from hnbulk.errors import JournalError
+from hnbulk.failpoints import failpoint
 
 _MOST = 400  # statements in one transaction
 
@@ -129,6 +130,8 @@ class Commits:
             self._kept = [job for job in jobs if job.run_id is not None]
         else:
             self._kept = []
+            if any(job.run_id is not None for job in jobs):
+                failpoint("outcome_durable")
             for job in jobs:
                 job.ids, ids = ids[: len(job.statements)], ids[len(job.statements) :]
         for job in batch:

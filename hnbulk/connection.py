@@ -15,12 +15,14 @@ from hnbulk.client import Client
 from hnbulk.clocks import ServiceClock
 from hnbulk.closing import Closing
 from hnbulk.engine import WorldClock
+from hnbulk.errors import UsageError
 from hnbulk.files import private_folder
+from hnbulk.gate import SPAN, Gate
 from hnbulk.history import History
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply, Request
-from hnbulk.settings import Credentials, Pace, Settings, check_base_url, pace_for
-from hnbulk.throttle import Gate
+from hnbulk.settings import MOST_CONNECTIONS, Credentials, Pace, Settings, check_base_url, pace_for
+from hnbulk.turnstile import SharedWindow, place_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,21 @@ class Connection(Closing):
     def with_pace(
         self, *, rate: float | None = None, connections: int | None = None, settle: float | None = None
     ) -> Pace:
-        """The connection's pace with what is given changed."""
+        """The connection's pace with what is given changed. `connections` is then the most, too.
+
+        Raises `UsageError` for more connections than there may be.
+        """
         now = self.pace
+        if connections is not None and not 1 <= connections <= MOST_CONNECTIONS:
+            raise UsageError(
+                f"{connections} requests at once is not from 1 to {MOST_CONNECTIONS}: more are not faster, "
+                "and the service answers them as too many. Choose fewer, or leave it out."
+            )
         return replace(
             now,
             rate=now.rate if rate is None else rate,
             connections=connections or now.connections,
+            most_connections=connections or now.most_connections,
             settle=now.settle if settle is None else settle,
         )
 
@@ -67,10 +78,11 @@ class Connection(Closing):
         return self.client.pages(request, self.dialect, admit=self.gate)
 
     def close(self) -> None:
-        """Journal, history and client are closed."""
+        """Journal, history and client are closed, and no other process keeps to our rate."""
         self.journal.close()
         self.history.close()
         self.client.close()
+        self.gate.close()
 
 
 def open_connection(
@@ -83,6 +95,8 @@ def open_connection(
 ) -> Connection:
     """An open connection; `home` exists, 0700, and holds `journal.db` and `history.db`.
 
+    All processes of this user that open the same account on this machine keep one rate together;
+    one whose world's `clock` is its own (a sandbox in this process) keeps its own.
     Raises `UsageError` for an address that is not allowed or a home that cannot be written,
     `JournalError` where a journal is there and cannot be used.
     """
@@ -90,7 +104,11 @@ def open_connection(
     pace = pace or pace_for(base_url)
     private_folder(home)
     lineage = {"account_sid": credentials.account_sid, "base_url": base_url}
-    client = Client(base_url, credentials, connections=pace.connections)
+    shared = SharedWindow(place_for(**lineage), pace.rate, SPAN) if clock is None else None
+    gate = Gate(pace.rate, window=shared)
+    client = Client(
+        base_url, credentials, connections=max(MOST_CONNECTIONS, pace.most_connections), left=gate.left
+    )
     try:
         journal = Journal.open(home, **lineage)
         try:
@@ -108,7 +126,7 @@ def open_connection(
         clock=clock or ServiceClock(client.server_now),
         pace=pace,
         home=home,
-        gate=Gate(pace.rate),
+        gate=gate,
     )
 
 

@@ -7,17 +7,24 @@ decided here but in `sending`, what is absent in `doubts`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from urllib.parse import urlsplit
 
+from hnbulk.attempts import Doubt, is_doubtful, maybe_sent, sent_before
 from hnbulk.doubts import Resolver
 from hnbulk.entries import Attempt
+from hnbulk.errors import ReplyUnreadable, ServiceRefused, ServiceUnreachable
 from hnbulk.pool import Pool
-from hnbulk.sending import Doubt, Sender, is_doubtful, sent_before
-from hnbulk.settings import Pace
+from hnbulk.sending import Sender
+from hnbulk.settings import Pace, is_loopback
 from hnbulk.steps import Ending, State
-from hnbulk.throttle import Throttle
-from hnbulk.work import Chain
+from hnbulk.throttle import Halted, Throttle
+from hnbulk.work import NAME_NOT_KEPT, Chain
+
+#: Seconds between two questions for the time of a service, and of one on this machine.
+_ASK_EVERY = {False: 60.0, True: 1.0}
 
 
 class Coordinator:
@@ -34,7 +41,10 @@ class Coordinator:
         self.throttle = throttle
         self.pace = pace
         self.resumed = resumed
+        host = urlsplit(sender.desk.plan.header.base_url).hostname or ""
+        self._ask_every = _ASK_EVERY[is_loopback(host)]
         self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
+        self.audited = True  # False where orders could not be looked at once more when they were made
         self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle, self.wait_until)
 
     def run(self) -> None:
@@ -45,6 +55,8 @@ class Coordinator:
             self._take_up([chain for wave in waves for chain in wave])
             if may_send:
                 self.resolver.look_once()
+                lost = self._lost(chain for wave in waves for chain in wave)
+                self._stop_if_lost([one for one in lost if one.code == NAME_NOT_KEPT])
             else:
                 self._settle()
         if may_send:
@@ -54,12 +66,20 @@ class Coordinator:
                 self._wave(wave)
 
     def wait_until(self, moment: datetime) -> bool:
-        """The world's time is `moment`. False where the run stops meanwhile."""
+        """The world's time is `moment`. False where the run stops meanwhile.
+
+        The service's time is asked for now and then: it may be stepped, or run faster than ours.
+        """
         if self.clock.frozen:
             self.clock.wait_until(moment)
             return not self.throttle.stopping
+        ask = self.throttle.monotonic() + self._ask_every
         while (left := (moment - self.clock.now()).total_seconds()) > 0 and not self.throttle.stopping:
             self.throttle.rest(min(left, 0.5))
+            if self.throttle.monotonic() >= ask:
+                with suppress(ServiceUnreachable):  # the next one may say it
+                    self.desk.lookups.greet()
+                ask = self.throttle.monotonic() + self._ask_every
         return not self.throttle.stopping
 
     def _wave(self, wave: Sequence[Chain]) -> None:
@@ -67,32 +87,40 @@ class Coordinator:
         words = f"next {self.work.kind} at {opens:%Y-%m-%d %H:%M} UTC" if opens else ""
         if opens is not None and not self._wait_for(words, opens):
             return
-        before = self.sender.tally.sent
         todo = self._pending(wave)
-        first = todo[: self.pace.canary] if self.work.has_canary else []
+        done = self.sender.tally.counts.get(str(State.DONE), 0)
+        # a run that was resumed has shown already that its rows come out well
+        wary = self.work.has_canary and not (self.resumed and done >= self.pace.canary)
+        first = todo[: self.pace.canary] if wary else []
         if first and not self._canary_lives(first):
             return
         self._drain(todo[len(first) :])
-        if self.sender.tally.sent > before and not self.throttle.stopping:
+        if not self.throttle.stopping:
             self._look_back(wave)
 
     def _drain(self, chains: Sequence[Chain]) -> None:
         """The chains' steps have ended, or the run stops. What is in doubt is decided last."""
         todo = list(chains)
-        while todo:
-            self._perform(todo)
-            if not self.throttle.release_hold():
-                break
+        while (todo or self.sender.doubts) and not self.throttle.stopping:
+            self._pass(todo)
+            held = self.throttle.release_hold()
             doubted = self._doubted()
-            self.resolver.look_once()
-            if self.sender.too_many_doubts:
+            if held:
+                self.resolver.look_once()
+            if not held or self.sender.too_many_doubts:
                 self._settle()
-            todo = self._pending([*todo, *doubted])
-        while self.sender.doubts and not self.throttle.stopping:
-            doubted = self._doubted()
-            self._settle()
-            self._perform(self._pending(doubted))
-            self.throttle.release_hold()
+            # a hold has kept rows from being begun
+            todo = self._pending([*todo, *doubted] if held else doubted)
+
+    def _pass(self, chains: Sequence[Chain]) -> None:
+        """The chains were performed, and those that the service could not be asked about once more,
+        as long as each pass leaves fewer of them."""
+        while chains and not self.throttle.stopping:
+            self._perform(chains)
+            left = self._pending(self.sender.take_left())
+            if len(left) >= len(chains):
+                return
+            chains = left
 
     def _doubted(self) -> list[Chain]:
         return [doubt.chain for doubt in self.sender.doubts]
@@ -127,20 +155,47 @@ class Coordinator:
         """The first rows went alone and came out one way or another; else the rest does not follow."""
         # doubts taken up from before wait until the end of the queue
         older, self.sender.doubts = self.sender.doubts, []
-        self._drain(first)
-        self.sender.doubts += older
+        try:
+            self._drain(first)
+        finally:
+            self.sender.doubts += older
         if self.throttle.stopping:
             return False
         if self._pending(first):
             self.throttle.stop("the first rows could not be sent; the rest was not tried.")
             return False
-        return True
+        return not self._stop_if_lost(self._lost(first))
+
+    def _lost(self, chains: Iterable[Chain]) -> list[Ending]:
+        """Of the acts that may have been carried out, those that cannot be told from a stranger's."""
+        sent = {act.first for chain in chains for act in chain if self.sender.known(act).possible}
+        endings = self.sender.journal.endings(self.sender.run_id)
+        return [one for one in endings if one.step in sent and one.state in (State.CONFLICT, State.REVIEW)]
+
+    def _stop_if_lost(self, lost: Sequence[Ending]) -> bool:
+        if any(one.code == NAME_NOT_KEPT for one in lost):
+            self.throttle.stop(
+                "the service does not keep what was sent: the orders of the first rows do not have their "
+                "unique names, by which ours are told from others. The rest was not sent; look at them."
+            )
+        elif lost:
+            self.throttle.stop(
+                f"what came of {len(lost)} of the first rows cannot be told ({lost[0].code}); the rest was "
+                "not sent. Look at the orders on their numbers before going on."
+            )
+        return bool(lost)
 
     def _look_back(self, wave: Sequence[Chain]) -> None:
-        steps = [step for chain in wave for act in chain for step in act.steps]
-        sids = {one.step: one.sid or "" for one in self.sender.journal.endings(self.sender.run_id)}
-        done = {step: sids[step] for step in steps if self.sender.tally.state(step) is State.DONE}
-        endings = self.work.look_back(done, self.desk, self._wait_for)
+        steps = {step for chain in wave for act in chain for step in act.steps}
+        ended = [one for one in self.sender.journal.endings(self.sender.run_id) if one.step in steps]
+        self.audited = self.work.kind != "orders"
+        try:
+            endings = self.work.look_back(ended, self.desk, self._wait_for)
+        except (ServiceUnreachable, ServiceRefused, ReplyUnreadable, Halted):
+            if self.audited:
+                raise
+            return  # the orders are made, and can be looked at later
+        self.audited = self.audited or not self.throttle.stopping
         self.found += [one for one in endings if one.state is not State.DONE]
         self.sender.end(endings)
         self.desk.remember()
@@ -156,13 +211,16 @@ class Coordinator:
         """What the journal knows is known again: what ended, what is in doubt, how often it was sent."""
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)
-        tally.put((one.step, one.state) for one in endings)
+        tally.take_up((one.step, one.state) for one in endings)
         for one in endings:
             if one.state is State.DONE:
                 self.desk.keep_sid(one.step, one.sid)
         attempts: dict[int, list[Attempt]] = {}
         for attempt in journal.attempts(run_id):
             attempts.setdefault(attempt.step, []).append(attempt)
+            self.sender.sent_earlier += 1
+            if maybe_sent(attempt):
+                self.desk.note_sent(attempt.step, attempt.wall)
         now, mono = self.clock.now(), self.throttle.monotonic()
         for chain in chains:
             for act in chain:

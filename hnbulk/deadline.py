@@ -13,12 +13,17 @@ from typing import Any
 
 import httpcore
 
+from hnbulk.failpoints import failpoint
+
 
 class Call(threading.local):
     """What the thread's current request needs to know on its way down to the socket."""
 
     ends: float = float("inf")
     wrote: bool = False
+
+    def __init__(self, left: Callable[[], object] = lambda: None) -> None:
+        self.left = left  # called when bytes have left, in the thread of their request
 
 
 class DeadlineNetwork(httpcore.NetworkBackend):
@@ -60,6 +65,8 @@ class _Stream(httpcore.NetworkStream):
             left = self._left(timeout, httpcore.WriteTimeout)
             self._call.wrote = True
             self._inner.write(buffer[start : start + self.PIECE], left)
+            self._call.left()
+            failpoint("after_bytes")
 
     def close(self) -> None:
         self._inner.close()

@@ -8,18 +8,19 @@ This sends no write.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain as joined
 from itertools import islice, repeat
 
+from hnbulk.attempts import Doubt
 from hnbulk.entries import ABSENT, Result
 from hnbulk.errors import ReplyUnreadable, ServiceRefused, ServiceUnreachable
 from hnbulk.failpoints import failpoint
 from hnbulk.outcome import OutcomeKind
 from hnbulk.pool import Pool
-from hnbulk.sending import Doubt, Sender
+from hnbulk.sending import Sender
 from hnbulk.steps import Ending, State
 from hnbulk.throttle import Throttle
 from hnbulk.work import WorldClock
@@ -77,7 +78,8 @@ class Resolver:
             failpoint("recovery")
             settled = self._is_settled(doubt)
             try:
-                endings = self.sender.work.settle(doubt.act, doubt.fence, self.sender.desk)
+                with self.sender.desk.lookups.for_doubts():
+                    endings = self.sender.work.settle(doubt.act, doubt.fence, self.sender.desk)
             except (ServiceUnreachable, ServiceRefused, ReplyUnreadable):
                 return  # the next look asks again
             if endings is None:
@@ -87,8 +89,10 @@ class Resolver:
             decided.add(doubt)
             self._decide(doubt, endings)
 
-        self.pool.run([partial(look, doubt) for doubt in list(doubts)])
-        self.sender.doubts = [doubt for doubt in self.sender.doubts if doubt not in decided]
+        try:
+            self.pool.run([partial(look, doubt) for doubt in list(doubts)])
+        finally:
+            self.sender.doubts = [doubt for doubt in self.sender.doubts if doubt not in decided]
 
     def _decide(self, doubt: Doubt, endings: list[Ending]) -> None:
         done = next((one for one in endings if one.state is State.DONE), None)
@@ -119,4 +123,14 @@ class Resolver:
                 pending = [Ending(step, State.PENDING) for step in self.sender.open_steps(act)]
                 self.sender.end(pending, results=[result])
             else:
-                self.sender.end(work.unknown(act, desk), results=[result])
+                endings = [_with_its_no(one, doubt) for one in work.unknown(act, desk)]
+                self.sender.end(endings, results=[result])
+            failpoint("after_absent")
+
+
+def _with_its_no(ending: Ending, doubt: Doubt) -> Ending:
+    """The ending with what the service said, where its last reply was a refusal."""
+    if (no := doubt.refused) is None:
+        return ending
+    said = f"{no.code}: {no.message}" if no.message else f"{no.code}"
+    return replace(ending, message=f"refused ({said}) after a try of unknown outcome; {ending.message}")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from hnbulk.approval import check_age, check_approval, is_applied, refuse_unfinished
+from hnbulk.approval import check_age, check_approval, is_applied, refuse_moved, refuse_unfinished
 from hnbulk.client import Client
 from hnbulk.coordinator import Coordinator
 from hnbulk.entries import FINISHED, RunRecord
@@ -27,9 +27,10 @@ from hnbulk.errors import (
     RunStopped,
     ServiceUnreachable,
 )
+from hnbulk.failpoints import failpoint
 from hnbulk.history import History
 from hnbulk.journal import Journal
-from hnbulk.lookups import Lookups
+from hnbulk.lookups import Listing, Lookups
 from hnbulk.pool import Pool
 from hnbulk.progress import Progress, Report, Tally
 from hnbulk.runlock import RunLock
@@ -92,9 +93,19 @@ class Run:
     @property
     def progress(self) -> Progress:
         """Where the run is at this moment, and in words what it waits for."""
-        now = self._tally.progress
-        words = "" if self._over.is_set() else self._throttle.waiting or now.doing
-        return now if words == now.doing else replace(now, doing=words)
+        now, throttle = self._tally.progress, self._throttle
+        if self._over.is_set():
+            return replace(now, doing="", eta=None, busy=throttle.busy)
+        words = throttle.waiting or now.doing
+        waits = throttle.paused or (words and now.pending)
+        return replace(
+            now,
+            doing=words,
+            rate=throttle.rate,
+            limit=throttle.limit,
+            busy=throttle.busy,
+            eta=None if waits else now.eta,
+        )
 
     @property
     def state(self) -> str:
@@ -186,13 +197,15 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
                 lock.release()
                 return _over_already(record, means)
         refuse_unfinished(plan, known, journal, sends_on_resume=work.sends_on_resume)
-        _learn_the_time(plan, means, then="apply the plan again; nothing was sent")
+        lookups = _learn_the_time(plan, means, then="apply the plan again; nothing was sent")
         now = means.clock.now()
         check_age(plan, now)
+        listing = refuse_moved(plan, lookups, now)
         run_id = journal.new_run_id(means.wall(), plan.checksum)
         lock.name(run_id)
         journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
-        return _launch(run_id, plan, work, means, lock, began_at=now)
+        failpoint("after_begin")
+        return _launch(run_id, plan, work, means, lock, began_at=now, listing=listing)
     except BaseException:
         lock.release()
         raise
@@ -229,6 +242,7 @@ def _launch(
     *,
     began_at: datetime,
     resumed: bool = False,
+    listing: Listing | None = None,
 ) -> Run:
     throttle = means.throttle()
     lookups = Lookups(means.client, DIALECTS[plan.header.dialect], throttle, now=means.clock.now)
@@ -241,14 +255,15 @@ def _launch(
         began_at=began_at,
         settle=timedelta(seconds=means.pace.settle),
         resumed=resumed,
+        listing=listing,
     )
-    tally = Tally(len(plan.steps))
+    tally = Tally(len(plan.steps), monotonic=throttle.monotonic, settle=means.pace.settle)
     sender = Sender(run_id, work, desk, means.client, means.journal, throttle, tally)
     journal, resends = means.journal, work.sends_on_resume
     run = Run(run_id, work.kind, tally, throttle, journal, sends_on_resume=resends)
 
     def coordinate() -> None:
-        pool = Pool(means.pace.connections, name=f"hnbulk-{run_id}")
+        pool = Pool(means.pace.most_connections, name=f"hnbulk-{run_id}")
         report: Report | None = None
         error: BaseException | None = None
         try:
@@ -290,12 +305,14 @@ def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
         reason = throttle.reason or "some rows could not be sent."
         code = throttle.exit_code or RunStopped.exit_code
         message = f"{reason} {run.way_on}"
+    failpoint("before_mark")
     try:
         means.journal.mark(run.run_id, state, at=means.clock.now(), note=message or None)
     except JournalError as error:  # a full disk: what is not written down is looked up by the resume
         code = RunStopped.exit_code
         message = f"{error.message} Then: {run.way_on}"
         return Report(run.run_id, "stopped", code, counts, message)
+    failpoint("after_mark")
     return Report(run.run_id, state, code, counts, message)
 
 
@@ -312,6 +329,8 @@ def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
     kinds = Counter(one.code for one in coordinator.found)
     if counted := ", ".join(f"{count:,} {code}" for code, count in kinds.items()):
         said.append(f"the audit found {counted}; see the error file. Nothing was deleted.")
+    if not coordinator.audited:
+        said.append(f"the audit could not be made; do it with `hnbulk audit {coordinator.sender.run_id}`.")
     return " ".join(said)
 
 
@@ -326,19 +345,21 @@ def _way_on(run_id: str, *, sends_on_resume: bool) -> str:
     )
 
 
-def _learn_the_time(plan: PlanFile, means: Means, *, then: str, **facts: str) -> None:
-    """A world that runs by itself has told its time: before its first reply nobody knows it."""
+def _learn_the_time(plan: PlanFile, means: Means, *, then: str, **facts: str) -> Lookups:
+    """What reads before a run. A world that runs by itself has told its time: before its first reply
+    nobody knows it."""
+    lookups = Lookups(means.client, DIALECTS[plan.header.dialect], means.throttle(), now=means.clock.now)
     if means.clock.frozen:
-        return
+        return lookups
     try:
-        dialect = DIALECTS[plan.header.dialect]
-        Lookups(means.client, dialect, means.throttle(), now=means.clock.now).greet()
+        lookups.greet()
     except ServiceUnreachable as error:
         raise RunStopped(
             f"the service does not answer ({error.facts.get('kind')}); nothing is lost. Check the network, "
             f"then {then}.",
             **facts,
         ) from None
+    return lookups
 
 
 def _over_already(record: RunRecord, means: Means) -> Run:

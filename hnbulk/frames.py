@@ -7,7 +7,7 @@ missing is missing. This module sends nothing, knows no file and asks no clock.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from hnbulk.orderpages import (
     read_time,
     table_of,
 )
+from hnbulk.results import ERROR_CLASSES
 
 #: The orders frame: the keys of the API, `capabilities` as one column each.
 ORDER_COLUMNS: tuple[str, ...] = (
@@ -89,6 +90,17 @@ RUN_COLUMNS: tuple[str, ...] = (
     "steps",
     "ended",
     "note",
+)
+#: The findings frame: one row a number that an audit found not to be as the journal says.
+FINDING_COLUMNS: tuple[str, ...] = (
+    "kind",
+    "step",
+    "row",
+    "phone_number",
+    "sid",
+    "others",
+    "message",
+    "next_step",
 )
 #: How ownership is verified (reference page, VerificationType); other values stay, behind these.
 VERIFICATION_TYPES = ("phone-call", "phone-bill")
@@ -168,6 +180,22 @@ def runs_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Runs as a typed frame of `RUN_COLUMNS`, in the order given."""
     dtypes: dict[str, Any] = dict.fromkeys(RUN_COLUMNS, _TEXT)
     dtypes.update(made_at=_TIME, steps=_WHOLE, ended=_WHOLE)
+    return _typed(records, dtypes)
+
+
+def findings_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Findings of an audit as a typed frame of `FINDING_COLUMNS`, in the order given."""
+    dtypes: dict[str, Any] = dict.fromkeys(FINDING_COLUMNS, _TEXT)
+    dtypes.update(step=_WHOLE, row=_WHOLE, others=_TEXT_LIST)
+    return _typed(records, dtypes)
+
+
+def classes_frame(rows: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    """Error classes as a typed frame: `class`, how many `rows` are of it, what a retry means."""
+    dtypes: dict[str, Any] = {"class": _TEXT, "rows": _WHOLE, "meaning": _TEXT}
+    records = (
+        {"class": name, "rows": len(own), "meaning": ERROR_CLASSES[name]} for name, own in rows.items()
+    )
     return _typed(records, dtypes)
 
 

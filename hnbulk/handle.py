@@ -15,8 +15,9 @@ from tqdm.auto import tqdm
 
 from hnbulk.connection import Connection
 from hnbulk.engine import Progress, Report, Run
+from hnbulk.frames import findings_frame
 from hnbulk.results import PARTS
-from hnbulk.runs import results_of, write_results
+from hnbulk.runs import Audited, results_of, write_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,32 @@ class ResultFrames:
 
     def __repr__(self) -> str:
         return ", ".join(f"{len(getattr(self, part)):,} {part}" for part in PARTS)
+
+
+class Audit:
+    """What an audit of a run found, as a notebook shows it: `table` has a row for each finding."""
+
+    def __init__(self, audited: Audited) -> None:
+        self.run_id = audited.run_id
+        self.findings = audited.findings
+
+    @property
+    def clean(self) -> bool:
+        """Every number has exactly one live order, ours."""
+        return self.findings.clean
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """`frames.FINDING_COLUMNS`, the gravest kind first; numbers are whole."""
+        return findings_frame(one.as_line() for one in self.findings)
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}: {self.findings}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 class RunHandle:
@@ -75,7 +102,12 @@ class RunHandle:
             return self._run.wait(timeout)
         total = self.progress.total
         with tqdm(total=total, unit=" steps", desc=self._run.kind, leave=False) as bar:
-            return self._run.wait(timeout, on_progress=lambda now: bar.update(now.ended - bar.n))
+
+            def show(now: Progress) -> None:
+                bar.set_postfix_str(now.doing or now.pace, refresh=False)
+                bar.update(now.ended - bar.n)
+
+            return self._run.wait(timeout, on_progress=show)
 
     @property
     def results(self) -> ResultFrames:

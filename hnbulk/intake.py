@@ -75,6 +75,14 @@ class Intake:
         digest = hashlib.sha256(orjson.dumps([columns, table.rows])).hexdigest()
         return cls(**_read(table, name=name), input_hash=digest)
 
+    @classmethod
+    def from_rows(cls, columns: Sequence[str], rows: Iterable[Row], *, name: str) -> Self:
+        """The same rows as a list was read with before, by their own numbers and cells."""
+        cells = ((row, tuple(own.get(column, "") for column in columns)) for row, own in rows)
+        table = Table(tuple(columns), tuple(cells))
+        digest = hashlib.sha256(orjson.dumps([columns, table.rows])).hexdigest()
+        return cls(**_read(table, name=name), input_hash=digest)
+
     @property
     def counts(self) -> dict[str, Any]:
         """`rows`; `good` ones (targets); `bad` ones (with an error); `warnings`; problems `by_code`."""

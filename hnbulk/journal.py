@@ -22,7 +22,7 @@ from hnbulk.commits import Commits
 from hnbulk.database import Database, Shape, Statement
 from hnbulk.entries import RUNNING, Attempt, Ended, Intent, Result, RunRecord
 from hnbulk.errors import UsageError
-from hnbulk.outcome import ABOUT_THE_NUMBER
+from hnbulk.replies import ABOUT_THE_NUMBER
 from hnbulk.runlock import RunLock, holder_of
 from hnbulk.steps import Ending, PlanFile, State, loads_plan
 

@@ -6,7 +6,7 @@ an order that lacks an address or a signer is left out with its reason. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -72,6 +72,15 @@ def build_letters(
         made_at=made_at,
         read_at=read_at,
     )
+
+
+def contact_of(plan: PlanFile, rows: Collection[int]) -> dict[str, str]:
+    """The contact that a plan's letters for these rows name, to plan them again; and their address
+    and signer, where all of them share one."""
+    steps = [step for step in plan.steps if step.row in rows]
+    named = ("contact_title", "contact_phone_number", "address_sid", "email")
+    given = {name: {str(step.after[name]) for step in steps} for name in named}
+    return {name: found.pop() for name, found in given.items() if len(found) == 1}
 
 
 def _why_not(

@@ -6,19 +6,27 @@ believed: what comes back is compared with what was asked for. This changes noth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from hnbulk import wire
 from hnbulk.client import MOST_PAGES, Client
-from hnbulk.errors import ReplyUnreadable, ServiceUnreachable
-from hnbulk.messages import Reply, Request
+from hnbulk.errors import HnbulkError, ReplyUnreadable, RunStopped, ServiceUnreachable
+from hnbulk.messages import Failure, Reply, Request
 from hnbulk.models import Order
-from hnbulk.outcome import Expected, Operation, OutcomeKind, classify, may_send_again
-from hnbulk.pacing import READ_ATTEMPTS
+from hnbulk.outcome import Expected, Operation, Outcome, OutcomeKind, classify, may_send_again
+from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, READ_ATTEMPTS
 from hnbulk.replies import unreadable
-from hnbulk.throttle import Throttle
+from hnbulk.throttle import Bucket, Halted, Throttle
+
+T = TypeVar("T")
+_ANY = Expected()
+# Seconds between looks for an order that was confirmed and is not shown yet.
+_SHOWN_AFTER = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -29,6 +37,12 @@ class Listing:
     mono: float
     orders: dict[str, Order] = field(default_factory=dict)  # by sid
     by_number: dict[str, list[Order]] = field(default_factory=dict)
+
+
+class _Charged(threading.local):
+    """The budget that a thread's retries are charged to."""
+
+    to = Bucket.REQUESTS
 
 
 class Lookups:
@@ -46,12 +60,37 @@ class Lookups:
         self._client = client
         self._throttle = throttle
         self._now = now
+        self._charged = _Charged()
         throttle.probe = self._probe
 
+    @contextmanager
+    def for_doubts(self) -> Iterator[None]:
+        """Inside, this thread's retries are charged to the budget kept for what is in doubt."""
+        self._charged.to = Bucket.DOUBTS
+        try:
+            yield
+        finally:
+            self._charged.to = Bucket.REQUESTS
+
     def order(self, sid: str) -> Order | None:
-        """The order as it is now; None where the service has none of this sid."""
-        reply = self.read(wire.fetch_order(self.dialect, sid), missing_is_fine=True)
-        return None if reply.status == 404 else wire.read_order(reply)
+        """The order of this sid as it is now; None where the service has none.
+
+        A reply that shows another order is no answer: it is asked for again.
+        """
+
+        def take(reply: Reply) -> Order | None:
+            return None if reply.status == 404 else wire.read_order(reply, lenient=True)
+
+        request = wire.fetch_order(self.dialect, sid)
+        return self.read(request, take, expected=Expected(sid=sid), missing_is_fine=True)
+
+    def new_order(self, sid: str) -> Order | None:
+        """An order this run has just made. A service may show it late: it is waited for half a minute."""
+        for delay in _SHOWN_AFTER:
+            if (order := self.order(sid)) is not None:
+                return order
+            self._throttle.rest(delay)
+        return self.order(sid)
 
     def orders_on(self, phone_number: str) -> list[Order]:
         """Every order on this number, live or not."""
@@ -81,56 +120,72 @@ class Lookups:
 
         Raises `AccessRefused`, `ServiceRefused`, `ServiceUnreachable`.
         """
-        self.read(wire.list_orders(self.dialect, page_size=1))
+        self.read(wire.list_orders(self.dialect, page_size=1), wire.read_page)
 
     def is_recent(self, listing: Listing, most: timedelta) -> bool:
         """The listing is at most this old, by the world's clock and by our own."""
         own = self._throttle.monotonic() - listing.mono <= most.total_seconds()
         return own and self._now() - listing.read_at <= most
 
-    def read(self, request: Request, *, missing_is_fine: bool = False) -> Reply:
-        """The reply to a read. Raises `AccessRefused`, `ServiceRefused`, `ServiceUnreachable`."""
-        outcome = None
-        for attempt in range(READ_ATTEMPTS):
-            if outcome is not None:
-                self._throttle.rest_after(outcome, attempt - 1)
-            with self._throttle.slot(Operation.READ):
+    def read(
+        self,
+        request: Request,
+        take: Callable[[Reply], T],
+        *,
+        expected: Expected = _ANY,
+        missing_is_fine: bool = False,
+    ) -> T:
+        """What `take` makes of the reply to a read. A reply it cannot read is asked for again.
+
+        Tried five times, ten (and ten minutes) where the service is busy. While the breaker is open
+        nothing is tried here: whether the service is back, the breaker's own reads find out. Raises
+        `ServiceUnreachable`, `AccessRefused`, `ServiceRefused`, `ReplyUnreadable` or `RunStopped`
+        where something else than the API answers, and `Halted` where the run stops first.
+        """
+        throttle, began = self._throttle, self._throttle.monotonic()
+        busy = failed = 0
+        while throttle.may_go_on():
+            with throttle.slot(Operation.READ):
                 result = self._client.send(request)
-            outcome = classify(Operation.READ, result, Expected())
-            self._throttle.note(outcome)
-            if isinstance(result, Reply):
-                # a 404 counts as "not there" only in the API's own words: anybody can say 404
-                missing = outcome.kind is OutcomeKind.REJECTED and result.status == 404
-                if outcome.kind is OutcomeKind.DONE or (missing_is_fine and missing):
-                    return result
-                if not may_send_again(outcome, Operation.READ):
-                    wire.raise_for_reply(result, request)
-                    raise unreadable(result, "it is not the API that answers")
-        reason = outcome.reason if outcome else "no reply"
-        raise ServiceUnreachable(
-            f"the service did not answer {request.method} {request.path} in {READ_ATTEMPTS} tries "
-            f"({reason}). Check the network, then try again.",
-            kind=reason,
-            method=request.method,
-            path=request.path,
-        )
+            outcome = classify(Operation.READ, result, expected)
+            if isinstance(result, Reply) and _is_answer(outcome, result, missing_is_fine=missing_is_fine):
+                try:
+                    taken = take(result)
+                except ReplyUnreadable:
+                    outcome = replace(outcome, kind=OutcomeKind.AMBIGUOUS, reason="unreadable")
+                else:
+                    throttle.note(outcome)
+                    return taken
+            throttle.note(outcome)
+            if not may_send_again(outcome, Operation.READ):
+                raise _final(request, result, outcome)
+            if outcome.kind is OutcomeKind.NOT_PROCESSED:
+                busy += 1
+                tries, spent = busy, busy >= BUSY_ATTEMPTS or throttle.monotonic() - began >= BUSY_PATIENCE
+            else:
+                failed += 1
+                tries, spent = failed, failed >= READ_ATTEMPTS
+            if spent or not throttle.may_retry(outcome, self._charged.to):
+                raise _gave_up(request, outcome, busy + failed)
+            throttle.rest_after(outcome, tries - 1)
+        raise Halted(throttle.reason or "the run is stopping")
 
     def _probe(self) -> None:
         """One read, to see whether the service answers again; whether it does, the breaker notes."""
         request = wire.list_orders(self.dialect, page_size=1)
         with self._throttle.slot(Operation.READ):
             result = self._client.send(request)
-        self._throttle.note(classify(Operation.READ, result, Expected()))
+        self._throttle.note(classify(Operation.READ, result, _ANY))
 
     def _orders(self, request: Request) -> list[Order]:
-        return [order for reply in self._pages(request) for order in wire.read_orders(reply)[0]]
+        return [order for orders in self._pages(request) for order in orders]
 
-    def _pages(self, request: Request) -> Iterator[Reply]:
+    def _pages(self, request: Request) -> Iterator[list[Order]]:
         visited: set[str] = set()
         for _ in range(MOST_PAGES):
-            reply = self.read(request)
-            yield reply
-            following = wire.read_page(reply).next_url
+            orders, page = self.read(request, lambda reply: wire.read_orders(reply, lenient=True))
+            yield orders
+            following = page.next_url
             if following is None:
                 return
             if following in visited:
@@ -142,3 +197,34 @@ class Lookups:
         raise ReplyUnreadable(
             f"the list has more than {MOST_PAGES} pages; it is not believed.", path=request.path
         )
+
+
+def _is_answer(outcome: Outcome, reply: Reply, *, missing_is_fine: bool) -> bool:
+    # a 404 counts as "not there" only in the API's own words: anybody can say 404
+    missing = outcome.kind is OutcomeKind.REJECTED and reply.status == 404
+    return outcome.kind is OutcomeKind.DONE or (missing_is_fine and missing)
+
+
+def _final(request: Request, result: Reply | Failure, outcome: Outcome) -> HnbulkError:
+    if isinstance(result, Failure):
+        return RunStopped(
+            f"the other side is not the service ({outcome.reason}); nothing was sent to it. "
+            "Check the address.",
+            kind=outcome.reason,
+        )
+    try:
+        wire.raise_for_reply(result, request)
+    except HnbulkError as error:
+        return error
+    return unreadable(result, "it is not the API that answers")
+
+
+def _gave_up(request: Request, outcome: Outcome, tries: int) -> ServiceUnreachable:
+    tried = "1 try" if tries == 1 else f"{tries} tries"
+    return ServiceUnreachable(
+        f"the service did not answer {request.method} {request.path} in {tried} ({outcome.reason}). "
+        "Check the network, then try again.",
+        kind=outcome.reason,
+        method=request.method,
+        path=request.path,
+    )

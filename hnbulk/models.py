@@ -7,13 +7,18 @@ format of the API are read. Bulk lists do not pass here; `frames` reads those fr
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hnbulk import lifecycle
+
+
+class UnreadableDateWarning(UserWarning):
+    """The service gave a date that is none; its resource loads without that date."""
 
 
 def mask_phone(number: str) -> str:
@@ -57,7 +62,14 @@ def _blank_to_none(value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
-    return read_date(value) if isinstance(value, str) and value else _blank_to_none(value)
+    # what a resource is does not hang on when it was made: a bad date is none, and warns
+    if value is None or value == "" or isinstance(value, datetime):
+        return value or None
+    try:
+        return read_date(value)
+    except (ValueError, TypeError):
+        warnings.warn("the service gave a date that is none; it is left out", UnreadableDateWarning, 2)
+        return None
 
 
 def _status(value: Any) -> Any:
@@ -126,6 +138,20 @@ class Order(_Resource):
     def live(self) -> bool:
         """Neither failed nor deleted (a deleted order is not answered at all)."""
         return lifecycle.is_live(self.status)
+
+
+#: What says which order it is, and where it stands.
+_IDENTITY = frozenset({"sid", "account_sid", "phone_number", "unique_name", "status"})
+
+
+def readable(body: dict[str, Any]) -> dict[str, Any]:
+    """`body` without the fields of an order that cannot be read, unless one says which order it is."""
+    try:
+        Order.model_validate(body)
+    except ValidationError as error:
+        bad = {part["loc"][0] for part in error.errors(include_input=False) if part["loc"]} - _IDENTITY
+        return {name: value for name, value in body.items() if name not in bad}
+    return body
 
 
 class Letter(_Resource):

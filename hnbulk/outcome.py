@@ -8,7 +8,7 @@ never blindly repeated.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -59,7 +59,8 @@ class Outcome:
 
     `reason` is a short machine word; `code` and `message` are the service's, the message with
     people's data masked; `sid` and `status` are those of the resource where DONE shows one;
-    `retry_after` is in seconds; `server_date` is the reply's own time.
+    `retry_after` is in seconds; `server_date` is the reply's own time; `under_way` is how many
+    requests of the account the service saw at once, where it says so.
     """
 
     kind: OutcomeKind
@@ -70,13 +71,13 @@ class Outcome:
     status: str | None = None
     retry_after: float | None = None
     server_date: datetime | None = None
+    under_way: int | None = None
 
 
 #: The service said no, and says so with a code of its own. Any other 4xx proves nothing.
 FINAL = frozenset({400, 404, 405, 409, 413, 415, 422})
-#: Refusals of the number itself, whatever else was asked for: not a valid number, not of a country
-#: that can be hosted, "Phone Number Not Hostable" (error dictionary).
-ABOUT_THE_NUMBER = frozenset({22102, 22103, 22110})
+#: "Phone Number Not Hostable": also what the service says of a number with a live order.
+NOT_HOSTABLE = 22110
 #: "The requested resource ... was not found": on a list path, no access to this API.
 NOT_FOUND = 20404
 
@@ -89,6 +90,11 @@ def classify(operation: Operation, result: Reply | Failure, expected: Expected) 
     """
     if isinstance(result, Failure):
         return _failed(result)
+    outcome, under_way = _answered(operation, result, expected), _under_way(result)
+    return outcome if under_way is None else replace(outcome, under_way=under_way)
+
+
+def _answered(operation: Operation, result: Reply, expected: Expected) -> Outcome:
     status = result.status
     if 200 <= status < 300:
         return _succeeded(operation, result, expected)
@@ -119,6 +125,20 @@ def maybe_processed(outcome: Outcome) -> bool:
     A redirect counts: a service that has done the work may answer with where to go next.
     """
     return outcome.kind is OutcomeKind.AMBIGUOUS or outcome.reason == "redirect"
+
+
+def says_taken(outcome: Outcome) -> bool:
+    """The service refused a create because the number, or its name, has an order already.
+
+    "Phone Number Not Hostable" (22110) is what it says of a number with a live order, too.
+    """
+    refused = outcome.kind is OutcomeKind.REJECTED
+    return refused and (outcome.code == NOT_HOSTABLE or outcome.reason == "status-409")
+
+
+def _under_way(reply: Reply) -> int | None:
+    text = (reply.header("twilio-concurrent-requests") or "").strip()
+    return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def _failed(failure: Failure) -> Outcome:

@@ -7,8 +7,10 @@ or draws a number by itself, and nothing locks: who shares one of these among th
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from hnbulk.replies import read_retry_after as read_retry_after
 
@@ -18,51 +20,117 @@ BUSY_BASE, BUSY_CAP = 1.0, 60.0
 RETRY_BASE, RETRY_CAP = 0.25, 20.0
 #: How often a busy reply, a request not sent, and a read are tried in all.
 BUSY_ATTEMPTS, SEND_ATTEMPTS, READ_ATTEMPTS = 10, 5, 5
+#: Seconds after its first busy reply that a request is tried no more.
+BUSY_PATIENCE = 600.0
 #: Seconds: who is told to come back later than this does not wait, but stops.
 LONGEST_RETRY_AFTER = 300.0
+
+
+class Window(Protocol):
+    """What keeps a rate: `SlidingWindow` in one process, `turnstile.SharedWindow` among several."""
+
+    @property
+    def rate(self) -> float | None:
+        """Requests in any one second; None is no limit."""
+
+    def change(self, rate: float | None) -> None:
+        """The rate is another from now on; starts counted so far still count."""
+
+    def take(self, now: float, counted: float | None = None) -> float:
+        """The earliest time a request may start. Where that is `now` it has started, and is counted
+        there, or at `counted`; otherwise nothing is counted."""
+
+    def settle(self, counted: float, at: float) -> None:
+        """The start counted at `counted` was really at `at`."""
 
 
 class SlidingWindow:
     """An exact rate: no half-open stretch of `window` seconds holds more than floor(`rate`) starts.
 
-    A rate below one is one start every 1/rate seconds. Rate None is no limit. A `window` a
-    little over 1.0 leaves room for what happens between start and arrival.
+    A rate below one is one start every 1/rate seconds.
     """
 
     def __init__(self, rate: float | None, window: float = 1.0) -> None:
         self._span = window
-        self._starts: deque[float] = deque()
+        self._starts: list[float] = []
         self.change(rate)
+
+    @property
+    def rate(self) -> float | None:
+        """Requests in any `window`; None is no limit."""
+        return self._rate
 
     def change(self, rate: float | None) -> None:
         """The rate is another from now on; starts counted so far still count."""
-        if rate is not None and not (0 < rate < math.inf):
-            raise ValueError("a rate is a positive number of requests a second, or None")
-        self.rate = rate
-        each = rate or 1.0
-        self._window = self._span if each >= 1 else self._span / each
-        self._starts = deque(self._starts, maxlen=max(1, math.floor(each)))
+        self._rate = check_rate(rate)
 
-    def delay(self, now: float) -> float:
-        """Seconds until a request may start; 0.0 where it may now. Counts nothing."""
-        return max(0.0, self._next(now) - now)
-
-    def reserve(self, now: float) -> float:
-        """The time, `now` or later, at which this request may start; it is counted there."""
-        start = self._next(now)
-        if self.rate is not None:
-            self._starts.append(start)
-        return start
-
-    def _next(self, now: float) -> float:
-        starts = self._starts
-        if not starts or self.rate is None:
+    def take(self, now: float, counted: float | None = None) -> float:
+        """The earliest time a request may start. Where that is `now` it has started, and is counted
+        there, or at `counted`; otherwise nothing is counted."""
+        if self._rate is None:
             return now
-        start = max(now, starts[-1])
-        if len(starts) == starts.maxlen:
-            # one step up in floats, so that the sum is never rounded to less than a whole window
-            start = max(start, math.nextafter(starts[0] + self._window, math.inf))
-        return start
+        return next_start(self._starts, now, counted, rate=self._rate, span=self._span)
+
+    def settle(self, counted: float, at: float) -> None:
+        """The start counted at `counted` was really at `at`."""
+        settle(self._starts, counted, at)
+
+
+def check_rate(rate: float | None) -> float | None:
+    """`rate`. Raises `ValueError` unless it is a positive number or None."""
+    if rate is not None and not (0 < rate < math.inf):
+        raise ValueError("a rate is a positive number of requests a second, or None")
+    return rate
+
+
+def next_start(
+    starts: list[float], now: float, counted: float | None, *, rate: float, span: float
+) -> float:
+    """What `Window.take` says, where `starts` are all that count. Those that count no more are gone
+    afterwards: older than `span`, and not among the last floor(`rate`)."""
+    most = max(1, math.floor(rate))
+    starts.sort()
+    start = now
+    if len(starts) >= most:
+        whole = span if rate >= 1 else span / rate
+        # one step up in floats, so that the sum is never rounded to less than a whole window
+        start = max(now, math.nextafter(starts[-most] + whole, math.inf))
+    del starts[: max(0, min(len(starts) - most, bisect_left(starts, now - span)))]
+    if start == now:
+        starts.append(now if counted is None else counted)
+    return start
+
+
+def settle(starts: list[float], counted: float, at: float) -> None:
+    """What `Window.settle` says, on the starts that count."""
+    if counted in starts:
+        starts[starts.index(counted)] = at
+
+
+class Recent:
+    """How many a second, over the last `span` seconds; sooner, since the first one."""
+
+    def __init__(self, span: float = 10.0) -> None:
+        self._span = span
+        self._times: deque[tuple[float, int]] = deque()
+        self._count = 0
+        self._first: float | None = None
+
+    def add(self, now: float, count: int = 1) -> None:
+        """So many more, now."""
+        self._first = now if self._first is None else self._first
+        self._times.append((now, count))
+        self._count += count
+        self._forget(now)
+
+    def rate(self, now: float) -> float:
+        """Per second; 0.0 where there were none. The first second counts as a whole one."""
+        self._forget(now)
+        return self._count / max(1.0, min(self._span, now - (self._first or 0.0)))
+
+    def _forget(self, now: float) -> None:
+        while self._times and self._times[0][0] <= now - self._span:
+            self._count -= self._times.popleft()[1]
 
 
 def full_jitter(attempt: int, *, base: float, cap: float, chance: Callable[[], float]) -> float:

@@ -95,7 +95,7 @@ def build_plan(
         _block_refused(draft, refused)
     if prune:
         _refuse_blind_prune(rows, targets, set_aside)
-        _plan_cancels(draft, live, named=targets["phone_number"])
+        _plan_cancels(draft, live, named=targets["phone_number"], account_sid=account_sid)
     check_thresholds(
         matched=matched,
         updates=draft.count(Action.UPDATE),
@@ -195,14 +195,15 @@ def _plan_targets(draft: _Draft, asked: pd.DataFrame, live: LiveOrders, *, accou
     doubled = asked["phone_number"].isin(live.doubled).to_numpy(dtype=np.bool_)
     for row in asked["row"][doubled].tolist():
         draft.leave(int(row), Verdict.CONFLICT, "two-live-orders")
-    _plan_updates(draft, asked[matched], live.orders.iloc[at[matched]])
+    _plan_updates(draft, asked[matched], live.orders.iloc[at[matched]], account_sid=account_sid)
     _plan_creates(draft, asked[~matched & ~doubled], live, account_sid=account_sid)
     return int(matched.sum())
 
 
-def _plan_updates(draft: _Draft, asked: pd.DataFrame, orders: pd.DataFrame) -> None:
+def _plan_updates(draft: _Draft, asked: pd.DataFrame, orders: pd.DataFrame, *, account_sid: str) -> None:
     """A verdict for each row with a live order, and an update where a field differs."""
     fixed = differing(asked, orders, FIXED)
+    accounts = _accounts(orders, account_sid)
     changes = differing(asked, orders, UPDATABLE)
     differs = any_of({**fixed, **changes}, len(asked))
     rows = [int(row) for row in asked["row"].tolist()]
@@ -228,7 +229,7 @@ def _plan_updates(draft: _Draft, asked: pd.DataFrame, orders: pd.DataFrame) -> N
                 sid=sids[n],
                 before={name: before[name][k] for name in names},
                 after={name: after[name][k] for name in names},
-                precondition={"status": statuses[n], "sid": sids[n]},
+                precondition={"status": statuses[n], "sid": sids[n], **accounts[n]},
                 risk=_update_risk(names, statuses[n]),
             )
         )
@@ -286,6 +287,8 @@ def _plan_creates(draft: _Draft, asked: pd.DataFrame, live: LiveOrders, *, accou
         dependent = {name: value for name, value in dependent.items() if value}  # 0 s is the default
         if dependent:
             needs = {"after": str(Action.CREATE)}
+            if after.get("account_sid", account_sid) != account_sid:
+                needs["account_sid"] = after["account_sid"]
             draft.steps.append(Step(int(row), Action.UPDATE, number, after=dependent, precondition=needs))
 
 
@@ -328,26 +331,36 @@ def _block_refused(draft: _Draft, refused: Mapping[str, tuple[str, str]]) -> Non
     draft.steps = [step for step in draft.steps if step.row not in answers]
 
 
-def _plan_cancels(draft: _Draft, live: LiveOrders, *, named: pd.Series[Any]) -> None:
+def _plan_cancels(draft: _Draft, live: LiveOrders, *, named: pd.Series[Any], account_sid: str) -> None:
     """A row for each live order the file does not name: a cancel where its status allows it."""
     others = live.orders[~live.orders["phone_number"].isin(named)].sort_values(["phone_number", "sid"])
     doubled = set(live.doubled)
     listed = zip(
-        others["phone_number"].tolist(), others["sid"].tolist(), others["status"].tolist(), strict=True
+        others["phone_number"].tolist(),
+        others["sid"].tolist(),
+        others["status"].tolist(),
+        _accounts(others, account_sid),
+        strict=True,
     )
     first = max([*draft.cells, *draft.decided, 1]) + 1
-    for row, (number, sid, status) in enumerate(listed, first):
+    for row, (number, sid, status, account) in enumerate(listed, first):
         if number in doubled:
             draft.leave(row, Verdict.CONFLICT, "two-live-orders", sid=sid, status=status)
         elif lifecycle.may_cancel(status):
             draft.leave(row, Verdict.PLANNED, sid=sid, status=status)
-            draft.steps.append(_cancel_step(row, number, sid, status))
+            draft.steps.append(_cancel_step(row, number, sid, status, account))
         else:
             note = f"not in the file, and an order in {status} cannot be canceled"
             draft.leave(row, Verdict.BLOCKED, "not-cancelable", note, sid, status)
 
 
-def _cancel_step(row: int, phone_number: str, sid: str, status: str) -> Step:
+def _accounts(orders: pd.DataFrame, account_sid: str) -> list[dict[str, str]]:
+    """What a step says of its order's account: nothing, where it is the plan's own."""
+    owners = values(orders, "account_sid")
+    return [{} if owner in (None, account_sid) else {"account_sid": owner} for owner in owners]
+
+
+def _cancel_step(row: int, phone_number: str, sid: str, status: str, account: Mapping[str, str]) -> Step:
     """The step that deletes one order; its incoming phone number goes with it (reference page)."""
     return Step(
         row,
@@ -355,6 +368,6 @@ def _cancel_step(row: int, phone_number: str, sid: str, status: str) -> Step:
         phone_number,
         sid=sid,
         before={"status": status},
-        precondition={"status": status, "sid": sid},
+        precondition={"status": status, "sid": sid, **account},
         risk="high: the order and its incoming phone number are deleted",
     )

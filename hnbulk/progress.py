@@ -6,10 +6,12 @@ Counting is all this does; it starts no thread and reads no file.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from hnbulk.pacing import Recent
 from hnbulk.steps import State
 
 #: A step in one of these has not ended: it was never sent, or nobody knows yet.
@@ -18,7 +20,12 @@ OPEN_STATES = frozenset({State.PENDING, State.IN_DOUBT})
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The steps of a run by where they are, at one moment. `sent` counts writes, retries too."""
+    """The steps of a run by where they are, at one moment. `sent` counts writes, retries too.
+
+    `rate` is requests a second over the last ten seconds, reads too; `limit` how many may be under
+    way now; `busy` how often the service has answered that it is busy (429); `eta` the seconds
+    until all is done if it goes on like this, None where nothing says so.
+    """
 
     total: int
     done: int = 0
@@ -27,6 +34,10 @@ class Progress:
     pending: int = 0
     sent: int = 0
     doing: str = ""  # what it waits for, where it waits
+    rate: float = 0.0
+    limit: int = 0
+    busy: int = 0
+    eta: float | None = None
 
     @property
     def ended(self) -> int:
@@ -38,7 +49,28 @@ class Progress:
         for count, word in ((self.refused, "refused"), (self.in_doubt, "in doubt"), (self.pending, "left")):
             if count:
                 parts.append(f"{count:,} {word}")
-        return ", ".join(parts) + (f" ({self.doing})" if self.doing else "")
+        told = ", ".join(part for part in (self.doing, self.pace) if part)
+        return ", ".join(parts) + (f" ({told})" if told else "")
+
+    @property
+    def pace(self) -> str:
+        """How fast it goes and how long it takes, in words: `4.9 requests/s, about 3 min left`."""
+        parts = []
+        if self.rate:
+            parts.append(f"{self.rate:.1f} requests/s")
+        if self.busy:
+            parts.append(f"{self.busy:,} busy {'reply' if self.busy == 1 else 'replies'}")
+        if self.eta is not None:
+            parts.append(f"{_about(self.eta)} left")
+        return ", ".join(parts)
+
+
+def _about(seconds: float) -> str:
+    """As exact as anybody can know it: ten seconds, minutes, hours."""
+    if seconds < 60:
+        return f"about {max(10, round(seconds / 10) * 10)} s"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min" if minutes < 90 else f"about {seconds / 3600:.1f} h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +95,19 @@ class Report:
 
 
 class Tally:
-    """The state of every step of a run, counted as it changes. Threads may share it."""
+    """The state of every step of a run, counted as it changes. Threads may share it.
 
-    def __init__(self, total: int) -> None:
+    `settle` is how many seconds what is in doubt is given, by the `monotonic` clock.
+    """
+
+    def __init__(
+        self, total: int, *, monotonic: Callable[[], float] = time.monotonic, settle: float = 0.0
+    ) -> None:
         self._lock = threading.Lock()
+        self._monotonic = monotonic
+        self._settle = settle
+        self._ended = Recent(60.0)
+        self._doubted = monotonic()  # when a step was last in doubt
         self._states: dict[int, State] = {}
         self._counts = Counter({State.PENDING: total})
         self._total = total
@@ -75,11 +116,20 @@ class Tally:
 
     def put(self, changes: Iterable[tuple[int, State]]) -> None:
         """These steps are in these states now."""
+        ended, now = 0, self._monotonic()
         with self._lock:
             for step, state in changes:
-                self._counts[self._states.get(step, State.PENDING)] -= 1
-                self._counts[state] += 1
-                self._states[step] = state
+                ended += self._move(step, state)
+                if state is State.IN_DOUBT:
+                    self._doubted = now
+            if ended:
+                self._ended.add(now, ended)
+
+    def take_up(self, changes: Iterable[tuple[int, State]]) -> None:
+        """These steps were in these states before the run went on; that says nothing of its speed."""
+        with self._lock:
+            for step, state in changes:
+                self._move(step, state)
 
     def add_sent(self) -> int:
         """One more write was sent; how many so far."""
@@ -112,6 +162,7 @@ class Tally:
                 self._counts[state] for state in (State.DONE, State.IN_DOUBT, State.PENDING)
             )
             return Progress(
+                eta=self._eta(pending, in_doubt),
                 total=self._total,
                 done=done,
                 refused=self._total - done - in_doubt - pending,
@@ -120,3 +171,18 @@ class Tally:
                 sent=self._sent,
                 doing=self.doing,
             )
+
+    def _move(self, step: int, state: State) -> bool:
+        """Whether the step has ended with this."""
+        before = self._states.get(step, State.PENDING)
+        self._counts[before] -= 1
+        self._counts[state] += 1
+        self._states[step] = state
+        return before in OPEN_STATES and state not in OPEN_STATES
+
+    def _eta(self, pending: int, in_doubt: int) -> float | None:
+        now = self._monotonic()
+        if in_doubt and not pending:
+            return max(0.0, self._doubted + self._settle - now)
+        rate = self._ended.rate(now)
+        return (pending + in_doubt) / rate if pending and rate else None

@@ -19,6 +19,9 @@ from hnbulk.errors import ReplyUnreadable
 from hnbulk.messages import Reply, read_http_date
 from hnbulk.models import mask, mask_email, mask_phone
 
+#: Refusals of the number itself, whatever else was asked for: not a valid number, not of a country
+#: that can be hosted, "Phone Number Not Hostable" (error dictionary).
+ABOUT_THE_NUMBER = frozenset({22102, 22103, 22110})
 #: The longest message of the service that is kept, in characters.
 MESSAGE_LENGTH = 200
 

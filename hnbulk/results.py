@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from hnbulk.replies import ABOUT_THE_NUMBER
 from hnbulk.steps import SEVERITY, Ending, PlanFile, PlanRow, State, Verdict
 
 Part = Literal["success", "error", "unprocessed"]
@@ -96,6 +97,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "attempts-used": f"all verification attempts are used: {_SUPPORT}",
     "no-zone": "name the owner's time zone for toll-free numbers, then make the calls again",
     "phone-bill": "nothing to call: this order is verified by its phone bill",
+    "moved": "plan this file again: the row is then compared with its order as it is now",
     "over-cap": "make the next calls after this run, or raise --max-calls",
     "not-verified": "verify ownership first",
     "no-address": "give --address-sid, or the address in the sheet when the order is created",
@@ -118,6 +120,53 @@ _BY_VERDICT: Mapping[Verdict, str] = {
     Verdict.CONFLICT: "resolve the contradiction, then plan again",
     Verdict.SET_ASIDE: "correct the row, then plan again; `hnbulk check` shows the rule",
 }
+
+
+#: Classes of rows that did not succeed, and what planning each of them again means.
+ERROR_CLASSES: Mapping[str, str] = {
+    "unsent": "never sent: they go out as they are",
+    "busy": "the service was too busy: they go out as they are",
+    "stale": "their orders had changed: they are compared with them as they are now",
+    "refused-number": "the number was refused: refused again, unless its cause was cleared meanwhile",
+    "refused-field": "what they ask for was refused: refused again; correct the rows in the list instead",
+    "conflict": "another order is on the number: left alone again, unless that was decided meanwhile",
+    "review": "it may have been done: look at the orders first; one that shows late would be doubled",
+    "unknown": "the phone may have rung: ask first; another call uses another attempt",
+    "in-doubt": "nobody knows yet: not planned again; `hnbulk resume` looks them up",
+}
+#: What may go out again as it is, without anybody doing anything before.
+_AGAIN = {"unsent", "busy", "stale"}
+_BUSY = {"20429", "status-429"}
+_ABOUT_THE_NUMBER = {str(code) for code in ABOUT_THE_NUMBER}
+_CLASS_BY_STATE: Mapping[State, str] = {
+    State.PENDING: "unsent",
+    State.IN_DOUBT: "in-doubt",
+    State.STALE: "stale",
+    State.CALL_UNKNOWN: "unknown",
+    State.REVIEW: "review",
+    State.CONFLICT: "conflict",
+}
+
+
+def error_class(ending: Ending) -> str | None:
+    """The class of what did not succeed, a key of `ERROR_CLASSES`; None where it is done."""
+    if ending.state is not State.REFUSED:
+        return _CLASS_BY_STATE.get(ending.state)
+    if ending.code in _BUSY:
+        return "busy"
+    if ending.code == "no-order":  # the step before it failed, and the row has that one's class
+        return "unsent"
+    return "refused-number" if ending.code in _ABOUT_THE_NUMBER else "refused-field"
+
+
+def class_rows(plan: PlanFile, endings: Iterable[Ending]) -> dict[str, list[int]]:
+    """The input rows of each error class, by their worst step; rows without a step are in none."""
+    found: dict[str, list[int]] = {name: [] for name in ERROR_CLASSES}
+    for row, own in sorted(_by_row(plan, endings).items()):
+        name = error_class(_worst(own))
+        if name is not None:
+            found[name].append(row)
+    return {name: rows for name, rows in found.items() if rows}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -155,17 +204,26 @@ def sort_rows(plan: PlanFile, endings: Iterable[Ending]) -> Results:
     `endings` may be of any number of the steps, in any order; of two for one step the later
     counts, and a step without one was never sent.
     """
+    by_row = _by_row(plan, endings)
+    own = tuple(name for name in plan.header.columns if name not in EXTRA_COLUMNS)
+    parts: dict[Part, list[Cells]] = {part: [] for part in PARTS}
+    for row in plan.rows:
+        part, extra = _of_row(row, by_row.get(row.row, ()))
+        parts[part].append({**{name: row.cells.get(name, "") for name in own}, **extra})
+    return Results((*own, *EXTRA_COLUMNS), parts["success"], parts["error"], parts["unprocessed"])
+
+
+def _by_row(plan: PlanFile, endings: Iterable[Ending]) -> dict[int, list[Ending]]:
     known = {ending.step: ending for ending in endings}
     by_row: dict[int, list[Ending]] = defaultdict(list)
     for index, step in enumerate(plan.steps):
         if step.row is not None:
-            by_row[step.row].append(known.get(index, Ending(index, State.PENDING, retryable=True)))
-    own = tuple(name for name in plan.header.columns if name not in EXTRA_COLUMNS)
-    parts: dict[Part, list[Cells]] = {part: [] for part in PARTS}
-    for row in plan.rows:
-        part, extra = _of_row(row, by_row.get(row.row, []))
-        parts[part].append({**{name: row.cells.get(name, "") for name in own}, **extra})
-    return Results((*own, *EXTRA_COLUMNS), parts["success"], parts["error"], parts["unprocessed"])
+            by_row[step.row].append(known.get(index, Ending(index, State.PENDING)))
+    return by_row
+
+
+def _worst(endings: Sequence[Ending]) -> Ending:
+    return max(endings, key=lambda ending: SEVERITY.index(ending.state))
 
 
 def next_step(code: str | None, state: State | Verdict, given: str | None = None) -> str:
@@ -182,7 +240,7 @@ def next_step(code: str | None, state: State | Verdict, given: str | None = None
 def _of_row(row: PlanRow, endings: Sequence[Ending]) -> tuple[Part, Cells]:
     if not endings:
         return _of_verdict(row)
-    worst = max(endings, key=lambda ending: SEVERITY.index(ending.state))
+    worst = _worst(endings)
     part = _STATE_PART[worst.state]
     sids = [worst.sid, *(ending.sid for ending in endings), row.sid]
     statuses = [worst.status, *(ending.status for ending in reversed(endings)), row.status]
@@ -194,7 +252,7 @@ def _of_row(row: PlanRow, endings: Sequence[Ending]) -> tuple[Part, Cells]:
         "hn_error_code": (worst.code or str(worst.state)) if failed else "",
         "hn_error": single_line(worst.message or "") if failed else "",
         "hn_next_step": next_step(worst.code, worst.state, worst.next_step) if failed else "",
-        "hn_retryable": "yes" if failed and worst.retryable else "no",
+        "hn_retryable": "yes" if failed and (worst.retryable or error_class(worst) in _AGAIN) else "no",
     }
     return part, extra
 

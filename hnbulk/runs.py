@@ -5,23 +5,32 @@ The kind is read from the plan's own steps. Nothing is sent here but by the kind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from hnbulk import engine
 from hnbulk.apply import Changes
+from hnbulk.approval import check_place, find_moved
+from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
 from hnbulk.connection import Connection
 from hnbulk.engine import Means, Run
+from hnbulk.entries import RunRecord
 from hnbulk.errors import UsageError
 from hnbulk.files import private_folder, write_private
-from hnbulk.results import PARTS, Results, sort_rows
+from hnbulk.lookups import Lookups
+from hnbulk.moved import Moved, rebase
+from hnbulk.results import PARTS, Results, class_rows, sort_rows
 from hnbulk.settings import Pace
-from hnbulk.steps import Action, PlanFile
+from hnbulk.steps import Action, PlanFile, State
 from hnbulk.verify import Calls, check_calls
 from hnbulk.work import Work
 
 ORDERS, CALLS, LETTERS = "orders", "calls", "letters"
+_SHOWN = 20  # steps that moved, told one by one
 
 
 _WORK: Mapping[str, Callable[[], Work]] = {ORDERS: Changes, CALLS: Calls, LETTERS: Letters}
@@ -80,6 +89,146 @@ def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace 
     return engine.resume(run_id, _WORK[kind](), _means(connection, pace))
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A run and what an audit found of it."""
+
+    run_id: str
+    findings: Findings
+
+    def as_json(self) -> dict[str, Any]:
+        """The audit as one JSON document."""
+        found = self.findings
+        return {
+            "run_id": self.run_id,
+            "clean": found.clean,
+            "numbers": found.numbers,
+            "unseen": found.unseen,
+            "counts": found.counts,
+            "findings": [one.as_line() for one in found],
+        }
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}: {self.findings}"
+
+
+def audit_run(
+    connection: Connection, run_id: str | None = None, *, say: Callable[[str], object] = lambda _: None
+) -> Audited:
+    """The run's creates compared with the orders there are now; only reads, and writes nothing.
+
+    Without `run_id` it is the newest finished run of orders. `say` is told what is waited for.
+    Raises `UsageError` where there is no such run, and what reads raise.
+    """
+    journal, clock = connection.journal, connection.clock
+    known = journal.runs()
+    record = _chosen(known, run_id)
+    lookups = _lookups(connection)
+    settled = journal.marked_at(record.run_id) + timedelta(seconds=connection.pace.settle)
+
+    def wait() -> bool:
+        if settled > clock.now():
+            say(f"orders are not to be seen yet; looking again at {settled:%H:%M:%S} UTC ...")
+        clock.wait_until(settled)
+        return True
+
+    made, canceled = _since(connection, known[: known.index(record)])
+    found = audit(
+        journal.plan_of(record.run_id),
+        journal.endings(record.run_id),
+        lookups,
+        wait=wait,
+        since=made,
+        canceled=canceled,
+    )
+    return Audited(record.run_id, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """A plan made anew from an older one: what is left of it, and what was dropped."""
+
+    plan: PlanFile
+    before: PlanFile
+    moved: tuple[Moved, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """How many steps were kept, and those that moved."""
+        return {"kept": len(self.plan.steps), "moved": [asdict(one) for one in self.moved]}
+
+    def __str__(self) -> str:
+        kept, dropped = len(self.plan.steps), len(self.before.steps) - len(self.plan.steps)
+        lines = [f"kept {kept:,} steps, dropped {dropped:,}"]
+        lines += [
+            f"  {f'row {one.row}' if one.row is not None else f'step {one.step}':<9} {one.message}"
+            for one in self.moved[:_SHOWN]
+        ]
+        if len(self.moved) > _SHOWN:
+            lines.append(f"  ... and {len(self.moved) - _SHOWN:,} more")
+        return "\n".join(lines)
+
+
+def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
+    """The plan without the steps whose orders moved on since, compared with them as they are now.
+
+    Only reads. Raises `PlanStale`, `AccessRefused`, `UsageError` for a plan of another place, and
+    what reads raise.
+    """
+    check_place(plan, account_sid=connection.account_sid, base_url=connection.base_url)
+    lookups = _lookups(connection)
+    lookups.greet()  # before a first reply nobody knows the service's time
+    read_at = connection.clock.now()
+    gone, _ = find_moved(plan, lookups)
+    made_at = datetime.now(UTC)
+    return Rebased(rebase(plan, gone, made_at=made_at, read_at=read_at), plan, tuple(gone))
+
+
+def rows_to_retry(
+    connection: Connection, run_id: str, classes: Sequence[str]
+) -> tuple[PlanFile, frozenset[int]]:
+    """The plan of a run that is over, and those of its rows that are of these error classes.
+
+    Raises `UsageError` for a run that can be resumed, and for a class that none of its rows has.
+    """
+    record = connection.journal.run(run_id)
+    if record.unfinished and _WORK[record.kind]().sends_on_resume:
+        raise UsageError(f"run {run_id} has not finished: `hnbulk resume {run_id}` first.", run_id=run_id)
+    plan = connection.journal.plan_of(run_id)
+    found = class_rows(plan, connection.journal.endings(run_id))
+    wanted = {name for name in classes if name in found and name != "in-doubt"}
+    if not wanted or wanted != set(classes):
+        there = ", ".join(f"{name} ({len(rows):,})" for name, rows in found.items()) or "none"
+        missing = " or ".join(sorted(set(classes) - wanted)) or "no class"
+        raise UsageError(
+            f"run {run_id} has no rows of {missing} to plan again. Its classes are: {there}.",
+            run_id=run_id,
+        )
+    return plan, frozenset(row for name in wanted for row in found[name])
+
+
+def _chosen(known: Sequence[RunRecord], run_id: str | None) -> RunRecord:
+    for record in known:
+        if record.run_id == run_id if run_id else record.kind == ORDERS and not record.unfinished:
+            return record
+    wanted = f"no run {run_id}" if run_id else "no finished run of orders"
+    raise UsageError(f"there is {wanted} here; `hnbulk runs` lists them.")
+
+
+def _since(connection: Connection, later: Sequence[RunRecord]) -> tuple[set[str], set[str]]:
+    """The orders that these runs made, and those that they canceled."""
+    made: set[str] = set()
+    canceled: set[str] = set()
+    for record in later:
+        if record.kind != ORDERS:
+            continue
+        steps = connection.journal.plan_of(record.run_id).steps
+        for one in connection.journal.endings(record.run_id):
+            if one.state is State.DONE and one.sid is not None:
+                action = steps[one.step].action
+                (canceled if action is Action.CANCEL else made).add(one.sid)
+    return made, canceled
+
+
 def write_results(results: Results, stem: Path) -> dict[str, Path]:
     """Three files lie beside each other: `<stem>.success.csv`, `.error.csv`, `.unprocessed.csv`.
 
@@ -108,3 +257,9 @@ def _means(connection: Connection, pace: Pace | None) -> Means:
         pace=pace or connection.pace,
         gate=connection.gate,
     )
+
+
+def _lookups(connection: Connection) -> Lookups:
+    """Reads of the account at its pace, outside of any run."""
+    throttle = _means(connection, None).throttle()
+    return Lookups(connection.client, connection.dialect, throttle, now=connection.clock.now)

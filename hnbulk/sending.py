@@ -6,61 +6,45 @@ a doubt and never sent again from here.
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from hnbulk.attempts import Doubt, Sent
 from hnbulk.client import Client
-from hnbulk.entries import ABSENT, Attempt, Ended, Intent, Result
-from hnbulk.errors import AccessRefused, HnbulkError, JournalError, RunStopped
+from hnbulk.entries import Ended, Intent, Result
+from hnbulk.errors import AccessRefused, HnbulkError, JournalError, RunStopped, ServiceUnreachable
 from hnbulk.failpoints import failpoint
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply
-from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed
-from hnbulk.pacing import BUSY_ATTEMPTS, SEND_ATTEMPTS
+from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed, says_taken
+from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, SEND_ATTEMPTS
 from hnbulk.progress import OPEN_STATES, Tally
 from hnbulk.steps import Action, Ending, State
+from hnbulk.stoprules import MOST_FORBIDDEN, StopRules, why_stopped
 from hnbulk.throttle import Halted, Throttle
-from hnbulk.work import Act, Chain, Desk, Ready, Work, refusal
+from hnbulk.work import BELIEVED, Act, Chain, Desk, Ready, Work, refusal
 
 #: How often a request that was not processed is tried in all (safety rules, section 3 and 2.5).
-TRIES = {OutcomeKind.NOT_SENT: SEND_ATTEMPTS, OutcomeKind.NOT_PROCESSED: BUSY_ATTEMPTS}
+TRIES = {
+    OutcomeKind.NOT_SENT: SEND_ATTEMPTS,
+    OutcomeKind.NOT_PROCESSED: BUSY_ATTEMPTS,
+    OutcomeKind.STOP_RUN: MOST_FORBIDDEN,
+}
 CALL_TRIES = {**TRIES, OutcomeKind.NOT_PROCESSED: 3}
 #: The code of a done create whose order was found, not made.
 ADOPTED = "adopted"
-_FIRST = 20  # so many refusals out of the first sent are looked at
 _MOST_DOUBTS, _DOUBT_SHARE = 20, 0.05
-
-
-@dataclass(slots=True, eq=False)
-class Doubt:
-    """An act that may or may not have been processed, and since when that can be waited out."""
-
-    chain: Chain
-    act: Act
-    attempt: int
-    fence: dict[str, object]
-    since: datetime  # world time at the end of the attempt
-    since_mono: float
-    empty_looks: int = 0
-
-
-@dataclass(slots=True)
-class Sent:
-    """What the journal knows of an act's attempts."""
-
-    attempts: int = 0  # rows, whatever came of them
-    possible: int = 0  # of these, how many the service may have processed
-    fingerprint: str | None = None
-
-
-@dataclass(slots=True)
-class _First:
-    """The first outcomes of a run: a bad sheet shows here."""
-
-    seen: int = 0
-    refused: int = 0
+#: How often a request is prepared anew because it waited too long: at a pace of a request a minute
+#: it would always have.
+_MOST_WAITS = 3
+FORBIDDEN = "status-403"
+_WAITED = Outcome(OutcomeKind.NOT_SENT, "waited")
+#: The code of rows of another account that refused us.
+NO_ACCESS = "no-access"
 
 
 @dataclass(slots=True)
@@ -75,10 +59,15 @@ class Sender:
     throttle: Throttle
     tally: Tally
     sent: dict[Act, Sent] = field(default_factory=dict)
+    sent_earlier: int = 0  # requests that the run sent before it was resumed
     doubts: list[Doubt] = field(default_factory=list)
+    left: list[Chain] = field(default_factory=list)  # pending: the service could not be asked about them
     taken_over: int = 0  # creates whose order was there before this run sent anything of them
+    rules: StopRules = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _first: _First = field(default_factory=_First)
+
+    def __post_init__(self) -> None:
+        self.rules = StopRules(self.throttle, self.desk.plan.header.account_sid)
 
     def perform(self, chain: Chain) -> None:
         """The chain's acts are ended, in doubt, or pending where the run stops or rests.
@@ -98,6 +87,11 @@ class Sender:
             code = error.exit_code if isinstance(error, AccessRefused) else RunStopped.exit_code
             self.throttle.stop(error.message, exit_code=code)
 
+    def known(self, act: Act) -> Sent:
+        """What is known of the act's attempts; its own to change."""
+        with self._lock:
+            return self.sent.setdefault(act, Sent())
+
     def open_steps(self, act: Act) -> list[int]:
         """The act's steps that have not ended."""
         return [step for step in act.steps if self.tally.state(step) in OPEN_STATES]
@@ -112,58 +106,116 @@ class Sender:
 
     def _ended(self, ending: Ending) -> Ended:
         step = self.desk.plan.steps[ending.step]
-        if step.action is not Action.CREATE:
+        if step.action is not Action.CREATE or ending.code == NO_ACCESS:
             return Ended(ending)
         return Ended(ending, step.content_hash(), step.number_hash())
 
     @property
     def too_many_doubts(self) -> bool:
         """More is in doubt than may pile up before it is looked into."""
-        return len(self.doubts) > max(_MOST_DOUBTS, _DOUBT_SHARE * self.tally.sent)
+        sent = self.sent_earlier + self.tally.sent
+        return len(self.doubts) > max(_MOST_DOUBTS, _DOUBT_SHARE * sent)
+
+    def take_left(self) -> list[Chain]:
+        """The chains that were left pending since this was asked last, each once."""
+        with self._lock:
+            left, self.left = self.left, []
+        return list(dict.fromkeys(left))
 
     # -- one act
 
     def _perform(self, chain: Chain, act: Act) -> bool:
         """The act has ended. False where it is in doubt, or pending because it may not go on."""
-        most = self.work.most_sends(act, self.desk)
-        tries = dict(CALL_TRIES if self._operation(act) is Operation.CALL else TRIES)
-        again = self._sent(act).attempts > 0
-        tried = 0
+        tries = CALL_TRIES if self._operation(act) is Operation.CALL else TRIES
+        tried: Counter[OutcomeKind] = Counter()
+        waits, until = 0, math.inf
         while self.throttle.may_go_on():
-            if self._sent(act).possible >= most:
-                self.end(self.work.unknown(act, self.desk))
-                return True
-            ready = self.work.prepare(act, self.desk, again=again)
-            if not isinstance(ready, Ready):
-                self._count_taken_over(act, ready)
-                self.end(ready)
-                return True
-            fingerprint = ready.request.fingerprint()
-            if self._sent(act).fingerprint not in (None, fingerprint):
-                self.end(self._changed(act))
-                return True
-            outcome, reply, attempt = self._send(act, ready, fingerprint)
-            if outcome.kind is OutcomeKind.DONE and reply is not None:
-                return self._conclude(chain, act, ready, outcome, reply, attempt)
-            if outcome.kind is OutcomeKind.REJECTED:
-                return self._conclude(chain, act, ready, outcome, None, attempt)
-            if outcome.kind is OutcomeKind.STOP_RUN:
-                self.throttle.stop(_why_stopped(outcome), exit_code=_exit_code(outcome))
-            if maybe_processed(outcome):
-                self._doubt(chain, act, ready, outcome, attempt)
+            seen = self.throttle.monotonic()
+            try:
+                ready = self._prepare(act)
+            except ServiceUnreachable as error:
+                self._leave(chain, error)
                 return False
-            self.journal.record(self.run_id, results=[_result(attempt, outcome, self.desk.clock.now())])
-            tries[outcome.kind] = tries.get(outcome.kind, 0) - 1
-            if tries[outcome.kind] <= 0 or not self.throttle.may_retry(outcome):
+            except AccessRefused as error:
+                if error.facts.get("status") != 403:
+                    raise
+                outcome = Outcome(OutcomeKind.STOP_RUN, FORBIDDEN, error.facts.get("api_code"))
+            else:
+                if not isinstance(ready, Ready):
+                    self.end(ready)
+                    return True
+                latest = seen + BELIEVED.total_seconds() if waits < _MOST_WAITS else math.inf
+                outcome, reply, attempt = self._send(act, ready, latest)
+                if outcome == _WAITED:
+                    waits += 1
+                    continue
+                if outcome.kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
+                    return self._conclude(chain, act, ready, outcome, reply, attempt)
+                if maybe_processed(outcome):
+                    self.rules.told_to_stop(outcome)
+                    self._doubt(chain, act, ready, outcome, attempt)
+                    return False
+            self._heed(act, outcome)
+            if self._account(act) in self.rules.closed:
+                continue
+            tried[outcome.kind] += 1
+            if tried[outcome.kind] >= tries.get(outcome.kind, 1) or not self.throttle.may_retry(outcome):
                 return False
-            tried += 1
-            again = True
-            self.throttle.rest_after(outcome, tried)
+            if outcome.kind is OutcomeKind.NOT_PROCESSED:
+                until = min(until, self.throttle.monotonic() + BUSY_PATIENCE)
+            if not self.throttle.rest_after(outcome, tried[outcome.kind] - 1, until=until):
+                return False
         return False
 
-    def _send(self, act: Act, ready: Ready, fingerprint: str) -> tuple[Outcome, Reply | None, int]:
+    def _heed(self, act: Act, outcome: Outcome) -> None:
+        """What was not carried out stops the run, or closes an account to it, where it says so."""
+        if outcome.reason == FORBIDDEN:
+            why = why_stopped(outcome, refused=True)
+            self.rules.forbidden(self._account(act), why, once=self._operation(act) is Operation.CALL)
+        else:
+            self.rules.told_to_stop(outcome)
+
+    def _prepare(self, act: Act) -> Ready | list[Ending]:
+        known = self.known(act)
+        if self._account(act) in self.rules.closed:
+            return self._no_access(act)
+        if known.possible >= self.work.most_sends(act, self.desk):
+            return self.work.unknown(act, self.desk)
+        ready = self.work.prepare(act, self.desk, again=known.attempts > 0)
+        self.rules.looked_at()
+        if not isinstance(ready, Ready):
+            self._count_taken_over(act, ready)
+        elif known.fingerprint not in (None, ready.request.fingerprint()):
+            return self._changed(act)
+        return ready
+
+    def _leave(self, chain: Chain, error: ServiceUnreachable) -> None:
+        """The chain stays pending, to be tried once more after the others."""
+        with self._lock:
+            self.left.append(chain)
+        self.rules.left(error)
+
+    def _no_access(self, act: Act) -> list[Ending]:
+        way_out = "get access to the account, then plan the row again"
+        return [
+            Ending(
+                step,
+                State.REFUSED,
+                None,
+                None,
+                NO_ACCESS,
+                "no access to this account",
+                way_out,
+                retryable=True,
+            )
+            for step in self.open_steps(act)
+        ]
+
+    def _send(self, act: Act, ready: Ready, latest: float) -> tuple[Outcome, Reply | None, int]:
+        """What came of one request; recorded, where it was not carried out. `_WAITED` where it could not
+        start until `latest`: what it rests on is too old then, and nothing was sent."""
         operation = self._operation(act)
-        known = self._sent(act)
+        known = self.known(act)
         if self.journal.failing:
             raise JournalError(
                 "the journal cannot be written; nothing more is sent. Make room on the disk."
@@ -173,28 +225,33 @@ class Sender:
             step=act.first,
             n=known.attempts + 1,
             operation=str(operation),
-            fingerprint=fingerprint,
+            fingerprint=ready.request.fingerprint(),
             wall=self.desk.clock.now(),
             mono=self.throttle.monotonic(),
             fence=ready.fence,
         )
         (attempt,) = self.journal.intend(self.run_id, [intent])
         known.attempts += 1
-        known.fingerprint = fingerprint
+        known.fingerprint = intent.fingerprint
         failpoint("after_intent")
         try:
             with self.throttle.slot(operation):
+                if self.throttle.monotonic() > latest:
+                    self._record(attempt, _WAITED)
+                    return _WAITED, None, attempt
                 self.tally.add_sent()
                 result = self.client.send(ready.request)
         except Halted:
-            halted = Outcome(OutcomeKind.NOT_SENT, "halted")
-            self.journal.record(self.run_id, results=[_result(attempt, halted, self.desk.clock.now())])
+            self._record(attempt, Outcome(OutcomeKind.NOT_SENT, "halted"))
             raise
         failpoint("after_response")
         outcome = classify(operation, result, ready.expected)
         self.throttle.note(outcome)
         if maybe_processed(outcome) or outcome.kind is OutcomeKind.DONE:
             known.possible += 1
+            self.desk.note_sent(act.first, intent.wall)
+        elif outcome.kind is not OutcomeKind.REJECTED:
+            self._record(attempt, outcome)
         return outcome, result if isinstance(result, Reply) else None, attempt
 
     def _changed(self, act: Act) -> list[Ending]:
@@ -210,42 +267,73 @@ class Sender:
         self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, reply: Reply | None, attempt: int
     ) -> bool:
         try:
-            if reply is not None:
+            if reply is not None and outcome.kind is OutcomeKind.DONE:
                 endings = self.work.done(act, outcome, reply, self.desk)
             else:
-                endings = self._refused(act, outcome)
+                endings = self._refused(act, ready, outcome)
+        except (Halted, ServiceUnreachable) as error:
+            if outcome.kind is OutcomeKind.REJECTED and not self.known(act).possible:
+                return self._put_off(chain, act, outcome, attempt, error)
+            self._doubt(chain, act, ready, outcome, attempt)
+            return False
         except HnbulkError:
             # what it amounts to could not be read: a look later will tell
             self._doubt(chain, act, ready, outcome, attempt)
             raise
-        if reply is None:
+        if not endings:
+            self._doubt(chain, act, ready, outcome, attempt)
+            return False
+        refused = outcome.kind is OutcomeKind.REJECTED
+        if refused:
             self._count_taken_over(act, endings)
-        self._watch_first(refused=reply is None and any(one.state is not State.DONE for one in endings))
+        self.rules.answered(refused=refused and any(one.state is not State.DONE for one in endings))
+        failpoint("before_outcome")
         self.end([*endings, *ready.set_apart], results=[_result(attempt, outcome, self.desk.clock.now())])
         failpoint("after_outcome")
         return True
 
-    def _refused(self, act: Act, outcome: Outcome) -> list[Ending]:
-        try:
-            return self.work.refused(act, outcome, self.desk)
-        except Halted:
-            if self._sent(act).possible:
-                raise
-            # nothing of it can be there: with the run stopping, the service's own no is enough
-            return [refusal(step, None, outcome, "change the row") for step in self.open_steps(act)]
+    def _refused(self, act: Act, ready: Ready, outcome: Outcome) -> list[Ending]:
+        """What the service's no amounts to; empty where that is in doubt, for an earlier attempt may be
+        why it said no."""
+        operation = self._operation(act)
+        if self.known(act).possible and operation is not Operation.CALL:
+            found = self.work.settle(act, ready.fence, self.desk)
+            if found is not None or operation in (Operation.CREATE, Operation.LETTER):
+                return found or []
+        return self.work.refused(act, outcome, self.desk)
+
+    def _put_off(self, chain: Chain, act: Act, outcome: Outcome, attempt: int, error: HnbulkError) -> bool:
+        """Refused, and it could not be looked at why. Nothing of it can be there: the service's own no
+        is enough, unless it says that something is. Then the act is pending, as if not processed."""
+        if says_taken(outcome):
+            self._record(attempt, replace(outcome, kind=OutcomeKind.NOT_PROCESSED))
+            if isinstance(error, ServiceUnreachable):
+                self._leave(chain, error)
+            return False
+        endings = [refusal(step, None, outcome, "change the row") for step in self.open_steps(act)]
+        self.end(endings, results=[_result(attempt, outcome, self.desk.clock.now())])
+        return True
 
     def _doubt(self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, attempt: int) -> None:
         now = self.desk.clock.now()
         doubt = Doubt(chain, act, attempt, dict(ready.fence), now, self.throttle.monotonic())
+        if outcome.kind is OutcomeKind.REJECTED:
+            # a no that is not believed counts as a request that may have been carried out
+            self.known(act).possible += 1
+            doubt.refused = outcome
         endings = [
             Ending(step, State.IN_DOUBT, code=outcome.reason, next_step="resume the run")
             for step in self.open_steps(act)
         ]
+        failpoint("before_outcome")
         self.end(endings, results=[_result(attempt, outcome, now)])
         with self._lock:
             self.doubts.append(doubt)
         if self.too_many_doubts:
             self.throttle.hold()
+
+    def _record(self, attempt: int, outcome: Outcome) -> None:
+        self.journal.record(self.run_id, results=[_result(attempt, outcome, self.desk.clock.now())])
 
     def _succeeded(self, act: Act) -> bool:
         return all(self.tally.state(step) is State.DONE for step in act.steps)
@@ -267,52 +355,11 @@ class Sender:
             if self.sent.get(act, Sent()).possible == 0:
                 self.taken_over += sum(one.code == ADOPTED for one in endings)
 
-    def _watch_first(self, *, refused: bool) -> None:
-        """Half or more of the first refused: the sheet is wrong, not the rows."""
-        with self._lock:
-            self._first.seen += 1
-            self._first.refused += refused
-            first = self._first
-            if first.seen != _FIRST or first.refused * 2 < _FIRST:
-                return
-        self.throttle.stop(
-            f"{first.refused} of the first {_FIRST} requests were refused; the rest was not sent. "
-            "Look at the error file before resuming."
-        )
+    def _account(self, act: Act) -> str:
+        return self.desk.account_of(self.desk.step(act))
 
     def _operation(self, act: Act) -> Operation:
         return self.work.operation(act, self.desk)
-
-    def _sent(self, act: Act) -> Sent:
-        with self._lock:
-            return self.sent.setdefault(act, Sent())
-
-
-def sent_before(attempts: Sequence[Attempt]) -> Sent:
-    """What the journal's attempts of one act say about sending it again."""
-    return Sent(
-        attempts=max((attempt.n for attempt in attempts), default=0),
-        possible=sum(maybe_sent(attempt) for attempt in attempts),
-        fingerprint=attempts[0].fingerprint if attempts else None,
-    )
-
-
-def maybe_sent(attempt: Attempt) -> bool:
-    """The service may have processed the attempt, for all the journal knows."""
-    return attempt.kind == ABSENT or is_doubtful(attempt)
-
-
-def is_doubtful(attempt: Attempt) -> bool:
-    """Nobody has found out what came of the attempt: no result, or one that settles nothing.
-
-    A reply whose meaning was not recorded with it (the process died in between) is one of these.
-    """
-    if attempt.kind is None:
-        return True
-    kind = OutcomeKind(attempt.kind) if attempt.kind != ABSENT else None
-    if kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
-        return True
-    return kind is not None and maybe_processed(Outcome(kind, attempt.reason or ""))
 
 
 def _result(attempt: int, outcome: Outcome, at: datetime) -> Result:
@@ -326,18 +373,3 @@ def _result(attempt: int, outcome: Outcome, at: datetime) -> Result:
         status=outcome.status,
         server_date=outcome.server_date,
     )
-
-
-def _exit_code(outcome: Outcome) -> int:
-    refused = outcome.reason in {"status-401", "status-403", "no-access"}
-    return AccessRefused.exit_code if refused else RunStopped.exit_code
-
-
-def _why_stopped(outcome: Outcome) -> str:
-    if _exit_code(outcome) == AccessRefused.exit_code:
-        code = f", code {outcome.code}" if outcome.code else ""
-        return (
-            f"the service refused access ({outcome.reason}{code}). Check the credentials and that the "
-            "account has the Hosted Numbers preview."
-        )
-    return f"the other side does not answer like the service ({outcome.reason}). Check the address."

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn, SupportsIndex
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
@@ -20,16 +21,24 @@ from hnbulk.errors import AccessRefused, UsageError
 SERVICE_URL = "https://preview.twilio.com"
 SERVICE_HOSTS = frozenset({"preview.twilio.com", "numbers.twilio.com"})
 
+#: More requests under way at once make nothing faster, for the service or for us.
+MOST_CONNECTIONS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast a run may go. `rate` is requests in any one second (None: no ceiling);
-    `settle` is how many seconds a request in doubt is given to show up."""
+    `settle` is how many seconds a request in doubt is given to show up.
+
+    A run begins with `connections` requests under way and finds out by itself, between one and
+    `most_connections`, how many the service bears.
+    """
 
     rate: float | None
     connections: int
     settle: float
     canary: int = 5
+    most_connections: int = MOST_CONNECTIONS
 
 
 REAL_PACE = Pace(rate=5.0, connections=4, settle=120.0)
@@ -59,6 +68,9 @@ class Credentials:
     username: str
     secret: SecretStr = field(repr=False)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise _unpickled()
+
 
 class Settings(BaseSettings):
     """The environment as it is: `TWILIO_*` and `HNBULK_*`, or a `.env` file in the working folder."""
@@ -71,6 +83,9 @@ class Settings(BaseSettings):
     twilio_api_secret: SecretStr | None = None
     hnbulk_base_url: str = SERVICE_URL
     hnbulk_home: Path = Path(".hnbulk")
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise _unpickled()
 
     @property
     def credentials(self) -> Credentials:
@@ -86,6 +101,11 @@ class Settings(BaseSettings):
         if self.twilio_auth_token:
             return Credentials(account, account, self.twilio_auth_token)
         raise AccessRefused("neither TWILIO_AUTH_TOKEN nor TWILIO_API_KEY with TWILIO_API_SECRET is set.")
+
+
+def _unpickled() -> TypeError:
+    # a pickle would hold the secret in clear
+    return TypeError("secrets are not pickled; read the settings again where they are needed")
 
 
 def read_settings() -> Settings:

@@ -25,7 +25,8 @@ from pydantic import SecretStr
 
 from hnbulk.clocks import SteppedClock
 from hnbulk.connection import open_connection
-from hnbulk.sandbox import Courier, Sandbox, SandboxClock, WorldSettings, build_sandbox
+from hnbulk.reach import Reach
+from hnbulk.sandbox import Courier, Sandbox, SandboxClock, WorldSettings, build_sandbox, make_settings
 from hnbulk.serving import serve
 from hnbulk.settings import SANDBOX_PACE, Credentials
 
@@ -68,12 +69,12 @@ class HostedSandbox:
     @property
     def environ(self) -> dict[str, str]:
         """What points a program at the sandbox: `env={**os.environ, **hosted_sandbox.environ}`."""
-        return {
-            "HNBULK_BASE_URL": self.url,
-            "HNBULK_HOME": str(self.home),
-            "TWILIO_ACCOUNT_SID": self.account_sid,
-            "TWILIO_AUTH_TOKEN": self.auth_token,
-        }
+        return {"HNBULK_HOME": str(self.home), **self.reach.environ}
+
+    @property
+    def reach(self) -> Reach:
+        """How other programs reach it; printed, with the code for the official libraries."""
+        return Reach(self.url, self.account_sid, self.auth_token)
 
     def orders(self) -> list[dict[str, Any]]:
         """The truth: every order there ever was, canceled ones too, with `fate` and `history`."""
@@ -163,7 +164,9 @@ def _refuse(message: str) -> NoReturn:
 
 def _build(wanted: Mapping[str, Any]) -> Sandbox:
     """A sandbox like that; a list stands for a tuple, which JSON does not have."""
-    tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in wanted.items()}
-    settings: dict[str, Any] = {name: tuples[name] for name in _SETTINGS & set(tuples)}
-    options: dict[str, Any] = {name: tuples[name] for name in _OPTIONS & set(tuples)}
-    return build_sandbox(settings=WorldSettings(**settings), **options)
+    options = {name: value for name, value in wanted.items() if name in _OPTIONS}
+    try:
+        settings = make_settings({name: value for name, value in wanted.items() if name in _SETTINGS})
+    except ValueError as error:
+        _refuse(f"{MARKER}: {error}")
+    return build_sandbox(settings=settings, **options)

@@ -7,79 +7,45 @@ of `pacing`; this gives them one lock, a clock and a sleep. It sends nothing its
 
 from __future__ import annotations
 
+import math
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 
 from hnbulk.errors import RunStopped
+from hnbulk.gate import Gate as Gate
 from hnbulk.messages import FailureKind
 from hnbulk.outcome import Operation, Outcome, OutcomeKind
 from hnbulk.pacing import (
     LONGEST_RETRY_AFTER,
     Breaker,
     Concurrency,
+    Recent,
     RetryBudget,
-    SlidingWindow,
     delay_after,
 )
 from hnbulk.settings import Pace
 
-#: A start is counted a little wider than a second, for what happens between start and arrival.
-_WINDOW = 1.02
 _SLICE = 0.5
 #: A wait from so many seconds on is told.
 _WORTH_TELLING = 5.0
-_TRANSPORT = frozenset(str(kind) for kind in FailureKind)
+#: No free connection is our own doing and says nothing of the service.
+_TRANSPORT = frozenset(str(kind) for kind in FailureKind) - {FailureKind.POOL_TIMEOUT}
+
+
+class Bucket(StrEnum):
+    """Which budget a retry is charged to."""
+
+    REQUESTS = "requests"
+    DOUBTS = "doubts"  # looking up what is in doubt must not starve because the rest fails
 
 
 class Halted(RunStopped):
     """The run was told to stop before this request could start; it was not sent."""
 
     code = "halted"
-
-
-class Gate:
-    """The one rate of an account: every request to it starts through here, whoever sends it."""
-
-    def __init__(
-        self,
-        rate: float | None,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.monotonic = monotonic
-        self.sleep = sleep
-        self._window = SlidingWindow(rate, _WINDOW)
-        self._turn = threading.Lock()
-
-    def __call__(self, stopped: Callable[[], bool] = lambda: False) -> bool:
-        """One more request may start now, and is counted. False where `stopped` came first."""
-        with self._turn:  # kept while waiting: starts happen in the order they were counted
-            start = self._window.reserve(now := self.monotonic())
-            while start > now:
-                if stopped():
-                    return False
-                self.sleep(min(start - now, _SLICE))
-                now = self.monotonic()
-        return True
-
-    @contextmanager
-    def at(self, rate: float | None) -> Iterator[None]:
-        """Inside, the rate is this one, for everybody; afterwards it is what it was."""
-        usual = self._change(rate)
-        try:
-            yield
-        finally:
-            self._change(usual)
-
-    def _change(self, rate: float | None) -> float | None:
-        with self._turn:
-            before = self._window.rate
-            self._window.change(rate)
-        return before
 
 
 class Throttle:
@@ -95,13 +61,17 @@ class Throttle:
         self.exit_code = 0
         self.interrupted = False
         self._chance = chance
-        self._change = threading.Condition()
+        lock = threading.RLock()
+        self._change = threading.Condition(lock)  # of the switch
+        self._freed = threading.Condition(lock)  # a place; apart, or a paused row takes the wake-up
         self._under_way = 0
         self._sent = 0  # of those under way, how many have passed the gate
         self._waiting = ""
-        self._concurrency = Concurrency(pace.connections, pace.connections)
+        self._concurrency = Concurrency(pace.connections, pace.most_connections)
         self._breaker = Breaker()
-        self._budget = RetryBudget()
+        self._budgets = {bucket: RetryBudget() for bucket in Bucket}
+        self._started = Recent()
+        self._busy = 0
         self._stopping = False
         self._holding = False
         self._paused = False
@@ -123,6 +93,22 @@ class Throttle:
         """What the requests wait for, in words; empty where they go out. Changes once a wait."""
         return self._waiting
 
+    @property
+    def limit(self) -> int:
+        """How many requests may be under way now."""
+        return self._concurrency.limit
+
+    @property
+    def busy(self) -> int:
+        """How often the service said that it is busy (429), so far."""
+        return self._busy
+
+    @property
+    def rate(self) -> float:
+        """Starts a second, over the last ten seconds."""
+        with self._change:
+            return self._started.rate(self.monotonic())
+
     def stop(self, reason: str, *, exit_code: int = 6, interrupted: bool = False) -> None:
         """No further request starts; the first reason counts."""
         with self._change:
@@ -132,6 +118,7 @@ class Throttle:
             self.interrupted = self.interrupted or interrupted
             self._stopping = True
             self._change.notify_all()
+            self._freed.notify_all()
 
     def pause(self) -> None:
         """Rows wait to be begun."""
@@ -180,20 +167,24 @@ class Throttle:
         self._enter(probe=operation is Operation.READ)
         with self._change:
             self._sent += 1
+            self._started.add(self.monotonic())
         try:
             yield
         finally:
+            self._gate.left()
             with self._change:
                 self._sent -= 1
-                self._under_way -= 1
-                self._change.notify()
+                self._leave()
 
     def note(self, outcome: Outcome) -> None:
         """The rules know what came of a request."""
         now = self.monotonic()
         with self._change:
+            if outcome.reason == FailureKind.POOL_TIMEOUT:
+                return
             if outcome.kind is OutcomeKind.NOT_PROCESSED:
-                self._concurrency.on_busy(now)
+                self._busy += 1
+                self._concurrency.on_busy(now, under_way=outcome.under_way)
             if is_down(outcome):
                 before = self._breaker.wait(now)
                 self._breaker.on_failure(now)
@@ -203,28 +194,33 @@ class Throttle:
             self._breaker.on_success()
             self._say("")
             if outcome.kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
-                self._concurrency.on_success(now)
-                self._budget.on_success()
+                self._concurrency.on_success(now, under_way=outcome.under_way)
+                for budget in self._budgets.values():
+                    budget.on_success()
 
-    def may_retry(self, outcome: Outcome) -> bool:
+    def may_retry(self, outcome: Outcome, bucket: Bucket = Bucket.REQUESTS) -> bool:
         """The budget allows one more try. A busy reply costs nothing: it was never acted on."""
         if outcome.kind is OutcomeKind.NOT_PROCESSED:
             return True
         with self._change:
-            return self._budget.spend(timeout=outcome.reason.endswith("timeout"))
+            return self._budgets[bucket].spend(timeout=outcome.reason.endswith("timeout"))
 
-    def rest_after(self, outcome: Outcome, tried: int) -> None:
-        """The wait between two tries is over. A very long `Retry-After` stops the run instead."""
+    def rest_after(self, outcome: Outcome, tried: int, *, until: float = math.inf) -> bool:
+        """The wait between two tries is over. False where it would end after `until`, and there was
+        none. A very long `Retry-After` stops the run instead."""
         if outcome.retry_after is not None and outcome.retry_after > LONGEST_RETRY_AFTER:
             self.stop(f"the service asks to wait {outcome.retry_after:.0f} s; resume after that.")
-            return
+            return False
         delay = delay_after(str(outcome.kind), tried, outcome.retry_after, self._chance)
+        if self.monotonic() + delay > until:
+            return False
         words = _trying_again("does not answer" if is_down(outcome) else "is busy", delay)
         if delay >= _WORTH_TELLING and not self._waiting:
             self._say(words)
         self.rest(delay)
         if self._waiting == words:
             self._say("")
+        return True
 
     def _say(self, words: str) -> None:
         if not self._stopping:
@@ -235,25 +231,30 @@ class Throttle:
             self.rest(min(_SLICE, max(self._breaker.wait(self.monotonic()), 0.01)))
             self._give_up_if_hopeless()
         try:
-            if not self._gate(lambda: self._stopping):
+            if not self._gate.enter(lambda: self._stopping):
                 raise Halted(self.reason or "the run is stopping")
         except BaseException:
-            with self._change:
-                self._under_way -= 1
-                self._change.notify()
+            self._leave()
             raise
 
     def _took_place(self, *, probe: bool) -> bool:
         """One more is under way. False where the breaker is open and this may not try it."""
         with self._change:
             while self._under_way >= self._concurrency.limit and not self._stopping:
-                self._change.wait()
+                self._freed.wait()
             if self._stopping:
                 raise Halted(self.reason or "the run is stopping")
             if not self._breaker.may_send(self.monotonic(), probe=probe):
+                self._freed.notify_all()  # who waits for this place would wait on
                 return False
             self._under_way += 1
             return True
+
+    def _leave(self) -> None:
+        with self._change:
+            self._under_way -= 1
+            # as many as there are places: the limit may have grown since the last one left
+            self._freed.notify(max(0, self._concurrency.limit - self._under_way))
 
     def _try_the_service(self) -> None:
         self._give_up_if_hopeless()

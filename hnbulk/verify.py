@@ -8,16 +8,17 @@ looked up and reported, never repeated.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from hnbulk import lifecycle, wire
-from hnbulk.errors import LimitRefused
+from hnbulk.errors import LimitRefused, ReplyUnreadable
 from hnbulk.messages import Reply
 from hnbulk.models import Order
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State, Step
-from hnbulk.work import Act, Chain, Desk, Ready, Wait, refusal
+from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
 
 #: World seconds after a wave until whoever answered has keyed in the code.
 RING_TIME = timedelta(seconds=150)
@@ -83,17 +84,18 @@ class Calls:
         if (reason := _why_not(live, step)) is not None:
             return [_stale(act.first, live.sid, *reason, live.status)]
         return Ready(
-            wire.ask_verification(desk.lookups.dialect, live.sid),
-            Expected(phone_number=step.phone_number, sid=live.sid),
+            wire.ask_verification(desk.lookups.dialect, step.sid or ""),
+            Expected(phone_number=step.phone_number, sid=step.sid),
             _fence(live),
         )
 
     def done(self, act: Act, outcome: Outcome, reply: Reply, desk: Desk) -> list[Ending]:
         """Placed."""
-        order = wire.read_order(reply)
-        desk.saw_own(order, reply)
-        desk.note_call(order.sid, outcome.server_date or desk.clock.now())
-        return [Ending(act.first, State.DONE, order.sid, order.status)]
+        sid = desk.step(act).sid or ""
+        desk.note_call(sid, outcome.server_date or desk.clock.now())
+        with suppress(ReplyUnreadable):  # what the outcome rests on was there
+            desk.saw_own(wire.read_order(reply, lenient=True), reply)
+        return [Ending(act.first, State.DONE, sid, outcome.status)]
 
     def refused(self, act: Act, outcome: Outcome, desk: Desk) -> list[Ending]:
         """Refused by the service; no phone rang."""
@@ -101,9 +103,9 @@ class Calls:
 
     def settle(self, act: Act, fence: Mapping[str, Any], desk: Desk) -> list[Ending] | None:
         """Placed, where a counter or the status moved since the fence was read."""
-        sid = desk.step(act).sid
-        live = desk.lookups.order(sid) if sid else None
-        if live is None:
+        step = desk.step(act)
+        live = desk.lookups.order(step.sid) if step.sid else None
+        if live is None or live.phone_number != step.phone_number:
             return self.unknown(act, desk)
         if _fence(live) == dict(fence):
             return None
@@ -119,22 +121,23 @@ class Calls:
             Ending(act.first, State.CALL_UNKNOWN, sid, None, "call-unknown", note, "ask, then plan again")
         ]
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait) -> list[Ending]:
+    def look_back(self, endings: Sequence[Ending], desk: Desk, wait: Wait) -> list[Ending]:
         """The same calls with the status that the answers led to, when the phones have rung out."""
+        done = done_sids(endings)
         rung_out = desk.clock.now() + RING_TIME
         if not done or not wait(f"waiting for answers until {rung_out:%H:%M:%S} UTC", rung_out):
             return []
         desk.forget_listing()
         many = len(done) >= _LARGE
         now = desk.clock.now()
-        endings = []
+        newer = []
         for number, sid in done.items():
             live = desk.listing().orders.get(sid) if many else desk.lookups.order(sid)
             if live is not None:
                 if not many:
                     desk.saw([live], at=now, source="poll")
-                endings.append(Ending(number, State.DONE, sid, live.status))
-        return endings
+                newer.append(Ending(number, State.DONE, sid, live.status))
+        return newer
 
 
 def _read(step: Step, desk: Desk, *, in_pages: bool) -> Order | None:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from hnbulk.errors import AccessRefused, DialectCannot, ReplyUnreadable, ServiceRefused, UsageError
 from hnbulk.lifecycle import ASKABLE
 from hnbulk.messages import Pairs, Reply, Request
-from hnbulk.models import Letter, Order
+from hnbulk.models import Letter, Order, readable
 from hnbulk.replies import ApiError as ApiError
 from hnbulk.replies import read_error as read_error
 from hnbulk.replies import read_json, read_object, unreadable
@@ -216,9 +216,12 @@ def follow(dialect: Dialect, url: str) -> Request:
 # replies
 
 
-def read_order(reply: Reply) -> Order:
-    """The order in `reply`. Raises `ReplyUnreadable`; an unknown status warns and stays."""
-    return _model(Order, read_object(reply), "HR", reply)
+def read_order(reply: Reply, *, lenient: bool = False) -> Order:
+    """The order in `reply`. Raises `ReplyUnreadable`; an unknown status warns and stays.
+
+    `lenient`: a field that cannot be read is left out, unless it says which order it is.
+    """
+    return _order(read_object(reply), reply, lenient=lenient)
 
 
 def read_letter(reply: Reply) -> Letter:
@@ -226,11 +229,14 @@ def read_letter(reply: Reply) -> Letter:
     return _model(Letter, read_object(reply), "PX", reply)
 
 
-def read_orders(reply: Reply) -> tuple[list[Order], Page]:
-    """Every order of one page, validated, and its envelope: for look-ups, not for bulk."""
+def read_orders(reply: Reply, *, lenient: bool = False) -> tuple[list[Order], Page]:
+    """Every order of one page, validated, and its envelope: for look-ups, not for bulk.
+
+    `lenient` as in `read_order`: an order is never left out, or it would pass for one that is not there.
+    """
     body = read_object(reply)
     page = _envelope(body, reply)
-    return [_model(Order, item, "HR", reply) for item in body[page.key]], page
+    return [_order(item, reply, lenient=lenient) for item in body[page.key]], page
 
 
 def read_letters(reply: Reply) -> tuple[list[Letter], Page]:
@@ -336,6 +342,15 @@ def _filters(dialect: Dialect, known: Mapping[str, str], given: Mapping[str, Any
     if not 1 <= page_size <= MAX_PAGE_SIZE:
         raise UsageError(f"a page holds 1 to {MAX_PAGE_SIZE} items; {page_size} were asked for.")
     return (*_pairs(dialect, known, given, "list"), ("PageSize", str(page_size)))
+
+
+def _order(body: Any, reply: Reply, *, lenient: bool) -> Order:
+    try:
+        return _model(Order, body, "HR", reply)
+    except ReplyUnreadable:
+        if not lenient or not isinstance(body, dict):
+            raise
+        return _model(Order, readable(body), "HR", reply)
 
 
 def _model(kind: type[_Resource], body: Any, prefix: str, reply: Reply) -> _Resource:

@@ -25,6 +25,8 @@ from hnbulk.steps import Ending, PlanFile, State, Step
 BELIEVED = timedelta(seconds=60)
 #: From so many rows on, reading whole pages is cheaper than asking for each row.
 MANY = 200
+#: The code of a row whose order seems to be ours, but for its name.
+NAME_NOT_KEPT = "name-not-kept"
 
 
 class WorldClock(Protocol):
@@ -76,6 +78,11 @@ def refusal(step: int, sid: str | None, outcome: Outcome, next_step: str) -> End
     return Ending(step, State.REFUSED, sid, code=code, message=outcome.message, next_step=next_step)
 
 
+def done_sids(endings: Iterable[Ending]) -> dict[int, str]:
+    """Step to sid of those that are done."""
+    return {one.step: one.sid or "" for one in endings if one.state is State.DONE}
+
+
 class Desk:
     """What a kind of run works with: the plan, the service's readings, the world's time."""
 
@@ -90,6 +97,7 @@ class Desk:
         began_at: datetime,
         settle: timedelta,
         resumed: bool,
+        listing: Listing | None = None,
     ) -> None:
         self.plan = plan
         self.run_id = run_id
@@ -102,9 +110,12 @@ class Desk:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._sids: dict[int, str] = {}
+        self._first_sent: dict[int, datetime] = {}
         self._seen: list[tuple[datetime, str, Seen]] = []
         self._called: list[tuple[datetime, str]] = []
-        self._listing: Listing | None = None
+        self._listing = listing
+        if listing is not None:
+            self.saw(listing.orders.values(), at=listing.read_at, source="poll")
 
     def step(self, act: Act) -> Step:
         """The act's (first) step."""
@@ -121,6 +132,21 @@ class Desk:
         if row is not None and sid is not None:
             with self._lock:
                 self._sids[row] = sid
+
+    def note_sent(self, step: int, at: datetime) -> None:
+        """An attempt of the step that may have been carried out went out at `at`, a world time."""
+        with self._lock:
+            self._first_sent[step] = min(at, self._first_sent.get(step, at))
+
+    def first_sent(self, step: int) -> datetime | None:
+        """When the first attempt went out that may have been carried out; None where there is none."""
+        with self._lock:
+            return self._first_sent.get(step)
+
+    def account_of(self, step: Step) -> str:
+        """The account that the step's order belongs to: as the plan says, or the plan's own."""
+        named = step.after.get("account_sid") or step.precondition.get("account_sid")
+        return str(named or self.plan.header.account_sid)
 
     @property
     def plan_is_fresh(self) -> bool:
@@ -244,8 +270,8 @@ class Work(Protocol):
         """How an act ends that is not there and may not be sent again."""
         ...
 
-    def look_back(self, done: Mapping[int, str], desk: Desk, wait: Wait, /) -> list[Ending]:
-        """Newer endings of a wave's done steps (step to sid), where looking again shows other ones.
+    def look_back(self, endings: Sequence[Ending], desk: Desk, wait: Wait, /) -> list[Ending]:
+        """Newer endings of a wave's steps, where looking again shows other ones.
 
         `wait` lets the world's time pass first, where that is needed.
         """

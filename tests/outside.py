@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import urllib.request
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 
 @dataclass
@@ -23,11 +25,12 @@ class Service:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
+            **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
             "HNBULK_BASE_URL": self.document["base_url"],
             "TWILIO_ACCOUNT_SID": self.document["account_sid"],
             "TWILIO_AUTH_TOKEN": self.document["auth_token"],
             "HNBULK_HOME": str(self.home / ".hnbulk"),
+            "XDG_RUNTIME_DIR": str(self.home),
             **self.extra,
         }
 
@@ -69,6 +72,30 @@ class Service:
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
             return str(reply.read().decode())
+
+    def order(self, phone_number: str, **form: str) -> None:
+        """Somebody else of the same account has made an order on the number."""
+        fields = {"PhoneNumber": phone_number, "SmsCapability": "true", **form}
+        self._as_rival("POST", "", urlencode(fields).encode())
+
+    def delete(self, sid: str) -> None:
+        """Somebody else of the same account has deleted the order."""
+        self._as_rival("DELETE", f"/{sid}", None)
+
+    def _as_rival(self, method: str, path: str, body: bytes | None) -> None:
+        pair = f"{self.document['account_sid']}:{self.document['auth_token']}"
+        request = urllib.request.Request(
+            f"{self.document['base_url']}/HostedNumbers/HostedNumberOrders{path}",
+            data=body,
+            headers={"Authorization": "Basic " + b64encode(pair.encode()).decode()},
+            method=method,
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def creates(self, plan: str) -> list[str]:
+        """The numbers that a saved plan would create orders for."""
+        lines = map(json.loads, (self.home / plan).read_text(encoding="utf-8").splitlines())
+        return [line["phone_number"] for line in lines if line.get("action") == "create"]
 
     def truth(self) -> list[dict[str, Any]]:
         """Every order the sandbox ever had, with its history."""

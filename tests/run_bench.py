@@ -143,7 +143,7 @@ def open_bench(home: Path, *, smooth: bool = True, pace: Pace = PACE, **options:
         credentials = Credentials(sandbox.account_sid, sandbox.account_sid, SecretStr(sandbox.auth_token))
         lineage = {"account_sid": sandbox.account_sid, "base_url": server.url}
         with (
-            Client(server.url, credentials, connections=pace.connections) as client,
+            Client(server.url, credentials, connections=pace.most_connections) as client,
             Journal.open(home, **lineage) as journal,
             History.open(home, **lineage) as history,
         ):

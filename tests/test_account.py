@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import hnbulk as hn
+from hnbulk import wire
 from hnbulk.errors import InputError, LimitRefused, PlanRefused, UsageError
+from hnbulk.frames import findings_frame
 from hnbulk.intake import read_bytes
 
 LIST = b"""Branch,Phone,Ext.,Email
@@ -118,6 +120,82 @@ def test_polls_become_events_and_a_funnel(account: hn.Account) -> None:
     assert int(account.funnel().table["current"].sum()) == 3
 
 
+def test_an_audit_is_a_table_that_shows_itself(account: hn.Account) -> None:
+    """Clean after a run; with an order gone, a row with its kind, the number masked where it is shown."""
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    assert account.audit().clean
+    assert account.audit().table.empty
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    orders = account.orders()
+    first = orders[orders["status"] == "received"].iloc[0]
+    account.connection.client.send(wire.delete_order(wire.PREVIEW, first["sid"]))
+    found = account.audit()
+    assert found.table[["kind", "sid"]].to_numpy().tolist() == [["vanished", first["sid"]]]
+    assert first["phone_number"] in found.table["phone_number"].tolist()
+    assert first["phone_number"] not in repr(found) + found._repr_html_()
+    pd.testing.assert_series_equal(found.table.dtypes, findings_frame([]).dtypes)
+
+
+def test_rows_are_planned_again_by_their_class(account: hn.Account) -> None:
+    """With their own numbers and cells, and only those of the class; the others are not in the plan."""
+    assert account.sandbox is not None
+    no = {"action": "status", "status": 400, "code": 22104, "method": "POST", "path": "Orders$"}
+    account.sandbox.set_faults(no | {"nth": 1})
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    run = account.apply(plan, approve=plan.checksum[:8])
+    run.wait(timeout=60)
+    assert account.error_classes(run.run_id)[["class", "rows"]].to_numpy().tolist() == [
+        ["refused-field", 1]
+    ]
+    with pytest.raises(UsageError, match="no rows of stale"):
+        account.retry(run.run_id, ["stale"])
+    again = account.retry(run.run_id, ["refused-field"])
+    (row,) = again.file.rows
+    (failed,) = run.results.error["hn_row"].tolist()
+    assert (str(row.row), dict(row.cells)) == (failed, dict(plan.file.rows[row.row - 2].cells))
+    apply(account, again)
+    assert len(account.orders()) == 3
+
+
+def test_calls_and_letters_are_planned_again_for_their_orders(account: hn.Account) -> None:
+    """A refused call is planned anew with its order as it is now; a letter with its own contact."""
+    assert account.sandbox is not None
+    for number in ("+14155550100", "+14155550101", "+14155550102"):
+        account.sandbox.set_fate(number, "smooth")
+    apply(account, account.plan(read_bytes(LIST, name="list.csv")))
+    account.connection.clock.wait_until(account.now + pd.Timedelta(days=2).to_pytimedelta())
+    account.sandbox.set_faults(
+        {"action": "status", "status": 400, "code": 22123, "method": "POST", "nth": 1}
+    )
+    calls = account.verify()
+    run = account.apply(calls, approve=calls.checksum[:8], place_calls=3)
+    run.wait(timeout=60)
+    again = account.retry(run.run_id, ["refused-field"])
+    assert [step.action for step in again.file.steps] == ["verify"]
+    apply(account, again, place_calls=1)
+    letters = account.authorize(
+        contact_title="Owner", contact_phone_number="+14155550100", address_sid="AD" + "0" * 32
+    )
+    account.sandbox.set_faults(
+        {"action": "status", "status": 400, "code": 22109, "method": "POST", "nth": 1}
+    )
+    run = account.apply(letters, approve=letters.checksum[:8])
+    run.wait(timeout=60)
+    (step, *_) = account.retry(run.run_id, ["refused-field"]).file.steps
+    assert (step.after["contact_title"], step.after["address_sid"]) == ("Owner", "AD" + "0" * 32)
+
+
+def test_a_plan_that_moved_is_rebased(account: hn.Account) -> None:
+    """The row that moved is blocked and told; the others stay in the plan."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    fields = {"phone_number": "+14155550101", "unique_name": "theirs"}
+    account.connection.client.send(wire.create_order(wire.PREVIEW, fields))
+    made = account.rebase(plan)
+    assert made.file.counts == {"create": 2, "blocked": 1}
+    assert "Blocked: moved (row 3)" in str(made)
+    assert made.checksum != plan.checksum
+
+
 def test_an_account_shows_neither_token_nor_person(account: hn.Account) -> None:
     """repr and HTML name the account and the place, no secret."""
     assert account.sandbox is not None
@@ -133,3 +211,30 @@ def test_two_sandboxes_of_one_seed_are_one_world(tmp_path: Path) -> None:
             apply(account, account.plan(read_bytes(LIST, name="list.csv")))
             frames.append(account.orders().sort_values("phone_number", ignore_index=True))
     pd.testing.assert_frame_equal(frames[0], frames[1])
+
+
+def test_a_sandbox_of_a_notebook_has_the_settings_it_was_given() -> None:
+    """By name; a bad one is told with where they stand."""
+    with hn.connect_sandbox(seed=7, answer_rate=1.0, check_hours=[12, 24]) as account:
+        assert account.sandbox is not None
+        settings = account.sandbox.desk.service.world.settings
+        assert (settings.answer_rate, settings.check_hours) == (1.0, (12, 24))
+    for bad in ({"answer_rate": 2}, {"answer_rat": 1}):
+        with pytest.raises(UsageError, match=r"docs/sandbox\.md"):
+            hn.connect_sandbox(seed=7, **bad)
+
+
+def test_an_account_of_a_sandbox_tells_how_other_programs_reach_it(account: hn.Account) -> None:
+    """Printed it has the three variables and the code of both libraries; its repr has no token."""
+    told = str(account.reach)
+    assert [line.split("=")[0] for line in told.splitlines()[:3]] == [
+        "export HNBULK_BASE_URL",
+        "export TWILIO_ACCOUNT_SID",
+        "export TWILIO_AUTH_TOKEN",
+    ]
+    assert "TwilioHttpClient" in told
+    assert "RequestClient" in told
+    assert account.reach.environ["HNBULK_BASE_URL"] == account.connection.base_url
+    assert account.reach.auth_token not in repr(account.reach)
+    with pytest.raises(UsageError, match="no sandbox"):
+        hn.Account(account.connection).reach  # noqa: B018

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 from run_bench import Bench, create, number, open_bench
 
 from hnbulk import wire
+from hnbulk.apply import Changes
+from hnbulk.engine import start
+from hnbulk.messages import Failure, Reply, Request
+from hnbulk.sandbox import WorldSettings
 from hnbulk.steps import Action, Ending, Step
 
 
@@ -219,6 +224,41 @@ def test_an_update_of_what_somebody_changed_is_stale(bench: Bench) -> None:
     assert (only(bench, report.run_id).state, order_of(bench)["friendly_name"]) == ("stale", "Rival")
 
 
+@pytest.mark.parametrize(
+    ("fate", "hours", "ends"),
+    [("smooth", 40, "done"), ("check-trouble", 40, "stale"), ("sms-enabled", 40, "stale")],
+)
+def test_an_update_goes_where_the_order_still_takes_it(
+    bench: Bench, fate: str, hours: int, ends: str
+) -> None:
+    """Moved on is fine; stuck or failed, it is not what was planned any more."""
+    bench.sandbox.set_fate(number(0), fate)
+    sid = made(bench)["sid"]
+    planned = {"status": "twilio-processing", "sid": sid}
+    step = replace(
+        update(sid, {"friendly_name": "Branch 0"}, {"friendly_name": "New"}), precondition=planned
+    )
+    plan = bench.plan([step])
+    bench.advance(hours=hours)
+    sent = len(bench.posts())
+    plan = replace(plan, header=replace(plan.header, read_at=bench.clock.now().isoformat()))
+    assert only(bench, bench.apply(plan).run_id).state == ends
+    assert len(bench.posts()) - sent == (ends == "done")
+
+
+def test_an_update_in_doubt_is_not_settled_by_another_order(bench: Bench) -> None:
+    """The look-up is answered with somebody else's order: it is asked again."""
+    sid = made(bench)["sid"]
+    made(bench, 1)
+    bench.sandbox.set_faults(
+        {"action": "reset_after", "method": "POST", "path": sid, "nth": 1},
+        {"action": "swap", "method": "GET", "path": sid, "nth": 2},
+    )
+    bench.client.send(wire.fetch_order(wire.PREVIEW, order_of(bench, 1)["sid"]))
+    report = bench.apply(bench.plan([update(sid, {"friendly_name": "Branch 0"}, {"friendly_name": "New"})]))
+    assert (report.exit_code, order_of(bench)["friendly_name"]) == (0, "New")
+
+
 def test_an_update_that_is_there_already_sends_nothing(bench: Bench) -> None:
     """Done, by reading."""
     sid = made(bench)["sid"]
@@ -253,6 +293,75 @@ def test_a_cancel_of_another_status_is_stale(bench: Bench) -> None:
     report = bench.apply(bench.plan([cancel(order["sid"], "received")]))
     assert only(bench, report.run_id).state == "stale"
     assert not order_of(bench)["deleted"]
+
+
+def test_a_cancel_never_follows_a_reply_to_another_order(bench: Bench) -> None:
+    """Replies are mixed up on the way: only the orders of the plan are deleted."""
+    sids = [made(bench, n)["sid"] for n in range(3)]
+    bench.advance(days=2)
+    bench.sandbox.set_faults({"action": "swap", "method": "GET", "path": "HR", "nth": [2, 3, 4]})
+    plan = bench.plan([cancel(sids[n], "received", n) for n in range(2)])
+    assert bench.apply(plan).ok
+    assert [order_of(bench, n)["deleted"] for n in range(3)] == [True, True, False]
+
+
+def test_a_cancel_of_an_order_that_is_gone_does_not_delete_what_is_shown_for_it(bench: Bench) -> None:
+    """Another order of the same number: its reply was mixed up with the right one, a 404."""
+    order, sid = made(bench), "HR" + "9" * 32
+    bench.advance(days=2)
+    bench.sandbox.set_faults({"action": "swap", "method": "GET", "path": sid, "nth": 1})
+    bench.client.send(wire.fetch_order(wire.PREVIEW, order["sid"]))
+    report = bench.apply(bench.plan([cancel(sid, "received")]))
+    assert only(bench, report.run_id).code == "came-back"  # the number has a live order
+    assert {line["method"] for line in bench.posts()} == {"POST"}
+
+
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.CANCEL])
+def test_an_order_of_another_account_is_not_touched(bench: Bench, action: Action) -> None:
+    """It is a subaccount's: only a step that says so changes it."""
+    other = bench.sandbox.subaccounts[0].sid
+    order = made(bench, account_sid=other)
+    bench.advance(days=2)
+    step = Step(2, action, number(0), order["sid"], after={"email": "a@example.com"})
+    sent = len(bench.posts())
+    report = bench.apply(bench.plan([step]))
+    assert (only(bench, report.run_id).code, len(bench.posts())) == ("not-ours", sent)
+    said = replace(step, precondition={"account_sid": other})
+    assert bench.apply(bench.plan([said], input_hash="1" * 64)).ok
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["by number", "by list"])
+def test_an_order_that_comes_after_its_cancel_is_reported(tmp_path: Path, many: bool) -> None:
+    """A create that was on its way lands behind the delete: nothing is deleted a second time."""
+    count = 12 if many else 1
+    with open_bench(tmp_path, settings=WorldSettings(enforce_numbers=False)) as bench:
+        bench.apply(bench.creates(count))
+        bench.advance(days=2)
+        steps = [cancel(order_of(bench, n)["sid"], "received", n) for n in range(count)]
+        plan = bench.plan(steps)
+        bench.sandbox.set_faults({"action": "late", "seconds": 5, "method": "POST", "nth": 1})
+        bench.client.send(wire.create_order(wire.PREVIEW, {"phone_number": number(0)}))
+        client = Late(bench)
+        means = replace(bench.means, client=client)  # type: ignore[arg-type]
+        report = start(plan, Changes(), means, approve=plan.checksum).wait(20)
+        first = bench.journal.endings(report.run_id)[0]
+        assert (report.exit_code, first.state, first.code) == (3, "review", "came-back")
+        assert [order["deleted"] for order in bench.truth()[number(0)]] == [True, False]
+        assert [line["method"] for line in bench.posts()].count("DELETE") == count
+
+
+class Late:
+    """The bench's client; six seconds go by with every delete."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.base_url, self.account_sid = bench.client.base_url, bench.client.account_sid
+        self._bench = bench
+
+    def send(self, request: Request, **more: Any) -> Reply | Failure:
+        result = self._bench.client.send(request, **more)
+        if request.method == "DELETE":
+            self._bench.advance(seconds=6)
+        return result
 
 
 def test_a_cancel_of_an_order_of_another_number_is_a_conflict(bench: Bench) -> None:

@@ -107,6 +107,14 @@ def test_an_order_that_is_no_longer_ready_is_left_out(bench: Bench) -> None:
     assert posted(bench) == 2
 
 
+def test_an_order_of_another_number_is_left_out(bench: Bench) -> None:
+    """Its sid is not that of the planned number: it goes into no letter."""
+    plan = letters(bench)
+    steps = [replace(step, phone_number=number(9)) if n == 0 else step for n, step in enumerate(plan.steps)]
+    report = send(bench, bench.plan(steps))
+    assert (report.counts, held_by(bench)[0]) == ({"done": 3, "stale": 1}, None)
+
+
 def test_a_refused_letter_refuses_each_of_its_orders(bench: Bench) -> None:
     """With the service's code; no order is held."""
     bench.sandbox.set_faults({"action": "status", "status": 400, "code": 22109, "method": "POST", "nth": 1})

@@ -16,7 +16,9 @@ from outside import Service
 
 from hnbulk.cli import main
 
-VERBS = "demo drill sandbox check plan show apply resume runs orders verify authorize funnel report".split()
+VERBS = (
+    "demo drill sandbox check plan show retry apply resume runs audit orders verify authorize funnel report"
+).split()
 
 
 def few_rows(sample: Path, count: int, folder: Path) -> Path:
@@ -50,6 +52,42 @@ def test_a_wrong_option_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str
     """A typing mistake is told in one line, without a trace."""
     assert run_main(["check", "x.csv", "--sheeet", "1"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_too_many_at_once_are_refused_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """Eleven and none; the cap is that of the library."""
+    from hnbulk.cli.options import MOST
+    from hnbulk.settings import MOST_CONNECTIONS
+
+    assert MOST == MOST_CONNECTIONS
+    for asked in ("11", "0"):
+        assert run_main(["resume", "--concurrency", asked]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert f"{asked} is not from 1 to 10: more at once is not faster" in line
+
+
+def test_a_run_is_told_calmly() -> None:
+    """What it waits for once, and where it is once a minute; nothing at its end."""
+    from hnbulk.cli.runs import in_lines
+    from hnbulk.engine import Progress
+
+    said: list[str] = []
+    now = [0.0]
+    look = in_lines(said.append, monotonic=lambda: now[0])
+    going = Progress(100, done=40, pending=60, rate=4.9, eta=70.0)
+    for at, progress in (
+        (0.0, going),
+        (59.0, going),
+        (60.0, going),
+        (61.0, going),
+        (100.0, Progress(100, done=99, in_doubt=1, doing="1 in doubt")),
+        (150.0, Progress(100, done=99, in_doubt=1, doing="1 in doubt")),
+        (155.0, Progress(100, done=100)),
+        (300.0, Progress(100, done=100)),
+    ):
+        now[0] = at
+        look(progress)
+    assert said == ["40 of 100 done, 60 left (4.9 requests/s, about 1 min left)", "1 in doubt"]
 
 
 def test_a_bare_call_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,6 +222,81 @@ def test_runs_are_a_table_for_a_person(service: Service, sample: Path) -> None:
     assert title.split()[:3] == ["run", "state", "what"]
     assert line.split()[1:4] == ["finished", "orders", "2026-01-05"]
     assert line.endswith("few.csv")
+
+
+def test_an_audit_is_clean_or_exits_3(service: Service, sample: Path) -> None:
+    """After a clean run: exit 0. When somebody has deleted an order: exit 3, one line, the remedy."""
+    assert service.json("audit", code=2)["error"]["code"] == "usage"
+    few = few_rows(sample, 20, service.home)
+    ran = service.apply(
+        "few.plan", service.json("plan", few, "--out", "few.plan", "--set-aside")["checksum"]
+    )
+    clean = service.json("audit")
+    assert (clean["run_id"], clean["clean"], clean["findings"]) == (ran["run_id"], True, [])
+    service.admin("/clock", {"advance": 48 * 3600})
+    lost = next(order for order in service.truth() if order["status"] == "received")
+    service.delete(lost["sid"])
+    (found,) = service.json("audit", ran["run_id"], code=3)["findings"]
+    assert (found["kind"], found["sid"]) == ("vanished", lost["sid"])
+    told = service.run("audit").stdout.splitlines()
+    assert (len(told), "1 vanished" in told[0], "plan again" in told[1]) == (2, True, True)
+
+
+def test_a_plan_that_moved_is_refused_and_rebased(service: Service, sample: Path) -> None:
+    """Exit 5 with the row; rebased, the others are applied and the rival's order is left alone."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    taken = service.creates("few.plan")[0]
+    service.order(taken, UniqueName="theirs")
+    service.admin("/clock", {"advance": 120})
+    approve = ("--approve", plan["checksum"][:8])
+    error = service.json("apply", "few.plan", *approve, code=5)["error"]
+    assert (error["code"], [row["code"] for row in error["rows"]]) == ("plan-stale", ["not-ours"])
+    assert "--rebase" in error["message"]
+    assert len(service.truth()) == 1
+    made = service.json("plan", "--rebase", "few.plan", "--out", "new.plan")
+    assert (made["moved"], made["kept"]) == (error["rows"], made["requests"])
+    assert taken not in service.creates("new.plan")
+    told = service.run("plan", "--rebase", "few.plan", "--out", "new.plan")
+    assert "dropped 1" in told.stderr
+    assert f"Blocked: moved (row {error['rows'][0]['row']})" in told.stdout
+    service.apply("new.plan", made["checksum"])
+    assert [order["unique_name"] for order in service.truth() if order["phone_number"] == taken] == [
+        "theirs"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("x.csv", "--rebase", "x.plan"), ("--rebase", "x.plan", "--prune")]
+)
+def test_a_plan_is_of_a_list_or_of_an_older_plan(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither or both is a wrong call."""
+    assert run_main(["plan", *arguments, "--out", "no-such-folder.plan"]) == 2
+    assert "--rebase" in capsys.readouterr().err
+
+
+def test_rows_of_a_run_are_planned_again_by_class(service: Service, sample: Path) -> None:
+    """Listed with counts and meanings first; then a plan of just those rows, which makes their orders."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "path": "Orders$"}
+    service.admin("/faults", [no | {"nth": [2, 4]}])
+    ran = service.apply("few.plan", plan["checksum"])
+    service.admin("/faults", [])
+    (found,) = service.json("retry", ran["run_id"])["classes"]
+    refused = 2 + sum(entry["code"] == 22110 for entry in service.ledger())  # by the faults, by their fate
+    assert (found["class"], found["rows"]) == ("refused-number", refused)
+    assert "refused-number" in service.run("retry", ran["run_id"]).stdout
+    again = service.json("retry", ran["run_id"], "--class", "refused-number", "--out", "again.plan")
+    assert (again["rows"], again["counts"]["create"]) == (refused, refused)
+    before = len(service.truth())
+    service.apply("again.plan", again["checksum"])
+    assert len(service.truth()) == before + 2  # the two that were refused by a fault, not by their fate
+    error = service.json("retry", ran["run_id"], "--class", "busy", "--out", "again.plan", code=2)["error"]
+    assert f"refused-number ({refused})" in error["message"]
+    assert service.json("retry", ran["run_id"], "--class", "busy", code=2)["error"]["code"] == "usage"
 
 
 def test_the_way_to_apply_a_plan_is_told_once(service: Service, sample: Path) -> None:

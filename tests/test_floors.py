@@ -16,11 +16,11 @@ PACKAGE = ROOT / "hnbulk"
 
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "lifecycle"),
-    ("files", "clocks", "closing", "deadline", "failpoints"),
+    ("errors", "lifecycle", "failpoints"),
+    ("files", "clocks", "closing", "deadline", "reach"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
-    ("phones", "headers", "checks", "thresholds", "wording", "palette", "masking"),
+    ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     (
         "workbooks",
@@ -34,6 +34,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "pool",
         "entries",
         "serving",
+        "gate",
+        "turnstile",
     ),
     ("tablefiles", "frames", "considered", "overview", "client", "commits", "history"),
     (
@@ -50,6 +52,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("review", "charts", "lookups"),
     ("funnel", "work"),
+    ("attempts", "stoprules"),
     ("sending", "audit"),
     ("doubts", "approval"),
     ("coordinator",),
@@ -71,15 +74,15 @@ LEFT = set(
 )
 RIGHT = set(
     (
-        "runlock database pool entries serving client commits history journal throttle progress "
-        "lookups work audit sending doubts approval coordinator engine apply verify authorize connection "
-        "runs"
+        "runlock database pool entries serving gate turnstile client commits history journal throttle "
+        "progress lookups work attempts stoprules audit sending doubts approval coordinator engine apply "
+        "verify authorize connection runs"
     ).split()
 )
 PURE = set(
     (
-        "wire outcome pacing windows results scoreboard phones headers checks thresholds wording palette "
-        "masking replies lifecycle messages"
+        "wire outcome pacing windows results scoreboard phones headers checks thresholds moved wording "
+        "palette masking replies lifecycle messages"
     ).split()
 )
 

@@ -31,12 +31,24 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
 
     checked = take("check", service.json("check", few, code=2))
     seen["check problems"] = set(checked["problems"][0])  # type: ignore[index]
-    plan = take("plan", service.json("plan", few, "--out", "a.plan", "--set-aside"))
+    take("plan", service.json("plan", few, "--out", "a.plan", "--set-aside"))
+    service.order(service.creates("a.plan")[0])
+    rebased = take("plan --rebase", service.json("plan", "--rebase", "a.plan", "--out", "b.plan"))
+    seen["plan --rebase moved"] = set(rebased["moved"][0])  # type: ignore[index]
     take("show", service.json("show", "a.plan"))
-    take("apply without --approve", service.json("apply", "a.plan"))
-    ran = take("apply", service.apply("a.plan", str(plan["checksum"])))
+    no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "path": "Orders$", "nth": 2}
+    service.admin("/faults", [no])
+    take("apply without --approve", service.json("apply", "b.plan"))
+    ran = take("apply", service.apply("b.plan", str(rebased["checksum"])))
+    run_id = str(ran["run_id"])
+    retry = take("retry", service.json("retry", run_id))
+    (first, *_) = retry["classes"]  # type: ignore[misc]
+    seen["retry classes"] = set(first)
+    again = ("--class", first["class"], "--out", "again.plan")
+    take("retry with --class", service.json("retry", run_id, *again))
     take("resume", service.json("resume", str(ran["run_id"]), code=(0, 3)))
     take("runs", json.loads(service.run("runs", "--json").stdout.splitlines()[0]))
+    take("audit", service.json("audit"))
     take("orders", json.loads(service.run("orders", "--json").stdout.splitlines()[0]))
     take("verify", service.json("verify", "--out", "c.plan"))
     letters = ("--contact-title", "Owner", "--contact-phone", "+14155550100")
@@ -44,6 +56,10 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     funnel = take("funnel", service.json("funnel"))
     seen["funnel stages"] = set(funnel["stages"][0])  # type: ignore[index]
     take("report", service.json("report", "--out", "r.html"))
+    service.admin("/clock", {"advance": 48 * 3600})
+    ours = [order for order in service.truth() if str(order["unique_name"]).startswith("hn1-")]
+    service.delete(next(order["sid"] for order in ours if order["status"] == "received"))
+    seen["audit findings"] = set(service.json("audit", code=3)["findings"][0])
     take("demo", service.json("demo", "--numbers", "12", "--out", "demo"))
     take("drill", service.json("drill", few, "--kills", "0", "--faults", "none"))
     assert seen == shapes

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hnbulk.lifecycle import UnknownStatusWarning
-from hnbulk.models import Letter, Order, mask, mask_email, mask_phone, read_date
+from hnbulk.models import Letter, Order, UnreadableDateWarning, mask, mask_email, mask_phone, read_date
 
 FULL: dict[str, Any] = json.loads((Path(__file__).parent / "samples" / "fetch.json").read_bytes())
 
@@ -66,9 +66,14 @@ def test_an_unknown_status_stays_and_warns() -> None:
         assert order(status="hibernating").live
 
 
-@pytest.mark.parametrize(
-    "change", [{"status": None}, {"sid": None}, {"date_created": "soon"}, {"email": 5}]
-)
+@pytest.mark.parametrize("bad", ["soon", "0001-01-01T00:00:00+23:00", 5, True, ["2017-03-28"]])
+def test_a_date_that_is_none_is_left_out_and_warns(bad: Any) -> None:
+    """The order is the same but for it."""
+    with pytest.warns(UnreadableDateWarning):
+        assert order(date_created=bad) == order(date_created=None)
+
+
+@pytest.mark.parametrize("change", [{"status": None}, {"sid": None}, {"email": 5}])
 def test_what_cannot_be_read_is_an_error_that_shows_no_input(change: dict[str, Any]) -> None:
     """The message has no value in it."""
     with pytest.raises(ValidationError) as caught:

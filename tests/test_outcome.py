@@ -19,7 +19,9 @@ from hnbulk.outcome import (
     classify,
     may_send_again,
     maybe_processed,
+    says_taken,
 )
+from hnbulk.pacing import delay_after
 
 CREATED: dict[str, Any] = {
     **json.loads((Path(__file__).parent / "samples" / "create.json").read_bytes()),
@@ -189,6 +191,57 @@ def test_an_error_keeps_code_message_wait_and_date() -> None:
     assert str(outcome.server_date) == "2026-01-05 15:00:00+00:00"
 
 
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("-3", 0.0),
+        ("1000000000", 1e9),
+        ("99999999999", None),
+        ("NaN", None),
+        ("1e9", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("5, 30", 30.0),
+        ("5, soon", None),
+        ("Mon, 05 Jan 2026 15:00:09 GMT", 9.0),
+        ("Mon, 05 Jan 2026 14:00:00 GMT", 0.0),
+        ("Mon, 99 Jan 2026 15:00:00 GMT", None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_is_taken_at_its_word_or_not_at_all(status: int, said: str, wait: float | None) -> None:
+    """Seconds or a date, the larger of two; what is neither says nothing. No delay is below it."""
+    outcome = classify(Operation.CREATE, reply(status, error(20429), **{"retry-after": said}), OURS)
+    assert outcome.retry_after == wait
+    for draw in (0.0, 0.5, 1.0):
+        delay = delay_after(str(outcome.kind), 0, outcome.retry_after, lambda draw=draw: draw)  # type: ignore[misc]
+        assert (wait or 0.0) <= delay <= max(1.0, (wait or 0.0) * 1.25, (wait or 0.0) + 1.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "under_way"),
+    [
+        ("7", 7),
+        (" 12 ", 12),
+        ("0", 0),
+        ("-1", None),
+        ("7, 8", None),
+        ("٣", None),
+        ("many", None),
+        ("", None),
+    ],
+)
+def test_how_many_the_service_sees_at_once_is_kept(said: str, under_way: int | None) -> None:
+    """On any reply that says it as a plain number."""
+    header = {"twilio-concurrent-requests": said}
+    for status, body in ((429, error(20429)), (201, CREATED), (400, error(22110)), (503, b"")):
+        assert classify(Operation.CREATE, reply(status, body, **header), OURS).under_way == under_way
+    assert classify(Operation.CREATE, reply(201, CREATED), OURS).under_way is None
+
+
 # successes
 
 
@@ -337,3 +390,12 @@ def test_nothing_crashes_and_garbage_is_never_done(
     assert isinstance(outcome, Outcome)
     if operation in BODIED:
         assert outcome.kind is not OutcomeKind.DONE
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "taken"),
+    [(400, 22110, True), (422, 22110, True), (409, 20409, True), (400, 22102, False), (503, 22110, False)],
+)
+def test_a_refusal_says_when_something_is_there_already(status: int, code: int, taken: bool) -> None:
+    """By the number's own code, or as a conflict; a reply that refuses nothing says nothing."""
+    assert says_taken(classify(Operation.CREATE, reply(status, error(code)), OURS)) is taken

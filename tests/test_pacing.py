@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from hnbulk.outcome import OutcomeKind
 from hnbulk.pacing import (
     Breaker,
     Concurrency,
+    Recent,
     RetryBudget,
     SlidingWindow,
     delay_after,
@@ -26,23 +27,66 @@ GAPS = st.lists(st.one_of(st.just(0.0), st.floats(0, 0.01), st.floats(0, 3)), ma
 
 
 def starts_of(rate: float | None, arrivals: list[float], window: float = 1.0) -> list[float]:
-    """When requests that come at these times may start."""
-    pace = SlidingWindow(rate, window)
-    return [pace.reserve(now) for now in arrivals]
+    """When requests that come at these times, one after another, may start."""
+    pace, starts, now = SlidingWindow(rate, window), [], -math.inf
+    for arrival in arrivals:
+        now = max(now, arrival)
+        while (start := pace.take(now)) > now:
+            now = start
+        starts.append(now)
+    return starts
+
+
+def no_window_overflows(starts: list[float], rate: float, span: float = 1.0) -> bool:
+    """Exactly, in rational arithmetic: start i+limit comes a whole window after start i, or later."""
+    starts, limit = sorted(starts), max(1, math.floor(rate))
+    window = Fraction(span if rate >= 1 else span / rate)
+    return all(
+        Fraction(later) - Fraction(sooner) >= window
+        for sooner, later in zip(starts, starts[limit:], strict=False)
+    )
 
 
 @given(RATES, GAPS, st.floats(0, 1e9))
 def test_no_second_holds_more_than_the_rate(rate: float, gaps: list[float], origin: float) -> None:
-    """Exactly, in rational arithmetic: start i+limit comes a whole window after start i."""
+    """Whatever the requests come at, and none starts before it has come."""
     arrivals = list(accumulate(gaps, initial=origin))
     starts = starts_of(rate, arrivals)
-    limit, window = max(1, math.floor(rate)), Fraction(1.0 if rate >= 1 else 1.0 / rate)
     assert all(start >= now for start, now in zip(starts, arrivals, strict=True))
-    assert all(later >= sooner for sooner, later in pairwise(starts))
-    assert all(
-        Fraction(later) - Fraction(sooner) >= window
-        for sooner, later in zip(starts, starts[limit:], strict=False)
-    )
+    assert no_window_overflows(starts, rate)
+
+
+@given(st.floats(0.5, 50), st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 3)), max_size=80))
+def test_starts_that_turn_out_later_count_when_they_were(
+    rate: float, requests: list[tuple[float, float]]
+) -> None:
+    """Each is let through, counted as late as it may be, and really starts some time until then."""
+    pace, now = SlidingWindow(rate), 0.0
+    begun: list[tuple[float, float]] = []  # when it really starts, as what it is counted till then
+    real: list[float] = []
+    for gap, late in requests:
+        now += gap
+        while (start := pace.take(now, now + 3.0)) > now:
+            soonest = min([start, *(at for at, _ in begun)])
+            now = max(now, soonest)
+            for one in sorted(one for one in begun if one[0] <= now):
+                begun.remove(one)
+                pace.settle(one[1], one[0])
+        begun.append((now + late, now + 3.0))
+        real.append(now + late)
+    assert no_window_overflows(real, rate)
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.3), st.sampled_from([1.0, 3.0, 20.0])), max_size=80))
+def test_a_change_of_rate_forgets_no_start(changes: list[tuple[float, float]]) -> None:
+    """Down and up again within a second: no second holds more than the highest rate."""
+    pace, now, starts = SlidingWindow(20.0), 0.0, []
+    for gap, rate in changes:
+        now += gap
+        pace.change(rate)
+        while pace.take(now) <= now:
+            starts.append(now)
+    assert no_window_overflows(starts, 20.0)
 
 
 @given(st.integers(1, 300), st.integers(1, 5))
@@ -52,12 +96,7 @@ def test_the_rate_is_reached_when_there_is_always_work(rate: int, seconds: int) 
     assert starts[-1] == pytest.approx(seconds - 1, abs=1e-9)
 
 
-def test_a_late_reader_of_the_clock_does_not_jump_the_queue() -> None:
-    """A time read before another thread's start gets a place behind it."""
-    assert starts_of(2, [5.0, 4.0]) == [5.0, 5.0]
-
-
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=50))
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=50).map(sorted))
 def test_no_rate_is_no_wait(arrivals: list[float]) -> None:
     """Without a rate everything starts when it comes."""
     assert starts_of(None, arrivals) == arrivals
@@ -73,13 +112,14 @@ def test_a_longer_window_leaves_room() -> None:
     assert starts_of(2, [0.0] * 5, window=1.25) == pytest.approx([0.0, 0.0, 1.25, 1.25, 2.5])
 
 
-def test_asking_for_the_delay_counts_nothing() -> None:
-    """Only a reservation takes a place."""
+def test_being_told_to_wait_counts_nothing() -> None:
+    """Only a start takes a place, and a start that nobody counted moves nothing."""
     pace = SlidingWindow(1)
-    assert [pace.delay(0.0), pace.delay(0.0)] == [0.0, 0.0]
-    pace.reserve(0.0)
-    assert pace.delay(0.25) == pytest.approx(0.75)
-    assert SlidingWindow(None).delay(3.0) == 0.0
+    assert pace.take(0.0) == 0.0
+    assert [pace.take(0.25), pace.take(0.25)] == pytest.approx([1.0, 1.0])
+    pace.settle(0.7, 9.0)
+    assert pace.take(1.1) == 1.1
+    assert (pace.rate, SlidingWindow(None).take(3.0)) == (1, 3.0)
 
 
 @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
@@ -271,3 +311,15 @@ def test_ten_minutes_open_is_the_end() -> None:
     assert not Breaker().given_up(1e9)
     assert not breaker.given_up(599.9)
     assert breaker.given_up(600.0)
+
+
+def test_the_recent_rate_is_that_of_the_last_seconds() -> None:
+    """Sooner, of the time since the first; what is older is forgotten; nothing is no rate."""
+    recent = Recent(10.0)
+    assert recent.rate(5.0) == 0.0
+    recent.add(5.0, 4)
+    assert recent.rate(5.0) == 4.0
+    recent.add(7.0, 6)
+    assert recent.rate(7.0) == 5.0
+    assert recent.rate(16.0) == 0.6
+    assert recent.rate(17.0) == 0.0

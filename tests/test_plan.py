@@ -184,6 +184,22 @@ def test_an_updatable_difference_becomes_an_update_of_that_field(name: str, want
     assert step.precondition == {"status": "received", "sid": live.sid}
 
 
+def test_a_step_says_when_its_order_is_another_accounts() -> None:
+    """Update, cancel and the update behind a create; of the plan's own account nothing is said."""
+    other = "AC" + "9" * 32
+    lives = [order(1, account_sid=other), order(2, account_sid=other), order(4)]
+    wanted = [target(2, 1, email="a@b.c"), target(3, 3, account_sid=other, extension="1")]
+    plan = plan_for(wanted, lives, prune=True)
+    said = [(step.action, step.precondition.get("account_sid")) for step in plan.steps]
+    assert said == [
+        (Action.UPDATE, other),
+        (Action.CREATE, None),  # its own field says so
+        (Action.UPDATE, other),
+        (Action.CANCEL, other),
+        (Action.CANCEL, None),
+    ]
+
+
 def test_before_is_what_the_service_shows_to_the_letter() -> None:
     """Blanks around a text, no addresses and no delay are kept as they are, to be found again."""
     live = order(friendly_name=" Old ", cc_emails=None)

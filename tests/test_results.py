@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnbulk.results import EXTRA_COLUMNS, neutralise, next_step, restore, single_line, sort_rows
+from hnbulk.results import (
+    ERROR_CLASSES,
+    EXTRA_COLUMNS,
+    class_rows,
+    error_class,
+    neutralise,
+    next_step,
+    restore,
+    single_line,
+    sort_rows,
+)
 from hnbulk.steps import (
     SEVERITY,
     Action,
@@ -190,3 +200,34 @@ def test_a_message_of_the_service_becomes_one_harmless_line() -> None:
 def test_reprs_show_counts_only() -> None:
     """A repr of results holds nobody's data."""
     assert "2661" not in repr(sort_rows(plan_of([PlanRow(2, CELLS, Verdict.NOTHING)], []), []))
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "expected", "again"),
+    [
+        (State.DONE, None, None, "no"),
+        (State.PENDING, None, "unsent", "yes"),
+        (State.REFUSED, "no-order", "unsent", "yes"),
+        (State.REFUSED, "20429", "busy", "yes"),
+        (State.STALE, "changed", "stale", "yes"),
+        (State.REFUSED, "22110", "refused-number", "no"),
+        (State.REFUSED, "22104", "refused-field", "no"),
+        (State.REFUSED, "status-409", "refused-field", "no"),
+        (State.CONFLICT, "not-ours", "conflict", "no"),
+        (State.REVIEW, "not-there", "review", "no"),
+        (State.CALL_UNKNOWN, "call-unknown", "unknown", "no"),
+        (State.IN_DOUBT, "read-timeout", "in-doubt", "no"),
+    ],
+)
+def test_every_ending_has_its_class(
+    state: State, code: str | None, expected: str | None, again: str
+) -> None:
+    """The class says what a retry means, and only what may go out as it is, is retryable."""
+    ending = Ending(0, state, code=code)
+    assert error_class(ending) == expected
+    plan = plan_of([PlanRow(2, {}, Verdict.PLANNED)], [step_of(2)])
+    assert class_rows(plan, [ending]) == ({expected: [2]} if expected else {})
+    found = sort_rows(plan, [ending])
+    (row,) = [*found.success, *found.error, *found.unprocessed]
+    assert row["hn_retryable"] == again
+    assert expected is None or expected in ERROR_CLASSES

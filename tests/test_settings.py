@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from hnbulk.errors import AccessRefused, UsageError
 from hnbulk.settings import (
+    MOST_CONNECTIONS,
     REAL_PACE,
     SANDBOX_PACE,
     SERVICE_URL,
@@ -144,6 +146,7 @@ def test_the_pace_is_gentle_with_the_service_and_free_on_this_machine() -> None:
     assert pace_for(SERVICE_URL) is REAL_PACE
     assert pace_for("http://[::1]:5") is SANDBOX_PACE
     assert (REAL_PACE.rate, REAL_PACE.connections, REAL_PACE.settle) == (5.0, 4, 120.0)
+    assert REAL_PACE.most_connections == SANDBOX_PACE.most_connections == MOST_CONNECTIONS == 10
     assert SANDBOX_PACE.rate is None
 
 
@@ -168,3 +171,12 @@ def test_calls_are_few_by_default() -> None:
 def test_loopback_is_this_machine(host: str, loopback: bool) -> None:
     """A name that looks like it is not."""
     assert is_loopback(host) is loopback
+
+
+def test_settings_and_credentials_are_not_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle would hold the secret in clear."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", ACCOUNT)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", SECRET)
+    for one in (read_settings(), read_settings().credentials):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(one)

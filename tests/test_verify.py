@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 from run_bench import Bench, number, open_bench
 
 from hnbulk import engine, wire
-from hnbulk.clocks import SteppedClock
+from hnbulk.clocks import ServiceClock, SteppedClock
 from hnbulk.entries import Intent
 from hnbulk.errors import LimitRefused, RunLocked
 from hnbulk.progress import Report
@@ -213,6 +214,17 @@ def test_a_resume_looks_up_a_call_whose_run_died(bench: Bench, rang: bool) -> No
     assert len(bench.sandbox.calls()) == int(rang)
 
 
+def test_a_call_is_not_settled_by_an_order_of_another_number(bench: Bench) -> None:
+    """Its counters moved, but that proves nothing about ours."""
+    sid = call(bench, 1).sid or ""
+    plan = bench.plan([replace(call(bench, 0), sid=sid)])
+    fence = {"attempts": 0, "calls": 0, "status": "received"}
+    bench.journal.begin("r0", plan, kind="calls", at=bench.clock.now(), options={})
+    bench.journal.intend("r0", [Intent(0, 1, "call", "f", bench.clock.now(), 0.0, fence)])
+    bench.client.send(wire.ask_verification(wire.PREVIEW, sid))
+    assert bench.resume("r0", Calls()).counts == {"call-unknown": 1}
+
+
 def test_a_large_wave_is_read_in_pages(tmp_path: Path) -> None:
     """Sixty calls cost a few reads, not sixty."""
     with open_bench(tmp_path) as bench:
@@ -222,3 +234,19 @@ def test_a_large_wave_is_read_in_pages(tmp_path: Path) -> None:
         assert place(bench, calls(bench, 60)).ok
         assert len(bench.sandbox.calls()) == 60
         assert len(bench.reads()) - before <= 4
+
+
+def test_a_wait_follows_a_clock_that_somebody_else_steps(bench: Bench) -> None:
+    """The hours open in three; who steps the service's clock past them meanwhile need not wait for them."""
+    plan = calls(bench, opens=3, closes=6)
+    clock = ServiceClock(bench.client.server_now)
+    run = engine.start(plan, Calls(), replace(bench.means, clock=clock), approve=plan.checksum)
+    while not run.progress.doing:
+        time.sleep(0.01)
+    bench.advance(hours=4)
+    while bench.sandbox.calls() == []:
+        time.sleep(0.01)
+        assert run.state == "running"
+    bench.advance(hours=1)
+    assert run.wait(30).exit_code in (0, 3)
+    assert len(bench.sandbox.calls()) == 1

@@ -53,7 +53,10 @@ def main(arguments: list[str] | None = None) -> None:
         ended.append(signum)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, end)
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal is no reason to lose anything
+        known = getattr(signal, name, None)
+        if known is not None and signal.getsignal(known) is not signal.SIG_IGN:
+            signal.signal(known, end)
     try:
         code = app(arguments, prog_name="hnbulk", standalone_mode=False)
     except TyperException as error:

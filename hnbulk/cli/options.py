@@ -14,14 +14,26 @@ Rate = Annotated[
         "--rate", metavar="N", min=0.1, help="Requests in any one second. [service: 5; sandbox: no ceiling]"
     ),
 ]
+#: As `settings.MOST_CONNECTIONS`, which would bring along more than `--help` needs.
+MOST = 10
+
+
+def _few_enough(asked: int | None) -> int | None:
+    if asked is not None and not 1 <= asked <= MOST:
+        raise typer.BadParameter(
+            f"{asked} is not from 1 to {MOST}: more at once is not faster, and the service answers it "
+            "as too many"
+        )
+    return asked
+
+
 Connections = Annotated[
     int | None,
     typer.Option(
         "--concurrency",
         metavar="N",
-        min=1,
-        max=50,
-        help="Requests under way at once. [service: 4; sandbox: 8]",
+        callback=_few_enough,
+        help=f"Requests under way at once, at most {MOST}. [what the service bears: from 4 up to {MOST}]",
     ),
 ]
 Settle = Annotated[

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
 from hnbulk.review import Plan
+from hnbulk.steps import load_plan
 
 
 def check_out(out: Path, *, is_ours: Callable[[bytes], bool], what: str) -> None:
@@ -35,15 +37,30 @@ def check_plan_out(out: Path) -> None:
     check_out(out, is_ours=lambda begins: b'"kind":"header"' in begins.partition(b"\n")[0], what="a plan")
 
 
-def save_plan(talk: Talk, made: Plan, out: Path) -> None:
-    """The plan lies in `out` and is shown."""
+def save_plan(talk: Talk, made: Plan, out: Path, **more: Any) -> None:
+    """The plan lies in `out` and is shown; `more` stands beside it with `--json`."""
     made.save(out)
-    show_plan(talk, made, out)
+    show_plan(talk, made, out, **more)
     talk.say(f"saved: {out}")
 
 
-def show_plan(talk: Talk, made: Plan, path: Path, *, whole: bool = False) -> None:
+def rebase_plan(talk: Talk, old: Path, out: Path) -> Plan:
+    """What is left of the plan in `old` lies in `out` and is shown, with what was kept and dropped."""
+    from hnbulk import runs
+    from hnbulk.connection import connect_from
+    from hnbulk.settings import read_settings
+
+    plan = load_plan(old)
+    with connect_from(read_settings()) as connection:
+        rebased = runs.rebase_plan(connection, plan)
+    made = Plan(rebased.plan)
+    save_plan(talk, made, out, **rebased.as_json())
+    talk.say(str(rebased))
+    return made
+
+
+def show_plan(talk: Talk, made: Plan, path: Path, *, whole: bool = False, **more: Any) -> None:
     """The plan is on stdout; how to apply it, where there is anything to do, on stderr."""
-    talk.show(made.text(whole=whole), {"plan": str(path), **made.as_json(whole=whole)})
+    talk.show(made.text(whole=whole), {"plan": str(path), **made.as_json(whole=whole), **more})
     if made.file.steps:
         talk.say(f"nothing was sent. To apply it: {made.command}")

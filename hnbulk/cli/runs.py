@@ -1,4 +1,4 @@
-"""Verbs that run a plan and look back at runs: `apply`, `resume`, `runs`. They work without pandas."""
+"""Verbs that run a plan and look back at runs: `apply`, `resume`, `runs`, `audit`; without pandas."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from hnbulk.connection import Connection
     from hnbulk.engine import Progress, Report, Run
 
+#: Seconds between two lines on where a run is, where no bar is drawn.
+_EVERY = 60.0
+
 
 def add_to(app: typer.Typer) -> None:
     """The verbs are part of `app`."""
     app.command(epilog="Example: hnbulk apply branches.plan --approve 1a2b3c4d")(apply)
     app.command(epilog="Example: hnbulk resume")(resume)
     app.command(epilog="Example: hnbulk runs --json")(runs)
+    app.command(epilog="Example: hnbulk audit")(audit)
 
 
 def apply(
@@ -118,6 +122,29 @@ def runs(as_json: AsJson = False) -> None:
     Talk(as_json).rows(told, records)
 
 
+def audit(
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run; the newest finished one.", metavar="RUN")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that each number of a run has its one live order.
+
+    Only reads. Exit 3 where a number has two, none, a stranger's, or one without our name; each
+    finding says what to do, nothing is deleted.
+    """
+    from hnbulk.connection import connect_from
+    from hnbulk.runs import audit_run
+    from hnbulk.settings import read_settings
+
+    talk = Talk(as_json)
+    with connect_from(read_settings()) as connection:
+        found = audit_run(connection, run_id, say=talk.say)
+    talk.show(str(found), found.as_json())
+    if not found.findings.clean:
+        raise typer.Exit(3)
+
+
 def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
     """The run has ended, its result files are written, and its exit code is given."""
     from hnbulk.runs import results_of, write_results
@@ -158,27 +185,34 @@ def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
 def _wait(talk: Talk, run: Run) -> Report:
     """The run is over. What it waits for is said once: in the bar, or as a line where there is none."""
     if not talk.progress:
-        return run.wait(on_progress=_on_change(lambda words: talk.say(words) if words else None))
+        return run.wait(on_progress=in_lines(talk.say))
     from tqdm import tqdm
 
     with tqdm(total=run.progress.total, unit=" steps", desc=run.kind) as bar:
-        say = _on_change(bar.set_postfix_str)
 
         def show(now: Progress) -> None:
+            bar.set_postfix_str(now.doing or now.pace, refresh=False)
             bar.update(now.ended - bar.n)
-            say(now)
 
         return run.wait(on_progress=show)
 
 
-def _on_change(say: Callable[[str], object]) -> Callable[[Progress], None]:
-    """Calls `say` with what a run waits for, whenever that is another than before."""
-    said = ""
+def in_lines(
+    say: Callable[[str], object], *, monotonic: Callable[[], float] = time.monotonic
+) -> Callable[[Progress], None]:
+    """Says what a run waits for whenever that is another than before, and once a minute where it is."""
+    said, at = "", monotonic()
 
     def look(now: Progress) -> None:
-        nonlocal said
+        nonlocal said, at
         if now.doing != said:
             said = now.doing
-            say(said)
+            if said:
+                say(said)
+        elif monotonic() - at >= _EVERY and now.ended < now.total:
+            say(str(now))
+        else:
+            return
+        at = monotonic()
 
     return look

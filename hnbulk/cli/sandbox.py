@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hnbulk.cli.options import AsJson
-from hnbulk.cli.snippets import TEXT
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
+from hnbulk.reach import LIBRARIES, Reach
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hnbulk.sandbox import Sandbox, SandboxClock
+    from hnbulk.sandbox import Claim, Sandbox, SandboxClock
 
 _SEED = 7
+#: The fastest clock: a day of its world every second.
+_FASTEST = 86_400
 
 
 def add_to(app: typer.Typer) -> None:
@@ -79,6 +81,7 @@ def sandbox(
 
     time = _clock(clock, EXAMPLE_START if example_order else EPOCH)
     changes = _settings(settings or [])
+    held = None if state is None else _hold(state)
     made = None if state is None else _load(state, seed, time, changes)
     if made is None:
         made = build_sandbox(
@@ -90,11 +93,15 @@ def sandbox(
         )
     if state is not None:
         _save(made, state)  # a place that cannot be written is told before the work, not after it
+    talk = Talk(as_json)
     with serve(made.api, port=port) as api, serve(made.admin) as admin, made.start_callbacks():
-        _tell(Talk(as_json), made, api.url, admin.url, clock)
+        _tell(talk, made, api.url, admin.url, clock)
         _wait_for_the_end()
     if state is not None:
         _save(made, state)
+        talk.say(f"saved {state}: {len(made.orders()):,} orders, {made.clock.now():%Y-%m-%d %H:%M} UTC")
+    if held is not None:
+        held.close()
 
 
 def _tell(talk: Talk, made: Sandbox, url: str, admin_url: str, clock: str) -> None:
@@ -106,17 +113,32 @@ def _tell(talk: Talk, made: Sandbox, url: str, admin_url: str, clock: str) -> No
         "admin_url": admin_url,
         "admin_token": made.admin_token,
     }
-    text = (
-        f"export HNBULK_BASE_URL={url}\n"
-        f"export TWILIO_ACCOUNT_SID={made.account_sid}\n"
-        f"export TWILIO_AUTH_TOKEN={made.auth_token}"
-    )
-    talk.show(text, document)
+    reach = Reach(url, made.account_sid, made.auth_token)
+    admin = f"export HNBULK_ADMIN_URL={admin_url}\nexport HNBULK_ADMIN_TOKEN={made.admin_token}"
     if not talk.as_json:
-        talk.say(f"# clock {clock}; administration at {admin_url} (bearer {made.admin_token})")
-        talk.say(f"# e.g. a day later: curl -X POST {admin_url}/clock -d '{{\"advance\": 86400}}' \\")
-        talk.say(f"#        -H 'Authorization: Bearer {made.admin_token}'")
-        talk.say(TEXT)
+        talk.say(LIBRARIES)
+        talk.say(f"# Its clock is {clock}. A day later, in the other terminal:")
+        talk.say('#   curl -H "Authorization: Bearer $HNBULK_ADMIN_TOKEN" $HNBULK_ADMIN_URL/clock \\')
+        talk.say("#        -d '{\"advance\": 86400}'")
+        talk.say("# Set this there:")
+    talk.show(f"{reach.exports}\n{admin}", document)
+
+
+def _hold(path: Path) -> Claim:
+    """No other sandbox goes on from this file until the claim is let go, or this process has ended."""
+    from hnbulk.sandbox import Claim
+
+    try:
+        return Claim(path)
+    except BlockingIOError:
+        raise UsageError(
+            f"another sandbox goes on from {path}. End that one first, or give another file.",
+            path=str(path),
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"cannot save to {path}: {error.strerror}. Choose another place or make room.", path=str(path)
+        ) from None
 
 
 def _settings(texts: list[str]) -> dict[str, Any]:
@@ -167,9 +189,11 @@ def _clock(text: str, start: datetime) -> SandboxClock:
             return SandboxClock("real", start=start)
         if text == "stepped":
             return SandboxClock("stepped", start=start)
-        return SandboxClock("fast", speed=float(text.removeprefix("x")), start=start)
+        if text.startswith("x") and float(text[1:]) <= _FASTEST:
+            return SandboxClock("fast", speed=float(text[1:]), start=start)
     except ValueError:
-        raise UsageError(f"--clock {text}: give `real`, `stepped` or `xN`, such as x3600.") from None
+        pass
+    raise UsageError(f"--clock {text}: give `real`, `stepped` or `xN`, such as x60; N is at most 86400.")
 
 
 def _wait_for_the_end() -> None:

@@ -1,4 +1,4 @@
-"""Verbs on files: `check`, `plan`, `show`. None of them changes anything in the service."""
+"""Verbs that plan: `check`, `plan`, `show`, `retry`. None of them changes anything in the service."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hnbulk.cli.columns import in_columns
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
+from hnbulk.errors import UsageError
 
 if TYPE_CHECKING:
     from hnbulk.intake import Intake
@@ -19,12 +21,24 @@ Sheet = Annotated[
     str | None, typer.Option("--sheet", metavar="NAME", help="The sheet of a workbook. [the first]")
 ]
 
+Updates = Annotated[
+    int | None,
+    typer.Option("--allow-updates", metavar="N", help="The exact number of updates, when it is unusual."),
+]
+Cancels = Annotated[
+    int | None,
+    typer.Option("--allow-cancels", metavar="N", help="The exact number of cancels, when it is unusual."),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """The verbs are part of `app`."""
     app.command(epilog="Example: hnbulk check branches.csv")(check)
     app.command(epilog="Example: hnbulk plan branches.csv --out branches.plan --set-aside")(plan)
     app.command(epilog="Example: hnbulk show branches.plan")(show)
+    app.command(
+        epilog="Example: hnbulk retry r20261123-183012-4f2a --class stale --class busy --out again.plan"
+    )(retry)
 
 
 def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
@@ -52,8 +66,10 @@ def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
 
 
 def plan(
-    file: File,
     out: Annotated[Path, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")
+    ] = None,
     sheet: Sheet = None,
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="Plan the good rows; bad ones come back as unprocessed.")
@@ -61,21 +77,19 @@ def plan(
     prune: Annotated[
         bool, typer.Option("--prune", help="Also cancel live orders whose number is not in FILE.")
     ] = False,
-    allow_updates: Annotated[
-        int | None,
-        typer.Option(
-            "--allow-updates", metavar="N", help="The exact number of updates, when it is unusual."
-        ),
-    ] = None,
-    allow_cancels: Annotated[
-        int | None,
-        typer.Option(
-            "--allow-cancels", metavar="N", help="The exact number of cancels, when it is unusual."
-        ),
-    ] = None,
+    allow_updates: Updates = None,
+    allow_cancels: Cancels = None,
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Plan creates again that the service refused before.")
     ] = False,
+    rebase: Annotated[
+        Path | None,
+        typer.Option(
+            "--rebase",
+            metavar="PLAN",
+            help="Instead of FILE: this plan without the rows whose orders moved on since it was made.",
+        ),
+    ] = None,
     detailed: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 10 when the plan changes something.")
     ] = False,
@@ -84,14 +98,25 @@ def plan(
     """Compare a list with the account and write a plan; only reads.
 
     What would be done is shown row by row and saved; nothing is sent before
-    `hnbulk apply PLAN --approve HASH8`.
+    `hnbulk apply PLAN --approve HASH8`. With --rebase there is no list: an older plan is compared
+    with the account instead, and keeps the rows whose orders have not moved.
     """
     from hnbulk.account import connect
-    from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.cli.plans import check_plan_out, rebase_plan, save_plan
     from hnbulk.intake import raise_for_problems
 
     talk = Talk(as_json)
     check_plan_out(out)
+    if rebase is not None:
+        options = (sheet, set_aside, prune, allow_updates, allow_cancels, retry_refused)
+        if file is not None or any(options):
+            raise UsageError("--rebase takes an older plan as it is: leave FILE and its options out.")
+        made = rebase_plan(talk, rebase, out)
+        if detailed and made.file.steps:
+            raise typer.Exit(10)
+        return
+    if file is None:
+        raise UsageError("give a list to plan, or an older plan with --rebase.")
     intake = _read(talk, file, sheet)
     if not set_aside:
         raise_for_problems(intake)
@@ -122,6 +147,46 @@ def show(
     from hnbulk.review import Plan
 
     show_plan(Talk(as_json), Plan.load(plan_file), plan_file, whole=whole)
+
+
+def retry(
+    run_id: Annotated[str, typer.Argument(help="A run that is over.", metavar="RUN")],
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", metavar="NAME", help="Plan the rows of this class; may be given again."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")
+    ] = None,
+    allow_updates: Updates = None,
+    allow_cancels: Cancels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan rows of a run again, by what became of them.
+
+    Without --class it lists the classes, with how many rows each has and what planning them again
+    means. Nothing is sent: what comes out is a plan, made of the run's own rows as the account is now.
+    """
+    from hnbulk.account import connect
+    from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.frames import records_of
+
+    talk = Talk(as_json)
+    if bool(classes) != (out is not None):
+        raise UsageError("--class and --out go together: what to plan again, and where the plan goes.")
+    if out is not None:
+        check_plan_out(out)
+    with connect() as account:
+        if not classes or out is None:
+            found = records_of(account.error_classes(run_id))
+            rows = [tuple(line.values()) for line in found]
+            told = "\n".join(in_columns(("class", "rows", "planned again"), rows))
+            talk.show(
+                told if rows else "all rows of this run are done", {"run_id": run_id, "classes": found}
+            )
+            return
+        made = account.retry(run_id, classes, allow_updates=allow_updates, allow_cancels=allow_cancels)
+    save_plan(talk, made, out)
 
 
 def _read(talk: Talk, file: Path, sheet: str | None) -> Intake:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hnbulk.sandbox import chance
 from hnbulk.sandbox.admin import admin_app
 from hnbulk.sandbox.app import Application, api_app
-from hnbulk.sandbox.choices import check_settings, plain_settings, read_settings, settings_of
+from hnbulk.sandbox.choices import check_settings, make_settings, plain_settings, read_settings, settings_of
 from hnbulk.sandbox.clock import EPOCH, SandboxClock, seconds_of
 from hnbulk.sandbox.courier import Courier
 from hnbulk.sandbox.desk import Desk
 from hnbulk.sandbox.example import EXAMPLE_ACCOUNT, EXAMPLE_START, put_example
 from hnbulk.sandbox.fates import FATES, FIXED_NUMBERS, WorldSettings
 from hnbulk.sandbox.faults import Fault, Faults
-from hnbulk.sandbox.keeping import read_document, write_document
+from hnbulk.sandbox.keeping import Claim, read_document, write_document
 from hnbulk.sandbox.past import live_through
 from hnbulk.sandbox.refusals import Person
 from hnbulk.sandbox.service import Service
@@ -35,6 +35,7 @@ __all__ = [
     "EXAMPLE_START",
     "FATES",
     "FIXED_NUMBERS",
+    "Claim",
     "Courier",
     "Credential",
     "Sandbox",
@@ -42,6 +43,7 @@ __all__ = [
     "WorldSettings",
     "build_sandbox",
     "load_sandbox",
+    "make_settings",
     "read_settings",
 ]
 
@@ -183,7 +185,7 @@ def load_sandbox(
     seed, account, settings = (document.get(name) for name in ("seed", "account_sid", "settings"))
     if type(seed) is not int or not isinstance(account, str | None) or not isinstance(settings, dict):
         raise ValueError("the file is not a state")
-    wanted = replace(settings_of(settings), **changes or {})
+    wanted = make_settings({**plain_settings(settings_of(settings)), **(changes or {})})
     made = build_sandbox(seed=seed, clock=clock, settings=wanted, account_sid=account)
     put_state(made.desk, document | {"settings": plain_settings(wanted)})
     return made

@@ -22,11 +22,20 @@ def settings_of(plain: Mapping[str, Any]) -> WorldSettings:
     """The settings of a JSON object that holds all of them. Raises `ValueError`."""
     if set(plain) != set(_DECLARED):
         raise ValueError("the state's settings are not those of this version")
-    given: dict[str, Any] = {name: _tuples(value) for name, value in plain.items()}
-    for name, value in given.items():
-        if not _holds(name, value):
-            raise ValueError(f"{name} of the state's settings takes {_takes(name)}")
-    return WorldSettings(**given)
+    return make_settings(plain)
+
+
+def make_settings(given: Mapping[str, Any]) -> WorldSettings:
+    """The settings of these names, the others as they usually are; a list stands for a tuple.
+
+    Raises `ValueError` that says what is wrong with the first bad one.
+    """
+    if unknown := sorted(set(given) - set(_DECLARED)):
+        raise ValueError(f"there is no setting `{_short(unknown[0])}`")
+    values: dict[str, Any] = {name: _tuples(value) for name, value in given.items()}
+    made = WorldSettings(**values)
+    check_settings(made)
+    return made
 
 
 def check_settings(settings: WorldSettings) -> None:

@@ -270,12 +270,12 @@ def spoiled(fault: Fault, reply: Reply, request: Request) -> Reply:
 
 
 def _address(fault: Fault, request: Request) -> str:
-    origin = request.origin or ""
+    origin, path = request.origin or "", quote(request.path, "/:")
     known = {
         "{origin}": origin,
         "{host}": origin.partition("://")[2],
-        "{path}": quote(request.path, "/:"),
-        "{target}": request.target(),
+        "{path}": path,
+        "{target}": path + request.target()[len(request.path) :],
     }
     text = "{origin}{target}" if fault.url is None else fault.url
     return re.sub(r"\{\w+\}", lambda found: known.get(found[0], found[0]), text)

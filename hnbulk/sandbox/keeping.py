@@ -6,6 +6,7 @@ What a state is, is said elsewhere: this only carries documents to the disk and 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
@@ -13,6 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from hnbulk.sandbox.records import encode
+
+
+class Claim:
+    """The right to go on from a file, of one process at a time; it ends with the process.
+
+    Raises `BlockingIOError` where another has it, and `OSError` where nothing can be written. It is
+    held on a hidden file beside, since the file itself is replaced with every save.
+    """
+
+    def __init__(self, path: Path) -> None:
+        target = path.resolve()
+        lock = target.with_name(f".{target.name}.lock")
+        self._handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._handle)
+            raise
+
+    def close(self) -> None:
+        """The file is free."""
+        os.close(self._handle)
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:

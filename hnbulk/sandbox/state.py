@@ -157,6 +157,6 @@ def _late_in(plain: dict[str, Any], lines: dict[int, dict[str, Any]]) -> Late:
     origin = None if sent["origin"] is None else str(sent["origin"])
     request = Request(str(sent["method"]), str(sent["path"]), query, form, origin)
     if type(plain["at"]) is not int or type(plain["nth"]) is not int or not _is_moment(plain["at"]):
-        raise ValueError("the state has a late request of a time that is none")
+        raise ValueError("the state has a late request whose time is none")
     person = Person(str(plain["account_sid"]), frozenset(map(str, plain["sees"])))
     return Late(plain["at"], plain["nth"], request, person, lines[plain["n"]])

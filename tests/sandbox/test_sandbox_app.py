@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -232,3 +233,51 @@ def test_threads_racing_over_real_connections_make_the_same_world() -> None:
             box.sandbox.clock.advance(30 * 86400)
             truths.append((box.sandbox.orders(), box.sandbox.calls()))
     assert truths[0] == truths[1]
+
+
+def test_a_limit_of_requests_at_once_binds_without_any_latency() -> None:
+    """Thirty at once against a limit of two: some are answered, some told 429; nothing else happens."""
+    with served(settings=WorldSettings(concurrency_limit=2)) as box, ThreadPoolExecutor(30) as threads:
+        replies = list(threads.map(lambda _: box.api.get(ORDERS), range(60)))
+        assert Counter(reply.status_code for reply in replies).keys() == {200, 429}
+        assert max(int(reply.headers["Twilio-Concurrent-Requests"]) for reply in replies) > 2
+
+
+def test_the_limit_is_each_accounts_own() -> None:
+    """What the parent has under way is nothing to its subaccount."""
+    with served(settings=WorldSettings(concurrency_limit=1)) as box, ThreadPoolExecutor(8) as threads:
+        sub = box.sandbox.subaccounts[0]
+        with httpx.Client(base_url=box.url, auth=(sub.sid, sub.secret), trust_env=False) as child:
+            busy = [threads.submit(box.api.get, ORDERS) for _ in range(40)]
+            seen = [child.get(ORDERS).status_code for _ in range(10)]
+            assert 429 in {one.result().status_code for one in busy}
+        assert seen == [200] * 10
+
+
+def test_replies_say_how_long_they_took_and_who_may_read_them() -> None:
+    """The duration is real, in seconds; 200 and 201 carry what a browser asks for, errors do not."""
+    with served(settings=WorldSettings(latency=0.05)) as box:
+        made = box.create()
+        assert float(made.headers["Twilio-Request-Duration"]) >= 0.05
+        assert made.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Origin" in box.api.get(ORDERS).headers
+        assert "Access-Control-Allow-Origin" not in box.api.get(f"{ORDERS}/HR{'0' * 32}").headers
+
+
+@pytest.mark.parametrize("host", ["preview.twilio.com", "preview.dublin.ie1.twilio.com"])
+def test_pages_lead_on_to_the_host_that_was_asked(host: str) -> None:
+    """Of the service's own hosts, the region too."""
+    with served(orders=3) as box:
+        page = box.api.get(f"{ORDERS}?PageSize=1", headers={"X-Twilio-Original-Host": host}).json()
+    assert page["meta"]["next_page_url"].startswith(f"https://{host}{ORDERS}?")
+
+
+@pytest.mark.parametrize("path", ["/%E2%82%AC", "/%0d%0aX", "/a%20b"])
+def test_a_redirect_of_any_path_is_a_redirect(path: str) -> None:
+    """Signs that no header can hold are sent on encoded."""
+    with served() as box:
+        for url in (None, "https://{host}{path}"):
+            box.sandbox.set_faults({"action": "redirect", "url": url})
+            reply = box.api.get(path)
+            assert reply.status_code == 302
+            assert reply.headers["Location"].isascii()

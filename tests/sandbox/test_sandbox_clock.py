@@ -85,3 +85,10 @@ def test_watchers_are_told_of_every_step() -> None:
     clock.unwatch(watcher)
     clock.advance(1)
     assert [moment - EPOCH for moment in told] == [timedelta(seconds=n) for n in (1, 5, 0)]
+
+
+def test_a_clock_that_runs_too_fast_stops_where_the_calendar_ends() -> None:
+    """It says the last second there is, and does not fail."""
+    ticks = iter((0.0, 1.0, 2.0))
+    clock = SandboxClock("fast", speed=1e12, monotonic=lambda: next(ticks))
+    assert clock.now().year == 9999

@@ -343,3 +343,24 @@ def test_a_lost_reply_makes_no_second_order(tmp_path: Path, rule: dict[str, Any]
         assert [len(truth[number(n)]) for n in range(3)] == [1, 1, 1]
         own = [truth[number(n)][0]["sid"] for n in range(3)]
         assert all(ending.sid in (None, own[ending.step]) for ending in endings)
+
+
+def test_a_swapped_reply_is_the_one_before_it_of_the_same_kind() -> None:
+    """The request is carried out; what comes back is about another order."""
+    with served() as box:
+        first, second = (box.create(number).json() for number in ("+14155550123", "+14155550124"))
+        box.api.get(f"{ORDERS}/{first['sid']}")
+        box.sandbox.set_faults({"action": "swap", "method": "GET", "nth": 2})
+        box.api.get(ORDERS)
+        assert box.api.get(f"{ORDERS}/{second['sid']}").json()["sid"] == first["sid"]
+        assert box.api.get(f"{ORDERS}/{second['sid']}").json()["sid"] == second["sid"]
+
+
+def test_a_name_may_be_doubled_where_the_script_says_so() -> None:
+    """One request with the name is let through, the next is refused again."""
+    with served() as box:
+        box.create("+14155550123", UniqueName="shop")
+        box.sandbox.set_faults({"action": "double_name", "times": 1})
+        assert box.create("+14155550124").status_code == 201  # without a name it does not count
+        assert box.create("+14155550125", UniqueName="shop").status_code == 201
+        assert box.create("+14155550126", UniqueName="shop").json()["code"] == 20409

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from sandbox_driver import LETTERS, ORDERS
 
-from hnbulk.sandbox import FIXED_NUMBERS, Sandbox, build_sandbox
+from hnbulk.sandbox import FIXED_NUMBERS, Sandbox, WorldSettings, build_sandbox
 from hnbulk.sandbox.past import number_of
 from hnbulk.sandbox.refusals import ERRORS
 from hnbulk.sandbox.routes import ROUTES
@@ -106,9 +106,9 @@ def informed(document: dict[str, Any], values: dict[str, list[str]]) -> dict[str
     return document
 
 
-def fuzzed(home: Path, *limits: str) -> Sandbox:
+def fuzzed(home: Path, *limits: str, **settings: Any) -> Sandbox:
     """A sandbox after generated requests, every reply of which was as described."""
-    sandbox = build_sandbox(seed=7, orders=800)
+    sandbox = build_sandbox(seed=7, orders=800, settings=WorldSettings(**settings))
     file = home / "openapi.json"
     file.write_text(json.dumps(informed(described(sandbox), known_values(sandbox))))
     with serve(Moving(sandbox)) as api:
@@ -134,10 +134,29 @@ def test_every_operation_has_a_carrier_and_every_code_a_meaning() -> None:
 
 
 def test_generated_requests_meet_nothing_that_is_not_described(tmp_path: Path) -> None:
-    """No 5xx, no undocumented status, no body of another shape; and all operations have succeeded."""
+    """No 5xx, no undocumented status, no body of another shape; and all operations have succeeded.
+
+    About a minute where nothing else runs; by count, so that a slow machine tries as much.
+    """
     sandbox = fuzzed(tmp_path, "--max-examples=160")
     did = Counter(str(line["did"]).split()[0] for line in sandbox.ledger())
     assert set(did) >= {"created", "read", "updated", "canceled", "released", "wrote", "refused"}
+
+
+def test_the_description_is_true_of_other_settings_too(tmp_path: Path) -> None:
+    """Other statuses of the 22xxx errors, sizes refused, limits of the other reading."""
+    fuzzed(
+        tmp_path,
+        "--max-examples=30",
+        rule_status=409,
+        delete_conflict_code=22112,
+        page_size_clamped=False,
+        address_by_unique_name=True,
+        list_newest_first=False,
+        enforce_numbers=False,
+        contact_required=False,
+        max_call_delay=30,
+    )
 
 
 @pytest.mark.nightly

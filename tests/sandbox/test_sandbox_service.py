@@ -521,3 +521,51 @@ def test_what_goes_to_the_number_is_never_shown_with_the_order() -> None:
     names = ("sms_url", "sms_method", "sms_fallback_url", "sms_fallback_method")
     names += ("status_callback", "status_callback_method", "sms_application_sid")
     assert [number[name] for name in names] == list(form.values())
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        ("+99912345678", 22102),
+        ("+21012345678", 22102),
+        ("+12129115555", 22102),
+        ("+12122115555", 22102),
+        ("+442079460000", 22103),
+        ("+18765550123", 22103),
+    ],
+)
+def test_a_number_of_no_country_is_no_number(number: str, code: int) -> None:
+    """22102 for a country code or an exchange nobody has, 22103 for a country that cannot be hosted."""
+    assert Driver().refused_create(number) == code
+
+
+def test_a_status_nobody_may_ask_for_is_refused_beside_a_right_code_too() -> None:
+    """Nothing of the request was done."""
+    box = Driver()
+    sid = box.received("171")
+    code = box.call(sid)[1]["verification_code"]
+    assert box.refused("POST", f"{ORDERS}/{sid}", VerificationCode=code, Status="completed") == 22112
+    assert box.status(sid) == "pending-verification"
+    assert box.update(sid, VerificationCode=code, Status="pending-verification")[1]["status"] == "verified"
+
+
+def test_a_code_for_an_order_at_its_end_is_not_awaited() -> None:
+    """22114, as wherever the order is not in pending-verification."""
+    box = Driver()
+    sid = box.create(FIXED + "176")["sid"]
+    box.wait(36 * HOUR)
+    assert box.status(sid) == "failed"
+    assert box.refused("POST", f"{ORDERS}/{sid}", VerificationCode="123456") == 22114
+    assert box.refused("POST", f"{ORDERS}/{sid}", FriendlyName="x") == 22112
+
+
+def test_a_number_keeps_a_name_of_its_own_and_loses_its_application() -> None:
+    """FriendlyName is the number's; an empty SmsApplicationSid takes the application away."""
+    box = Driver()
+    order = box.create(SmsApplicationSid="AP" + "1" * 32, FriendlyName="Order")
+    path = f"/2010-04-01/Accounts/{order['account_sid']}/IncomingPhoneNumbers/"
+    path += f"{order['incoming_phone_number_sid']}.json"
+    assert box.send("GET", path)[1]["friendly_name"] == "Order"
+    _, number = box.send("POST", path, FriendlyName="Number", SmsApplicationSid="")
+    assert (number["friendly_name"], number["sms_application_sid"]) == ("Number", "")
+    assert box.order(order["sid"])["friendly_name"] == "Order"

@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import pytest
 from sandbox_driver import DAY, ORDERS, PLAIN, Driver
 
 from hnbulk.cli import main
-from hnbulk.sandbox import WorldSettings, build_sandbox, load_sandbox, read_settings
+from hnbulk.sandbox import WorldSettings, build_sandbox, load_sandbox, make_settings, read_settings
 from hnbulk.sandbox.choices import plain_settings, settings_of
+from hnbulk.sandbox.state import put_state, take_state
 
 
 @pytest.fixture(name="file")
@@ -268,7 +269,7 @@ def ask(document: dict[str, str], path: str, body: bytes | None = None) -> str:
         return str(reply.read().decode())
 
 
-@pytest.mark.parametrize("end", ["stdin", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("end", ["stdin", "SIGTERM", "SIGINT", "SIGHUP"])
 def test_the_command_goes_on_where_it_ended(file: Path, end: str) -> None:
     """The same command again: same account, the later time, the same orders."""
     command = ("--state", file, "--orders", "5", "--seed", "3", "--clock", "stepped", "--set", "latency=0")
@@ -311,6 +312,20 @@ def test_a_file_that_does_not_fit_is_told_and_left_alone(file: Path) -> None:
     assert "cannot save" in refused("--state", file.parent / "no" / "world.json")
 
 
+def test_one_sandbox_at_a_time_goes_on_from_a_file(file: Path) -> None:
+    """The second is refused by name, and may have it once the first has ended."""
+    with running("--state", file):
+        assert "another sandbox goes on from" in refused("--state", file)
+    with running("--state", file):
+        pass
+
+
+@pytest.mark.parametrize("clock", ["3600", "x0", "xinf", "x1e6", "xnan", "fast"])
+def test_a_clock_is_told_how_to_be_written(clock: str) -> None:
+    """A number without its x would be anything."""
+    assert "such as x60" in refused("--clock", clock)
+
+
 def test_a_setting_of_the_command_is_that_of_its_world(file: Path) -> None:
     """Given at the start, and given to a world that is there already."""
     with running("--state", file, "--set", "code_digits=4", "--set", "check_hours=12,13"):
@@ -328,3 +343,66 @@ def test_what_is_restored_is_served(file: Path) -> None:
     again = Driver()
     again.sandbox.load(file)
     assert again.send("GET", f"{ORDERS}/{sid}")[1]["phone_number"] == PLAIN
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"at": "x"},
+        {"at": True},
+        {"at": -1},
+        {"nth": "x"},
+    ],
+)
+def test_a_late_request_without_a_time_is_refused_and_nothing_has_changed(broken: dict[str, Any]) -> None:
+    """Neither the orders nor the clock; the next request is answered."""
+    box = Driver()
+    box.create()
+    state = take_state(box.sandbox.desk)
+    late = {"nth": 1, "n": 1, "account_sid": "AC", "sees": [], "at": 5}
+    request = {"method": "GET", "path": ORDERS, "query": [], "form": [], "origin": None}
+    entries = [{**late, "request": request, **broken}, {**late, "request": request, "nth": 2}]
+    state |= {"late": entries, "ledger": [{"n": 1}], "orders": [], "numbers": []}
+    with pytest.raises(ValueError, match="late"):
+        put_state(box.sandbox.desk, state)
+    assert len(box.sandbox.orders()) == 1
+    assert box.send("GET", ORDERS)[0] == 200
+
+
+@pytest.mark.parametrize("name", ["created", "updated", "since"])
+@pytest.mark.parametrize("value", [-1, 10**15])
+def test_an_order_of_a_time_outside_the_calendar_is_refused(name: str, value: int) -> None:
+    """It could be restored, and never be listed."""
+    box = Driver()
+    box.create()
+    state = take_state(box.sandbox.desk)
+    state["orders"][0][name] = value
+    with pytest.raises(ValueError, match="time"):
+        put_state(box.sandbox.desk, state)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("code_digits", 0),
+        ("check_hours", (36, 12)),
+        ("callback_method", "PUT"),
+        ("answer_rate", -5),
+        ("callback_retries", -1),
+        ("idle_days", -1),
+        ("concurrency_limit", -1),
+        ("no_such_thing", 1),
+    ],
+)
+def test_settings_are_held_to_their_rules_wherever_they_come_from(name: str, value: Any) -> None:
+    """In a state, in Python, and by name."""
+    box = Driver()
+    state = take_state(box.sandbox.desk)
+    state["settings"][name] = value
+    with pytest.raises(ValueError):
+        put_state(box.sandbox.desk, state)
+    with pytest.raises(ValueError, match=name):
+        make_settings({name: value})
+    if name != "no_such_thing":
+        with pytest.raises(ValueError, match=name):
+            build_sandbox(settings=replace(WorldSettings(), **{name: value}))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from sandbox_driver import DAY, DOCUMENT, FIXED, HOUR, ORDERS, Driver
+from sandbox_driver import DAY, DOCUMENT, FIXED, HOUR, LETTERS, ORDERS, Driver
 
 from hnbulk.lifecycle import may_move
 from hnbulk.sandbox import FATES, FIXED_NUMBERS, WorldSettings, fates
@@ -361,3 +361,59 @@ def test_what_an_operator_has_mended_at_the_carrier_goes_well(ending: str) -> No
     box.wait(25 * DAY)
     assert box.path_of(sid).count("action-required") == 1
     assert box.status(sid) == "completed"
+
+
+def test_a_call_with_an_old_code_verifies_nothing() -> None:
+    """A newer call has brought another code since: keyed too late, says the truth, and nothing moves."""
+    box = Driver(settings=WorldSettings(keying_seconds=(100, 100)))
+    sid = box.received("174")
+    for wait in (599, 2, 99):
+        box.call(sid)
+        box.wait(wait)
+    assert box.status(sid) == "pending-verification"
+    assert [call["outcome"] for call in box.sandbox.calls()] == ["no-answer", "late", "ringing"]
+    box.wait(1)
+    assert box.status(sid) == "verified"
+
+
+def test_an_operator_leaves_neither_an_old_code_nor_an_old_letter() -> None:
+    """Sent back from a letter nobody signed, the order is verified and no letter has it."""
+    box = Driver(settings=WorldSettings(operator_fix_rate=1.0, operator_hours=(24, 24)))
+    sid = box.verified("185")
+    box.letter(sid)
+    box.wait(7 * DAY + HOUR)
+    assert box.status(sid) == "action-required"
+    box.wait(DAY)
+    order = box.order(sid)
+    assert (order["status"], order["signing_document_sid"], order["verification_code"]) == (
+        "verified",
+        None,
+        None,
+    )
+
+
+def test_a_failed_letter_frees_its_orders() -> None:
+    """The first letter fails by itself, the next is signed."""
+    box = Driver()
+    sid = box.verified("190")
+    _, letter = box.letter(sid)
+    box.wait(6 * DAY)
+    assert box.send("GET", f"{LETTERS}/{letter['sid']}")[1]["status"] == "failed"
+    assert (box.status(sid), box.order(sid)["signing_document_sid"]) == ("verified", None)
+    box.letter(sid)
+    box.wait(14 * DAY)
+    assert box.status(sid) == "completed"
+
+
+def test_a_bill_under_review_is_not_ended_by_the_third_call() -> None:
+    """Turned to a phone bill while the last call rings: the bill decides."""
+    box = Driver()
+    sid = box.received("171")
+    for _ in range(3):
+        box.call(sid)
+    box.update(sid, VerificationType="phone-bill", VerificationDocumentSid=DOCUMENT)
+    assert box.call(sid)[0] == 200
+    box.wait(HOUR)
+    assert box.status(sid) == "pending-verification"
+    box.wait(48 * HOUR)
+    assert box.status(sid) == "verified"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from hnbulk.cli.snippets import NODE, PYTHON
+from hnbulk.reach import NODE, PYTHON
 
 EXAMPLE = "HR" + "a" * 32
 
@@ -35,7 +35,7 @@ def _printed() -> Iterator[Printed]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(3)]
+        lines = [process.stdout.readline() for _ in range(5)]
         variables = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
         python = run_python(variables)
         out, err = process.communicate(timeout=15)
@@ -55,10 +55,11 @@ def run_python(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_stdout_is_three_lines_to_set(printed: Printed) -> None:
+def test_stdout_is_five_lines_to_set(printed: Printed) -> None:
     """Nothing else is on stdout, so that it can be copied whole."""
-    assert len(printed.out) == 3
-    assert set(printed.variables) == {"HNBULK_BASE_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"}
+    assert len(printed.out) == 5
+    service = {"HNBULK_BASE_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"}
+    assert set(printed.variables) == service | {"HNBULK_ADMIN_URL", "HNBULK_ADMIN_TOKEN"}
     assert printed.variables["TWILIO_ACCOUNT_SID"] == "AC" + "a" * 32
 
 
@@ -69,7 +70,7 @@ def test_both_snippets_are_printed_as_talk(printed: Printed) -> None:
 
 
 def test_the_printed_python_lists_the_pages_order(printed: Printed) -> None:
-    """Run as it stands, with nothing but the three variables."""
+    """Run as it stands, with nothing but those variables."""
     assert (printed.python.returncode, printed.python.stdout) == (0, f"['{EXAMPLE}']\n")
 
 

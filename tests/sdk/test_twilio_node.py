@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sandbox_client import Box, boxed
 
-from hnbulk.cli.snippets import NODE
+from hnbulk.reach import NODE
 
 HERE = Path(__file__).parent
 VERSION = "6.2.0"

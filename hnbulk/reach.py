@@ -1,10 +1,12 @@
-"""How to point the official helper libraries at the sandbox: the code that `hnbulk sandbox` prints.
+"""How other programs reach a sandbox: what to set, and the code for the official helper libraries.
 
-Both have no setting for the address of this API, so each gets an HTTP client that sends what is
-meant for the service to HNBULK_BASE_URL; without that variable nothing is sent at all.
+Both libraries have no setting for the address of this API, so each gets an HTTP client that sends
+what is meant for the service to HNBULK_BASE_URL; without that variable nothing is sent at all.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 PYTHON = """\
 import os
@@ -46,7 +48,7 @@ client.preview.hosted_numbers.hostedNumberOrders
   .then((orders) => console.log(orders.map((order) => order.sid)));
 """
 
-TEXT = f"""\
+LIBRARIES = f"""\
 
 # The official libraries, unmodified, with the three variables above set. Python:
 
@@ -54,3 +56,29 @@ TEXT = f"""\
 # Node:
 
 {NODE}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a sandbox is and who one is there. Printed, it says what to set and shows the code."""
+
+    base_url: str
+    account_sid: str
+    auth_token: str = field(repr=False)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables to set for another program: `env={**os.environ, **reach.environ}`."""
+        return {
+            "HNBULK_BASE_URL": self.base_url,
+            "TWILIO_ACCOUNT_SID": self.account_sid,
+            "TWILIO_AUTH_TOKEN": self.auth_token,
+        }
+
+    @property
+    def exports(self) -> str:
+        """The same, as lines for a shell."""
+        return "\n".join(f"export {name}={value}" for name, value in self.environ.items())
+
+    def __str__(self) -> str:
+        return f"{self.exports}\n{LIBRARIES}"

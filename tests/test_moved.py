@@ -1,0 +1,238 @@
+"""A plan whose orders moved on is refused with the rows that moved; a rebase keeps the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_bench import Bench, create, number, open_bench
+
+from hnbulk import wire
+from hnbulk.apply import Changes
+from hnbulk.approval import check_age
+from hnbulk.engine import start
+from hnbulk.errors import PlanStale
+from hnbulk.models import Order
+from hnbulk.moved import MOVED, moved, rebase
+from hnbulk.runs import rebase_plan
+from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict
+
+SID, OTHER = "HR" + "1" * 32, "HR" + "2" * 32
+NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
+
+
+def order(status: str = "received", **fields: Any) -> Order:
+    known = {
+        "sid": SID,
+        "phone_number": number(0),
+        "friendly_name": "Branch 0",
+        "unique_name": "hn1-test-0",
+    }
+    return Order.model_validate({**known, "status": status, **fields})
+
+
+def step(action: Action, **fields: Any) -> Step:
+    return Step(2, action, number(0), **{"sid": SID, **fields})
+
+
+def plan_of(*steps: Step, rows: Sequence[int] = (2,)) -> PlanFile:
+    at = NOW.isoformat()
+    header = PlanHeader("preview", "http://127.0.0.1:1", "AC" + "0" * 32, "0" * 64, "x.csv", ("p",), at, at)
+    return PlanFile(header, steps, tuple(PlanRow(row, {"p": "1"}, Verdict.PLANNED) for row in rows))
+
+
+def code(one: Step, *orders: Order) -> str | None:
+    found = moved(plan_of(one), lambda _: orders)
+    return found[0].code if found else None
+
+
+# -- the rules
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        ([], None),
+        ([order()], None),
+        ([order(unique_name="theirs")], "not-ours"),
+        ([order(unique_name=None)], "not-ours"),
+        ([order(), order(sid=OTHER)], "two-orders"),
+        ([order("failed")], "failed"),
+        ([order("failed"), order(sid=OTHER)], None),
+        ([order(phone_number=number(1), unique_name="theirs")], None),
+    ],
+)
+def test_a_create_moved_where_somebody_else_has_the_number(orders: list[Order], expected: str) -> None:
+    """Our own order by its name is not moved: the run takes it over."""
+    assert code(create(0), *orders) == expected
+
+
+def test_a_create_of_a_later_attempt_knows_the_failures_before_it() -> None:
+    """One failed order was planned with; a second one was not."""
+    second = replace(create(0), precondition={"live": None, "generation": 1})
+    assert code(second, order("failed")) is None
+    assert code(second, order("failed"), order("failed", sid=OTHER)) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, None),
+        ({"friendly_name": "New"}, None),
+        ({"friendly_name": "Rival"}, "changed"),
+        ({"email": "b@example.com"}, None),
+        ({"status": "verified"}, None),
+        ({"status": "failed"}, "status"),
+        ({"phone_number": number(1)}, "not-ours"),
+        ({"sid": OTHER}, "gone"),
+    ],
+)
+def test_an_update_moved_where_its_own_fields_did(fields: dict[str, Any], expected: str) -> None:
+    """What it does not touch may change, and what it wants may be there already."""
+    update = step(Action.UPDATE, before={"friendly_name": "Branch 0"}, after={"friendly_name": "New"})
+    assert code(update, order(**fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        ([order()], None),
+        ([], None),
+        ([order("verified")], "status"),
+        ([order("completed")], "status"),
+        ([order(phone_number=number(1))], "not-ours"),
+    ],
+)
+def test_a_cancel_moved_where_its_order_did(orders: list[Order], expected: str) -> None:
+    """An order that is gone already is what was wanted."""
+    assert code(step(Action.CANCEL, precondition={"status": "received"}), *orders) == expected
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        ([order()], None),
+        ([], "gone"),
+        ([order("verified")], "status"),
+        ([order(verification_attempts=1)], "called-meanwhile"),
+        ([order(verification_call_sids=["CA1"])], "called-meanwhile"),
+        ([order(phone_number=number(1))], "not-ours"),
+    ],
+)
+def test_a_call_moved_where_a_counter_or_the_status_did(orders: list[Order], expected: str) -> None:
+    """Somebody else's call is one."""
+    seen = {"status": "received", "verification_attempts": 0, "call_count": 0}
+    assert code(step(Action.VERIFY, precondition=seen), *orders) == expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [("verified", None), ("pending-loa", "status")])
+def test_a_letter_moved_where_an_order_is_no_longer_verified(status: str, expected: str) -> None:
+    """Only verified orders go into a letter."""
+    assert code(step(Action.AUTHORIZE), order(status)) == expected
+    assert code(step(Action.AUTHORIZE)) == "gone"
+
+
+def test_a_rebase_drops_what_moved_and_what_depends_on_it() -> None:
+    """The row is blocked with its reason, the other stays, and the checksum is another."""
+    later = Step(2, Action.UPDATE, number(0), after={"extension": "1"}, precondition={"after": "create"})
+    plan = plan_of(create(0), later, create(1), rows=(2, 3))
+    theirs = order(unique_name="theirs")
+    gone = moved(plan, lambda one: [theirs] if one.phone_number == number(0) else [])
+    assert [(one.row, one.step) for one in gone] == [(2, 0)]
+    kept = rebase(plan, gone, made_at=NOW, read_at=NOW + timedelta(hours=1))
+    assert [one.row for one in kept.steps] == [3]
+    assert [(row.verdict, row.code) for row in kept.rows] == [("blocked", MOVED), ("planned", None)]
+    assert (kept.header.read_at, kept.checksum == plan.checksum) == ("2026-01-05T16:00:00+00:00", False)
+    assert rebase(plan, [], made_at=NOW, read_at=NOW).checksum == plan.checksum
+
+
+# -- a run asks
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with open_bench(tmp_path) as opened:
+        yield opened
+
+
+def rival(bench: Bench, n: int) -> None:
+    """Somebody else's order on the number."""
+    fields = {"phone_number": number(n), "unique_name": f"rival-{n}"}
+    bench.client.send(wire.create_order(wire.PREVIEW, fields))
+
+
+@pytest.mark.parametrize("count", [3, 30], ids=["by number", "by list"])
+def test_a_plan_whose_orders_moved_is_refused_with_the_rows(bench: Bench, count: int) -> None:
+    """Named in the message and in the facts, exit 5, and nothing was sent."""
+    plan = bench.creates(count)
+    rival(bench, 1)
+    sent = len(bench.posts())
+    bench.advance(seconds=61)
+    with pytest.raises(PlanStale, match=r"row 3 .*--rebase") as refused:
+        bench.apply(plan)
+    (row,) = refused.value.facts["rows"]
+    assert (row["row"], row["step"], row["code"]) == (3, 1, "not-ours")
+    assert refused.value.exit_code == 5
+    assert (len(bench.posts()), bench.journal.runs()) == (sent, [])
+
+
+def test_a_plan_of_less_than_a_minute_is_not_asked_about(bench: Bench) -> None:
+    """Each row is looked at just before it is sent, as always."""
+    plan = bench.creates(3)
+    rival(bench, 1)
+    bench.advance(seconds=59)
+    assert bench.apply(plan).counts == {"done": 2, "conflict": 1}
+
+
+def test_the_listing_of_the_check_serves_the_run(bench: Bench) -> None:
+    """One reading of all orders before the first request that changes something."""
+    plan = bench.creates(30)
+    bench.advance(seconds=61)
+    assert bench.apply(plan).ok
+    first = min(line["n"] for line in bench.posts())
+    assert len([line for line in bench.reads() if line["n"] < first]) == 1
+
+
+def test_an_older_plan_of_what_is_there_already_is_taken_over(bench: Bench) -> None:
+    """Our own orders by name are not moved."""
+    plan = bench.creates(3)
+    bench.apply(bench.plan([create(n) for n in range(3)], name="first", input_hash="1" * 64))
+    bench.advance(seconds=61)
+    assert bench.apply(plan).ok
+
+
+def test_a_rebased_plan_can_be_applied(bench: Bench) -> None:
+    """What was kept is sent, what moved is told and not touched."""
+    plan = bench.creates(3)
+    rival(bench, 1)
+    bench.advance(seconds=61)
+    made = rebase_plan(bench.connection, plan)
+    assert [(one.row, one.code) for one in made.moved] == [(3, "not-ours")]
+    assert bench.apply(made.plan).ok
+    assert [order["unique_name"] for order in bench.truth()[number(1)]] == ["rival-1"]
+    assert all(len(bench.truth()[number(n)]) == 1 for n in range(3))
+
+
+def test_a_plan_of_another_place_is_not_rebased(bench: Bench) -> None:
+    """Its orders are not those that would be read."""
+    plan = bench.creates(1)
+    elsewhere = replace(plan, header=replace(plan.header, base_url="http://127.0.0.1:1"))
+    with pytest.raises(PlanStale, match="made against"):
+        rebase_plan(bench.connection, elsewhere)
+
+
+def test_a_plan_from_the_future_is_refused(bench: Bench) -> None:
+    """Some skew between clocks is none; more than five minutes is a plan of another time."""
+    plan = bench.creates(1)
+    check_age(plan, bench.clock.now() - timedelta(minutes=5))
+    with pytest.raises(PlanStale, match="in the future"):
+        check_age(plan, bench.clock.now() - timedelta(minutes=6))
+    ahead = (bench.clock.now() + timedelta(minutes=6)).isoformat()
+    later = replace(plan, header=replace(plan.header, read_at=ahead))
+    with pytest.raises(PlanStale):
+        start(later, Changes(), bench.means, approve=later.checksum)
+    assert bench.sandbox.ledger() == []
