@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from hnbulk import wire
 from hnbulk.clocks import SteppedClock
 from hnbulk.closing import Closing
-from hnbulk.connection import Connection, open_connection
+from hnbulk.connection import Connection, connect_from, open_connection
 from hnbulk.errors import UsageError
 from hnbulk.frames import classes_frame, events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
@@ -375,10 +375,7 @@ def connect(settings: Settings | None = None, *, pace: Pace | None = None) -> Ac
     credentials are missing; nothing has been sent yet.
     """
     settings = settings or read_settings()
-    connection = open_connection(
-        settings.hnbulk_base_url, settings.credentials, home=settings.hnbulk_home, pace=pace
-    )
-    return Account(connection)
+    return Account(connect_from(settings, pace=pace))
 
 
 def connect_sandbox(
@@ -409,7 +406,9 @@ def connect_sandbox(
         account_sid = sandbox.account_sid
         credentials = Credentials(account_sid, account_sid, SecretStr(sandbox.auth_token))
         clock = SteppedClock(sandbox.clock.now, sandbox.clock.advance)
-        connection = open_connection(server.url, credentials, home=Path(home), pace=pace, clock=clock)
+        connection = open_connection(
+            server.url, credentials, home=Path(home), pace=pace, clock=clock, unsafe_fs=True
+        )
         closing = undo.pop_all()
     return Account(connection, limits=limits, sandbox=sandbox, closing=closing)
 
