@@ -276,8 +276,11 @@ class _Course:
                 life = next(left, None)
                 continue
             stops = 0 if self._sent > sent else stops + 1
-            if code != RunStopped.exit_code or stops > _MOST_STOPS:
-                self.stopped = f"the worker ended with {code}: {self.there.last_words()}"
+            said = self.there.last_words()
+            # 1 is also what a first reading that failed ends with; a fault of our own is not gone over
+            goes_on = code in (RunStopped.exit_code, HnbulkError.exit_code) and "unexpected" not in said
+            if not goes_on or stops > _MOST_STOPS:
+                self.stopped = f"the worker ended with {code}: {said}"
                 return
 
     def _worker(self, *, begun: bool) -> subprocess.Popen[bytes]:
