@@ -213,6 +213,10 @@ def drive_verbs(driven: Driven) -> None:
     driven.run("funnel")
     driven.run("report", "--out", "report.html")
     driven.run("demo", "--numbers", "5", "--out", "demo")
+    driven.run("drill", "list.csv", "--kills", "0", "--faults", "none")
+    with pytest.MonkeyPatch.context() as other:
+        other.setenv("HNBULK_HOME", str(driven.home / "rebuilt"))
+        assert driven.run("rebuild", "a.plan", *approve).code == 0
     served = [sys.executable, "-m", "hnbulk", "sandbox", "--json"]
     done = subprocess.run(served, input="", capture_output=True, text=True, timeout=60, check=False)
     driven.said.append(Said(("sandbox",), done.stdout, done.stderr, done.returncode))
