@@ -160,16 +160,15 @@ class Coordinator:
         for one in endings:
             if one.state is State.DONE:
                 self.desk.keep_sid(one.step, one.sid)
+        left = [(chain, act) for chain in chains for act in chain if self.sender.open_steps(act)]
         attempts: dict[int, list[Attempt]] = {}
-        for attempt in journal.attempts(run_id):
+        for attempt in journal.attempts(run_id, steps={act.first for _, act in left}):
             attempts.setdefault(attempt.step, []).append(attempt)
         now, mono = self.clock.now(), self.throttle.monotonic()
-        for chain in chains:
-            for act in chain:
-                own = attempts.get(act.first, [])
-                if own:
-                    self.sender.sent[act] = sent_before(own)
-                if own and self.sender.open_steps(act) and is_doubtful(own[-1]):
+        for chain, act in left:
+            if own := attempts.get(act.first):
+                self.sender.sent[act] = sent_before(own)
+                if is_doubtful(own[-1]):
                     doubt = Doubt(chain, act, own[-1].attempt, dict(own[-1].fence), now, mono)
                     self.sender.doubts.append(doubt)
                     tally.put((step, State.IN_DOUBT) for step in self.sender.open_steps(act))

@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -209,8 +209,8 @@ class Journal(Closing):
             for step, state, sid, status, code, message, next_step, retryable in rows
         ]
 
-    def attempts(self, run_id: str) -> list[Attempt]:
-        """Every attempt of a run, oldest first, with its newest result."""
+    def attempts(self, run_id: str, *, steps: Container[int] | None = None) -> list[Attempt]:
+        """Every attempt of a run, or those of some steps, oldest first, with its newest result."""
         self.flush()
         rows = self._database.read(
             "SELECT a.id, step, n, operation, fingerprint, fence, wall, kind, reason "
@@ -231,6 +231,7 @@ class Journal(Closing):
                 reason=row[8],
             )
             for row in rows
+            if steps is None or row[1] in steps
         ]
 
     def refused(self) -> dict[str, tuple[str, str]]:
@@ -262,7 +263,12 @@ class Journal(Closing):
 
     def _record(self, row: tuple[Any, ...], holder: str | None) -> RunRecord:
         run_id, kind, checksum, input_name, made_at, steps, state, note = row
-        counts = Counter(str(ending.state) for ending in self.endings(run_id))
+        ended = self._database.read(
+            "SELECT state, count(*) FROM endings WHERE id IN "
+            "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) GROUP BY state",
+            (run_id,),
+        )
+        counts = Counter(dict(ended))
         if left := steps - sum(counts.values()):
             counts[str(State.PENDING)] += left
         alive = state != RUNNING or holder == run_id

@@ -12,16 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 from hnbulk.errors import PlanAltered, UsageError
 from hnbulk.files import write_private
+from hnbulk.lines import Lines
 
 FORMAT = 1
 #: How every saved plan begins: the first key of its header.
@@ -100,8 +106,10 @@ class Step:
     group: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("before", "after", "precondition"):
-            object.__setattr__(self, name, _frozen(getattr(self, name)))
+        put = object.__setattr__
+        put(self, "before", _frozen(self.before))
+        put(self, "after", _frozen(self.after))
+        put(self, "precondition", _frozen(self.precondition))
 
     def as_line(self) -> dict[str, Any]:
         """The step as its line in the plan file."""
@@ -195,18 +203,16 @@ class PlanFile:
     """
 
     header: PlanHeader
-    steps: tuple[Step, ...]
-    rows: tuple[PlanRow, ...]
+    steps: Sequence[Step]
+    rows: Sequence[PlanRow]
+    _checksum: str = field(default="", init=False, compare=False)
 
     @property
     def checksum(self) -> str:
         """SHA-256 (hex, 64 characters); its first eight are what a person approves."""
-        head = self.header
-        covered = [head.format, head.dialect, head.account_sid, head.input_hash]
-        digest = hashlib.sha256(canonical(covered).encode())
-        for step in self.steps:
-            digest.update(b"\n" + canonical(step.as_line()).encode())
-        return digest.hexdigest()
+        if not self._checksum:  # a plan never changes: once is enough
+            object.__setattr__(self, "_checksum", _checksum(self.header, _lines(self.steps)))
+        return self._checksum
 
     @property
     def counts(self) -> dict[str, int]:
@@ -226,8 +232,8 @@ class PlanFile:
             "rows": len(self.rows),
             "checksum": self.checksum,
         }
-        lines = [head, *(step.as_line() for step in self.steps), *(row.as_line() for row in self.rows)]
-        return "".join(canonical(line) + "\n" for line in lines).encode()
+        lines = [canonical(head).encode(), *_lines(self.steps), *_lines(self.rows), b""]
+        return b"\n".join(lines)
 
     def save(self, path: Path) -> None:
         """`path` holds this plan, 0600. Raises `UsageError` where it cannot be written."""
@@ -282,8 +288,8 @@ def loads_plan(content: bytes, *, name: str) -> PlanFile:
     if not _was_a_plan(content):
         raise UsageError(f"{name} is not a plan file; make one with `hnbulk plan`.", path=name)
     try:
-        lines = [json.loads(line) for line in content.decode().removesuffix("\n").split("\n")]
-        head = lines[0]
+        bounds = _bounds(content)
+        head = _parse(content[slice(*next(bounds))])
         if head["kind"] != "header":
             raise ValueError("no header")
         if head["format"] != FORMAT:
@@ -292,13 +298,9 @@ def loads_plan(content: bytes, *, name: str) -> PlanFile:
                 "Make it again with `hnbulk plan`.",
                 path=name,
             )
-        plan = PlanFile(
-            header=_read_header(head),
-            steps=tuple(_read_step(line) for line in lines[1:] if line["kind"] == "step"),
-            rows=tuple(_read_row(line) for line in lines[1:] if line["kind"] == "row"),
-        )
+        plan = _read_plan(_read_header(head), content, bounds)
         whole = len(plan.rows) == head["rows"] and plan.checksum == head["checksum"]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise PlanAltered(
             f"{name} is not a whole plan file. Make it again with `hnbulk plan`.", path=name
         ) from None
@@ -322,22 +324,90 @@ def _was_a_plan(content: bytes) -> bool:
     return isinstance(first, dict) and first.get("kind") == "header"
 
 
+def _bounds(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where each line begins and ends."""
+    start, last = 0, len(content) - content.endswith(b"\n")
+    while (end := content.find(b"\n", start, last)) >= 0:
+        yield start, end
+        start = end + 1
+    yield start, last
+
+
+def _read_plan(header: PlanHeader, content: bytes, bounds: Iterator[tuple[int, int]]) -> PlanFile:
+    """The plan of these lines. Each was read once and can be read again; none is kept as a value."""
+    steps, rows = array("q"), array("q")
+    for start, end in bounds:
+        line = _parse(content[start:end])
+        if line["kind"] == "step":
+            _prove_step(line)
+            steps.extend((start, end))
+        elif line["kind"] == "row":
+            _read_row(line)
+            rows.extend((start, end))
+    return PlanFile(
+        header,
+        Lines(content, steps, lambda text: _read_step(_parse(text))),
+        Lines(content, rows, lambda text: _read_row(_parse(text))),
+    )
+
+
+def _lines(values: Sequence[Step] | Sequence[PlanRow]) -> Iterator[bytes]:
+    """Their lines in the plan file: as they stand where they came from one."""
+    if isinstance(values, Lines):
+        return values.texts()
+    return (canonical(value.as_line()).encode() for value in values)
+
+
+def _checksum(head: PlanHeader, steps: Iterator[bytes]) -> str:
+    covered = [head.format, head.dialect, head.account_sid, head.input_hash]
+    digest = hashlib.sha256(canonical(covered).encode())
+    for step in steps:
+        digest.update(b"\n" + step)
+    return digest.hexdigest()
+
+
+def _parse(text: bytes) -> Any:
+    """The JSON value of one line. Raises `ValueError`."""
+    # past 64 bits orjson makes another number of an integer
+    if _NINETEEN in text.translate(_DIGITS) and _LONG.search(text):
+        return json.loads(text.decode())
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text.decode())
+
+
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_NINETEEN = b"0" * 19  # looking for these first is quicker than the pattern alone
+_LONG = re.compile(rb"[:,\[] ?-?[0-9]{19}")
+_ACTIONS: Mapping[str, Action] = {str(action): action for action in Action}
+_VERDICTS: Mapping[str, Verdict] = {str(verdict): verdict for verdict in Verdict}
+_OF_STEP = itemgetter(*Step.__dataclass_fields__)
+_OF_ROW = itemgetter(*PlanRow.__dataclass_fields__)
+
+
 def _read_header(line: Mapping[str, Any]) -> PlanHeader:
     fields = {name: line[name] for name in PlanHeader.__dataclass_fields__}
     fields["columns"] = tuple(fields["columns"])
     return PlanHeader(**fields)
 
 
+def _prove_step(line: Mapping[str, Any]) -> None:
+    """A step can be read from this line; raises as reading it would."""
+    _, action, _, _, *mappings = _OF_STEP(line)
+    _ACTIONS[action]
+    if not all(type(value) is dict for value in mappings[:3]):
+        raise TypeError("not a mapping")
+
+
 def _read_step(line: Mapping[str, Any]) -> Step:
-    fields = {name: line[name] for name in Step.__dataclass_fields__}
-    fields["action"] = Action(fields["action"])
-    return Step(**fields)
+    row, action, *others = _OF_STEP(line)
+    return Step(row, _ACTIONS[action], *others)
 
 
 def _read_row(line: Mapping[str, Any]) -> PlanRow:
-    fields = {name: line[name] for name in PlanRow.__dataclass_fields__}
-    fields["verdict"] = Verdict(fields["verdict"])
-    return PlanRow(**fields)
+    row, cells, verdict, *others = _OF_ROW(line)
+    return PlanRow(row, cells, _VERDICTS[verdict], *others)
 
 
 @dataclass(frozen=True, slots=True)
