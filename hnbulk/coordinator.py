@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import partial
 
+from hnbulk.batches import MOST_TOGETHER, Batches
 from hnbulk.doubts import Resolver
 from hnbulk.entries import Attempt
 from hnbulk.pool import Pool
@@ -76,11 +76,11 @@ class Coordinator:
         if self.sender.tally.sent > before and not self.throttle.stopping:
             self._look_back(wave)
 
-    def _drain(self, chains: Sequence[Chain]) -> None:
+    def _drain(self, chains: Sequence[Chain], *, most: int = MOST_TOGETHER) -> None:
         """The chains' steps have ended, or the run stops. What is in doubt is decided last."""
         todo = list(chains)
         while todo:
-            self._perform(todo)
+            self._perform(todo, most=most)
             if not self.throttle.release_hold():
                 break
             doubted = self._doubted()
@@ -106,9 +106,9 @@ class Coordinator:
             if not doubted.intersection(chain) and any(self.sender.open_steps(act) for act in chain)
         ]
 
-    def _perform(self, chains: Sequence[Chain]) -> None:
-        jobs = [partial(self.sender.perform, chain) for chain in chains]
-        self.pool.run(jobs, may_start=self.throttle.may_start, meanwhile=self.desk.remember)
+    def _perform(self, chains: Sequence[Chain], *, most: int = MOST_TOGETHER) -> None:
+        batches = Batches(chains, self.sender, self.throttle, workers=self.pool.size, most=most)
+        self.pool.run([batches.work] * self.pool.size, meanwhile=self.desk.remember)
         self.desk.remember()
 
     def _settle(self) -> None:
@@ -127,7 +127,7 @@ class Coordinator:
         """The first rows went alone and came out one way or another; else the rest does not follow."""
         # doubts taken up from before wait until the end of the queue
         older, self.sender.doubts = self.sender.doubts, []
-        self._drain(first)
+        self._drain(first, most=1)
         self.sender.doubts += older
         if self.throttle.stopping:
             return False
@@ -157,8 +157,9 @@ class Coordinator:
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)
         tally.put((one.step, one.state) for one in endings)
+        followed = {step for chain in chains if len(chain) > 1 for act in chain for step in act.steps}
         for one in endings:
-            if one.state is State.DONE:
+            if one.state is State.DONE and one.step in followed:
                 self.desk.keep_sid(one.step, one.sid)
         left = [(chain, act) for chain in chains for act in chain if self.sender.open_steps(act)]
         attempts: dict[int, list[Attempt]] = {}

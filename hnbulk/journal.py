@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -172,7 +172,11 @@ class Journal(Closing):
 
         Raises `JournalError` where they are not; then nothing may be sent.
         """
-        return self._commits.now([_intent(run_id, intent) for intent in intents])
+        return self.intend_soon(run_id, intents)()
+
+    def intend_soon(self, run_id: str, intents: Sequence[Intent]) -> Callable[[], list[int]]:
+        """The intents are on their way to the disk; calling what comes back ends as `intend` does."""
+        return self._commits.soon([_intent(run_id, intent) for intent in intents])
 
     def record(self, run_id: str, *, results: Iterable[Result] = (), endings: Iterable[Ended] = ()) -> None:
         """Results and endings are on their way to the disk; `flush` waits for them.

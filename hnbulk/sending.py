@@ -7,7 +7,8 @@ a doubt and never sent again from here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,6 +32,8 @@ CALL_TRIES = {**TRIES, OutcomeKind.NOT_PROCESSED: 3}
 ADOPTED = "adopted"
 _FIRST = 20  # so many refusals out of the first sent are looked at
 _MOST_DOUBTS, _DOUBT_SHARE = 20, 0.05
+#: Seconds after which what was prepared ahead of its turn is looked at anew before it is sent.
+_LONGEST_AHEAD = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +56,15 @@ class Sent:
     attempts: int = 0  # rows, whatever came of them
     possible: int = 0  # of these, how many the service may have processed
     fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A request whose intent is durable and whose turn has not come."""
+
+    ready: Ready
+    attempt: int
+    since: float  # on the pace clock, before it was prepared
 
 
 @dataclass(slots=True)
@@ -79,6 +91,7 @@ class Sender:
     taken_over: int = 0  # creates whose order was there before this run sent anything of them
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _first: _First = field(default_factory=_First)
+    _ahead: dict[Act, _Ahead] = field(default_factory=dict)
 
     def perform(self, chain: Chain) -> None:
         """The chain's acts are ended, in doubt, or pending where the run stops or rests.
@@ -133,7 +146,7 @@ class Sender:
             if self._sent(act).possible >= most:
                 self.end(self.work.unknown(act, self.desk))
                 return True
-            ready = self.work.prepare(act, self.desk, again=again)
+            ready = self._ready(act) or self.work.prepare(act, self.desk, again=again)
             if not isinstance(ready, Ready):
                 self._count_taken_over(act, ready)
                 self.end(ready)
@@ -168,27 +181,16 @@ class Sender:
             raise JournalError(
                 "the journal cannot be written; nothing more is sent. Make room on the disk."
             )
-        failpoint("before_intent")
-        intent = Intent(
-            step=act.first,
-            n=known.attempts + 1,
-            operation=str(operation),
-            fingerprint=fingerprint,
-            wall=self.desk.clock.now(),
-            mono=self.throttle.monotonic(),
-            fence=ready.fence,
-        )
-        (attempt,) = self.journal.intend(self.run_id, [intent])
-        known.attempts += 1
-        known.fingerprint = fingerprint
+        attempt = self._take_ahead(act)
+        if attempt is None:
+            (attempt,) = self._intend([(act, ready, fingerprint)])()
         failpoint("after_intent")
         try:
             with self.throttle.slot(operation):
                 self.tally.add_sent()
                 result = self.client.send(ready.request)
         except Halted:
-            halted = Outcome(OutcomeKind.NOT_SENT, "halted")
-            self.journal.record(self.run_id, results=[_result(attempt, halted, self.desk.clock.now())])
+            self._record_not_sent(attempt, "halted")
             raise
         failpoint("after_response")
         outcome = classify(operation, result, ready.expected)
@@ -196,6 +198,89 @@ class Sender:
         if maybe_processed(outcome) or outcome.kind is OutcomeKind.DONE:
             known.possible += 1
         return outcome, result if isinstance(result, Reply) else None, attempt
+
+    # -- intents, each by itself or several in one commit
+
+    def intend_together(self, chains: Sequence[Chain]) -> Callable[[], None]:
+        """The chains' creates are prepared, their intents on the way to the disk; when what comes back
+        was called, they are durable and may be sent by `perform`, or are not there.
+
+        Those that need no request have ended. One that cannot be prepared has no intent, nor have
+        those behind it: `perform` meets its error again and says what follows from it.
+        """
+        prepared: list[tuple[Act, Ready, str]] = []
+        since = self.throttle.monotonic()
+        with suppress(HnbulkError):
+            for (act,) in chains:
+                ready = self.work.prepare(act, self.desk, again=False)
+                if isinstance(ready, Ready):
+                    prepared.append((act, ready, ready.request.fingerprint()))
+                else:
+                    self._count_taken_over(act, ready)
+                    self.end(ready)
+        if not prepared or self.journal.failing or self.throttle.stopping:
+            return lambda: None
+        durable = self._intend(prepared)
+
+        def wait() -> None:
+            with suppress(JournalError):
+                attempts = durable()
+                for (act, ready, _), attempt in zip(prepared, attempts, strict=True):
+                    self._ahead[act] = _Ahead(ready, attempt, since)
+
+        return wait
+
+    def take_back(self, chains: Sequence[Chain]) -> None:
+        """Intents of these that were not sent after all are recorded as that."""
+        for chain in chains:
+            for act in chain:
+                if (ahead := self._ahead.pop(act, None)) is not None:
+                    self._record_not_sent(ahead.attempt, "not-begun")
+
+    def may_share(self, chain: Chain) -> bool:
+        """The chain is one create that was never sent: its intent may be durable ahead of its turn."""
+        (act, *more) = chain
+        fresh = act not in self.sent or self.sent[act].attempts == 0
+        return not more and fresh and self._operation(act) is Operation.CREATE
+
+    def _ready(self, act: Act) -> Ready | None:
+        """What was prepared ahead, where that is not too long ago to be believed."""
+        ahead = self._ahead.get(act)
+        if ahead is None:
+            return None
+        if self.throttle.monotonic() - ahead.since > _LONGEST_AHEAD:
+            self.take_back([(act,)])
+            return None
+        return ahead.ready
+
+    def _take_ahead(self, act: Act) -> int | None:
+        ahead = self._ahead.pop(act, None)
+        return None if ahead is None else ahead.attempt
+
+    def _intend(self, prepared: Sequence[tuple[Act, Ready, str]]) -> Callable[[], list[int]]:
+        """The intents are on the way to the disk, in one commit; what comes back waits and gives their
+        attempts, or raises `JournalError`: then none of them is there."""
+        wall, mono = self.desk.clock.now(), self.throttle.monotonic()
+        intents = []
+        for act, ready, fingerprint in prepared:
+            failpoint("before_intent")
+            n, operation = self._sent(act).attempts + 1, str(self._operation(act))
+            intents.append(Intent(act.first, n, operation, fingerprint, wall, mono, ready.fence))
+        durable = self.journal.intend_soon(self.run_id, intents)
+
+        def wait() -> list[int]:
+            attempts = durable()
+            for act, _, fingerprint in prepared:
+                known = self._sent(act)
+                known.attempts += 1
+                known.fingerprint = fingerprint
+            return attempts
+
+        return wait
+
+    def _record_not_sent(self, attempt: int, reason: str) -> None:
+        outcome = Outcome(OutcomeKind.NOT_SENT, reason)
+        self.journal.record(self.run_id, results=[_result(attempt, outcome, self.desk.clock.now())])
 
     def _changed(self, act: Act) -> list[Ending]:
         note = "not sent again: it would be another request than the first time"

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "hnbulk"
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "lifecycle"),
-    ("files", "clocks", "closing", "deadline", "failpoints", "lines"),
+    ("files", "clocks", "closing", "deadline", "failpoints", "lines", "sockets"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("phones", "headers", "checks", "thresholds", "wording", "palette", "masking"),
@@ -51,7 +51,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("review", "charts", "lookups"),
     ("funnel", "work"),
     ("sending", "audit"),
-    ("doubts", "approval"),
+    ("doubts", "approval", "batches"),
     ("coordinator",),
     ("engine",),
     ("apply", "verify", "authorize", "connection"),
@@ -72,7 +72,7 @@ LEFT = set(
 RIGHT = set(
     (
         "runlock database pool entries serving client commits history journal throttle progress "
-        "lookups work audit sending doubts approval coordinator engine apply verify authorize connection "
+        "lookups work audit sending doubts approval batches coordinator engine apply verify authorize connection "
         "runs"
     ).split()
 )
@@ -104,7 +104,7 @@ SANDBOX_MAY_USE = {"lifecycle", "messages"}
 # A foreign thing has one door.
 DOORS = {
     "httpx": {"client"},
-    "httpcore": {"client", "deadline"},
+    "httpcore": {"deadline", "sockets"},
     "fastexcel": {"workbooks"},
     "phonenumbers": {"phones", "windows"},
     "sqlite3": {"database"},
@@ -117,7 +117,7 @@ DOORS = {
     "typer": {"cli"},
     "pytest": {"testing"},
 }
-NO_PANDAS = RIGHT | PURE | {"errors", "files", "lines", "clocks", "models", "steps", "settings"}
+NO_PANDAS = RIGHT | PURE | {"errors", "files", "lines", "sockets", "clocks", "models", "steps", "settings"}
 
 
 def imported(path: Path) -> set[str]:
