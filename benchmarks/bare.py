@@ -134,8 +134,13 @@ def _serve(pipe: Pipe, made: int, port: int) -> None:
         if "PhoneNumber" in query or "UniqueName" in query:
             found = range(0)
         some = found[number * size : (number + 1) * size]
-        more = f"{url}{ORDERS}?PageSize={size}&Page={number + 1}" if some and some[-1] != found[-1] else None
-        return {"items": [order(n, forms[n]) for n in some], "meta": {"key": "items", "next_page_url": more}}
+        more = (
+            f"{url}{ORDERS}?PageSize={size}&Page={number + 1}" if some and some[-1] != found[-1] else None
+        )
+        return {
+            "items": [order(n, forms[n]) for n in some],
+            "meta": {"key": "items", "next_page_url": more},
+        }
 
     url = ""
 

@@ -55,9 +55,7 @@ def write_journal(home: Path, url: str, rows: int) -> None:
     lines = [
         PlanRow(n + 2, dict(zip(names, line, strict=True)), Verdict.PLANNED) for n, line in enumerate(cells)
     ]
-    header = PlanHeader(
-        "preview", url, ACCOUNT, "0" * 64, "b.csv", names, now.isoformat(), now.isoformat()
-    )
+    header = PlanHeader("preview", url, ACCOUNT, "0" * 64, "b.csv", names, now.isoformat(), now.isoformat())
     with Journal.open(home, account_sid=ACCOUNT, base_url=url) as journal:
         journal.begin("r1", PlanFile(header, tuple(steps), tuple(lines)), kind="orders", at=now, options={})
         done = rows - LEFT
@@ -77,7 +75,9 @@ def write_journal(home: Path, url: str, rows: int) -> None:
                     for n, s in zip(some, sids, strict=True)
                 ],
             )
-        journal.intend("r1", [Intent(n, 1, "create", _hash(n), now, 1.0) for n in range(done, done + IN_DOUBT)])
+        journal.intend(
+            "r1", [Intent(n, 1, "create", _hash(n), now, 1.0) for n in range(done, done + IN_DOUBT)]
+        )
 
 
 def main() -> None:

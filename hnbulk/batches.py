@@ -10,31 +10,31 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from hnbulk.sending import Sender
 from hnbulk.throttle import Throttle
 from hnbulk.work import Chain
 
 #: Creates whose intents share a commit, at most. More is hardly faster and leaves more in doubt.
-MOST_TOGETHER = 8
-#: A batch that took longer than this (seconds) is followed by half as many, a quicker one by twice.
-_SLOW, _QUICK = 1.0, 0.5
+MOST_TOGETHER = 16
+#: A batch that took longer than this (seconds) is followed by half as many.
+_SLOW = 1.0
+#: One after which the next one's intents were still waited for, for this share of it, by twice.
+_WAITED = 0.1
 
 
-def _nothing() -> None:
-    """There was nothing to be done ahead."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Batch:
-    """Chains that one worker has taken; `intended` waits until their intents are durable."""
+    """Chains that one worker has taken, and their intents on the way to the disk."""
 
-    chains: Sequence[Chain]
-    intended: Callable[[], None]
+    def __init__(self, chains: Sequence[Chain] = (), intended: Callable[[], None] | None = None) -> None:
+        self.chains = chains
+        self._intended = intended
 
-
-_NOTHING = _Batch((), _nothing)
+    def wait(self) -> None:
+        """The intents are durable, or not there. Only the first call does anything."""
+        intended, self._intended = self._intended, None
+        if intended is not None:
+            intended()
 
 
 class Batches:
@@ -55,47 +55,56 @@ class Batches:
 
         While a batch is sent, the intents of the next one are on their way to the disk.
         """
-        size = 1
-        batch, following = self._begin(size), _NOTHING
+        now, size = self._throttle.monotonic, min(2, self._most)
+        batch, following = _Batch(), _Batch()
         try:
+            batch = self._begin(size)
+            batch.wait()
             while batch.chains:
-                batch.intended()
                 following = self._begin(size)
-                began, doubts = self._throttle.monotonic(), len(self._sender.doubts)
-                if not self._send(batch.chains):
+                began, doubts = now(), len(self._sender.doubts)
+                if not self._send(batch, following):
                     return
-                taken = self._throttle.monotonic() - began
-                if taken > _SLOW or len(self._sender.doubts) > doubts:
-                    size = max(1, size // 2)
-                elif taken < _QUICK:
-                    size = min(self._most, size * 2)
-                batch, following = following, _NOTHING
+                sent = now()
+                batch, following = following, _Batch()
+                batch.wait()
+                calm = len(self._sender.doubts) <= doubts
+                size = self._next_size(size, sent - began, now() - sent, calm=calm)
         except BaseException:
             self._left.clear()  # as no other job of a pool starts after an error
             raise
         finally:
-            self._give_back(batch, following)
+            self._take_back(batch, following)
+
+    def _next_size(self, size: int, sending: float, waiting: float, *, calm: bool) -> int:
+        """As small as it can be without waiting for the disk: a crash leaves a batch in doubt."""
+        if sending > _SLOW or not calm:
+            return max(1, size // 2)
+        if size == 1 or waiting > _WAITED * sending:
+            return min(self._most, size * 2)
+        return size
 
     def _begin(self, size: int) -> _Batch:
         """The next chains; where they share a commit, it is on its way."""
         if not self._throttle.may_start():
-            return _NOTHING
+            return _Batch()
         chains = self._take(size)
-        return _Batch(chains, self._sender.intend_together(chains) if len(chains) > 1 else _nothing)
+        return _Batch(chains, self._sender.intend_together(chains) if len(chains) > 1 else None)
 
-    def _send(self, chains: Sequence[Chain]) -> bool:
-        """All were sent. False where the run stops or rests first."""
-        for place, chain in enumerate(chains):
+    def _send(self, batch: _Batch, following: _Batch) -> bool:
+        """All of the batch was sent. False where the run stops or rests first."""
+        for chain in batch.chains:
             if self._throttle.paused:  # nobody knows for how long: what waits is not left in doubt
-                self._sender.take_back(chains[place:])
+                self._take_back(batch, following)
             if not self._throttle.may_start():
                 return False
             self._sender.perform(chain)
         return True
 
-    def _give_back(self, *batches: _Batch) -> None:
+    def _take_back(self, *batches: _Batch) -> None:
+        """Intents that were not sent are recorded as that."""
         for batch in batches:
-            batch.intended()
+            batch.wait()
             self._sender.take_back(batch.chains)
 
     def _take(self, size: int) -> list[Chain]:

@@ -72,8 +72,8 @@ LEFT = set(
 RIGHT = set(
     (
         "runlock database pool entries serving client commits history journal throttle progress "
-        "lookups work audit sending doubts approval batches coordinator engine apply verify authorize connection "
-        "runs"
+        "lookups work audit sending doubts approval batches coordinator engine apply verify authorize "
+        "connection runs"
     ).split()
 )
 PURE = set(
