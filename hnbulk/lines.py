@@ -1,6 +1,6 @@
-"""Lines of a file kept as the bytes they are, each made a value when it is asked for.
+"""Sequences whose values are made when they are asked for, from the bytes of a line or from a place.
 
-A hundred thousand values cost what their text costs. This reads no file and knows no format.
+A hundred thousand values cost what they are made from. This reads no file and knows no format.
 """
 
 from __future__ import annotations
@@ -15,30 +15,22 @@ Value = TypeVar("Value")
 _AT_HAND = 256
 
 
-class Lines(Sequence[Value]):
-    """The values of some lines of `content`, in order; equal to any sequence of the same values.
+class Made(Sequence[Value]):
+    """Values that are made from their place when they are asked for; equal to any sequence of the same.
 
-    `bounds` holds where each line begins and ends. Threads may share it: nothing in it changes.
+    Threads may share it: nothing that shows changes.
     """
 
-    __slots__ = ("_at_hand", "_bounds", "_content", "_read")
-
-    def __init__(self, content: bytes, bounds: array[int], read: Callable[[bytes], Value]) -> None:
-        self._content = content
-        self._bounds = bounds
-        self._read = read
+    def __init__(self, count: int, make: Callable[[int], Value]) -> None:
+        self._count = count
+        self._make = make
         self._at_hand: dict[int, Value] = {}
 
-    def texts(self) -> Iterator[bytes]:
-        """Every line as it stands, without its end."""
-        content, bounds = self._content, iter(self._bounds)
-        return (content[start:end] for start, end in zip(bounds, bounds, strict=True))
-
     def __len__(self) -> int:
-        return len(self._bounds) // 2
+        return self._count
 
     def __iter__(self) -> Iterator[Value]:
-        return map(self._read, self.texts())
+        return map(self._make, range(self._count))
 
     @overload
     def __getitem__(self, index: int) -> Value: ...
@@ -48,11 +40,11 @@ class Lines(Sequence[Value]):
 
     def __getitem__(self, index: int | slice) -> Value | tuple[Value, ...]:
         if isinstance(index, slice):
-            return tuple(self[n] for n in range(*index.indices(len(self))))
-        place = range(len(self))[index]  # as a tuple: from the end where negative, or `IndexError`
+            return tuple(self[n] for n in range(*index.indices(self._count)))
+        place = range(self._count)[index]  # as a tuple: from the end where negative, or `IndexError`
         value = self._at_hand.get(place)
         if value is None:
-            value = self._read(self._content[self._bounds[2 * place] : self._bounds[2 * place + 1]])
+            value = self._make(place)
             if len(self._at_hand) >= _AT_HAND:
                 self._at_hand.clear()
             self._at_hand[place] = value
@@ -66,4 +58,22 @@ class Lines(Sequence[Value]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Lines({len(self)})"
+        return f"{type(self).__name__}({self._count})"
+
+
+class Lines(Made[Value]):
+    """The values of some lines of `content`, in order. `bounds` holds where each begins and ends."""
+
+    def __init__(self, content: bytes, bounds: array[int], read: Callable[[bytes], Value]) -> None:
+        super().__init__(len(bounds) // 2, lambda n: read(content[bounds[2 * n] : bounds[2 * n + 1]]))
+        self._content = content
+        self._bounds = bounds
+        self._read = read
+
+    def texts(self) -> Iterator[bytes]:
+        """Every line as it stands, without its end."""
+        content, bounds = self._content, iter(self._bounds)
+        return (content[start:end] for start, end in zip(bounds, bounds, strict=True))
+
+    def __iter__(self) -> Iterator[Value]:
+        return map(self._read, self.texts())

@@ -10,11 +10,13 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from hnbulk.lines import Made
 from hnbulk.steps import SEVERITY, Ending, PlanFile, PlanRow, State, Verdict
 
 Part = Literal["success", "error", "unprocessed"]
@@ -125,9 +127,9 @@ class Results:
     """Every row of a plan, once, in one of three parts; cells are as the user wrote them."""
 
     columns: tuple[str, ...]
-    success: list[Cells]
-    error: list[Cells]
-    unprocessed: list[Cells]
+    success: Sequence[Cells]
+    error: Sequence[Cells]
+    unprocessed: Sequence[Cells]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -136,13 +138,12 @@ class Results:
 
     def csv(self, part: Part) -> str:
         """One part as CSV text: header first, `\\n` line ends, formulas neutralised."""
-        rows: list[Cells] = getattr(self, part)
-        lines: list[Sequence[str]] = [self.columns]
-        lines += [[row.get(name, "") for name in self.columns] for row in rows]
+        rows: Sequence[Cells] = getattr(self, part)
         sink = _Lines()
         writer = csv.writer(sink, lineterminator="\r\n")
-        for line in lines:
-            writer.writerow([neutralise(cell) for cell in line])
+        writer.writerow([neutralise(name) for name in self.columns])
+        for row in rows:
+            writer.writerow([neutralise(row.get(name, "")) for name in self.columns])
         return "".join(sink.lines)
 
     def __repr__(self) -> str:
@@ -156,16 +157,28 @@ def sort_rows(plan: PlanFile, endings: Iterable[Ending]) -> Results:
     counts, and a step without one was never sent.
     """
     known = {ending.step: ending for ending in endings}
-    by_row: dict[int, list[Ending]] = defaultdict(list)
+    by_row: dict[int, list[int]] = defaultdict(list)
     for index, step in enumerate(plan.steps):
         if step.row is not None:
-            by_row[step.row].append(known.get(index, Ending(index, State.PENDING, retryable=True)))
+            by_row[step.row].append(index)
     own = tuple(name for name in plan.header.columns if name not in EXTRA_COLUMNS)
-    parts: dict[Part, list[Cells]] = {part: [] for part in PARTS}
-    for row in plan.rows:
-        part, extra = _of_row(row, by_row.get(row.row, []))
-        parts[part].append({**{name: row.cells.get(name, "") for name in own}, **extra})
-    return Results((*own, *EXTRA_COLUMNS), parts["success"], parts["error"], parts["unprocessed"])
+
+    def sort(row: PlanRow) -> tuple[Part, Cells]:
+        steps = by_row.get(row.row, ())
+        return _of_row(row, [known.get(n) or Ending(n, State.PENDING, retryable=True) for n in steps])
+
+    def cells(row: PlanRow) -> Cells:
+        return {**{name: row.cells.get(name, "") for name in own}, **sort(row)[1]}
+
+    def made(places: array[int]) -> Made[Cells]:
+        return Made(len(places), lambda n: cells(plan.rows[places[n]]))
+
+    # a row's cells are made when they are asked for: those of a large plan take hundreds of megabytes
+    places: dict[Part, array[int]] = {part: array("q") for part in PARTS}
+    for place, row in enumerate(plan.rows):
+        places[sort(row)[0]].append(place)
+    success, error, unprocessed = (made(places[part]) for part in PARTS)
+    return Results((*own, *EXTRA_COLUMNS), success, error, unprocessed)
 
 
 def next_step(code: str | None, state: State | Verdict, given: str | None = None) -> str:
