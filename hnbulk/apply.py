@@ -14,7 +14,7 @@ from typing import Any
 from hnbulk import lifecycle, wire
 from hnbulk.audit import audit_creates
 from hnbulk.messages import Reply
-from hnbulk.models import Order
+from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Action, Ending, PlanFile, State, Step
 from hnbulk.work import MANY, Act, Chain, Desk, Ready, Wait, refusal
@@ -40,10 +40,8 @@ class Changes:
     def waves(self, plan: PlanFile) -> list[list[Chain]]:
         """One wave; the steps of an input row follow each other."""
         rows: dict[object, list[Act]] = {}
-        for number, step in enumerate(plan.steps):
-            rows.setdefault(step.row if step.row is not None else f"step {number}", []).append(
-                Act((number,))
-            )
+        for number, row in enumerate(plan.rows_of_steps()):
+            rows.setdefault(row if row is not None else f"step {number}", []).append(Act((number,)))
         return [[tuple(acts) for acts in rows.values()]]
 
     def operation(self, act: Act, desk: Desk) -> Operation:
@@ -142,7 +140,7 @@ def _judge_create(number: int, step: Step, desk: Desk) -> list[Ending] | None:
     return _judge(number, step, desk, list(both.values()))
 
 
-def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Order]) -> list[Ending] | None:
+def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Sight]) -> list[Ending] | None:
     ours = [order for order in orders if _is_ours(order, step, desk)]
     live = [order for order in orders if order.live and order.phone_number == step.phone_number]
     strangers = [order for order in live if order not in ours]
@@ -156,7 +154,7 @@ def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Order]) -> list
     return None
 
 
-def _is_ours(order: Order, step: Step, desk: Desk) -> bool:
+def _is_ours(order: Sight, step: Step, desk: Desk) -> bool:
     same = (
         order.phone_number == step.phone_number
         and order.unique_name is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hnbulk.models import Order
+from hnbulk.models import Sight
 from hnbulk.steps import Action, Ending, State
 from hnbulk.work import Desk, Wait
 
@@ -38,7 +38,7 @@ def audit_creates(made: Mapping[int, str], desk: Desk, wait: Wait) -> list[Endin
     return endings
 
 
-def _read(numbers: Sequence[str], desk: Desk) -> Mapping[str, list[Order]]:
+def _read(numbers: Sequence[str], desk: Desk) -> Mapping[str, Sequence[Sight]]:
     if len(numbers) <= _FEW:
         return {number: desk.lookups.orders_on(number) for number in numbers}
     desk.forget_listing()

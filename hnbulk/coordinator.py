@@ -35,7 +35,7 @@ class Coordinator:
         self.pace = pace
         self.resumed = resumed
         self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
-        self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle, self.wait_until)
+        self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle)
 
     def run(self) -> None:
         """Every step has ended, or the run was told to stop."""
@@ -115,7 +115,7 @@ class Coordinator:
         if doubts := len(self.sender.doubts):
             longest = self.resolver.longest()
             self.sender.tally.doing = f"{doubts} in doubt; looking it up for up to {longest:.0f} s"
-        self.resolver.settle_all()
+        self.resolver.settle_all(self.wait_until)
         self.sender.tally.doing = ""
         if self.sender.doubts and not self.throttle.stopping:
             self.throttle.stop(

@@ -163,7 +163,7 @@ class Journal(Closing):
         )
         if not rows:
             raise UsageError(f"there is no run {run_id} here; `hnbulk runs` lists them.", run_id=run_id)
-        return loads_plan(zlib.decompress(rows[0][0]), name=f"the plan of run {run_id}")
+        return loads_plan(zlib.decompress(rows[0][0]), name=f"the plan of run {run_id}", kept=True)
 
     # -- what a run writes
 

@@ -14,7 +14,7 @@ from hnbulk import wire
 from hnbulk.client import MOST_PAGES, Client
 from hnbulk.errors import ReplyUnreadable, ServiceUnreachable
 from hnbulk.messages import Reply, Request
-from hnbulk.models import Order
+from hnbulk.models import Glimpse, Order
 from hnbulk.outcome import Expected, Operation, OutcomeKind, classify, may_send_again
 from hnbulk.pacing import READ_ATTEMPTS
 from hnbulk.replies import unreadable
@@ -27,8 +27,8 @@ class Listing:
 
     read_at: datetime
     mono: float
-    orders: dict[str, Order] = field(default_factory=dict)  # by sid
-    by_number: dict[str, list[Order]] = field(default_factory=dict)
+    orders: dict[str, Glimpse] = field(default_factory=dict)  # by sid
+    by_number: dict[str, list[Glimpse]] = field(default_factory=dict)
 
 
 class Lookups:
@@ -68,10 +68,9 @@ class Lookups:
     def listing(self) -> Listing:
         """All orders of the account, each once, page after page."""
         read_at, mono = self._now(), self._throttle.monotonic()
-        orders = {
-            order.sid: order for order in self._orders(wire.list_orders(self.dialect, page_size=1000))
-        }
-        by_number: dict[str, list[Order]] = {}
+        pages = self._pages(wire.list_orders(self.dialect, page_size=1000))
+        orders = {order.sid: order for page in pages for order in wire.read_glimpses(page)[0]}
+        by_number: dict[str, list[Glimpse]] = {}
         for order in orders.values():
             by_number.setdefault(order.phone_number or "", []).append(order)
         return Listing(read_at, mono, orders, by_number)

@@ -158,9 +158,9 @@ def sort_rows(plan: PlanFile, endings: Iterable[Ending]) -> Results:
     """
     known = {ending.step: ending for ending in endings}
     by_row: dict[int, list[int]] = defaultdict(list)
-    for index, step in enumerate(plan.steps):
-        if step.row is not None:
-            by_row[step.row].append(index)
+    for index, number in enumerate(plan.rows_of_steps()):
+        if number is not None:
+            by_row[number].append(index)
     own = tuple(name for name in plan.header.columns if name not in EXTRA_COLUMNS)
 
     def sort(row: PlanRow) -> tuple[Part, Cells]:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from hnbulk.errors import AccessRefused, DialectCannot, ReplyUnreadable, ServiceRefused, UsageError
 from hnbulk.lifecycle import ASKABLE
 from hnbulk.messages import Pairs, Reply, Request
-from hnbulk.models import Letter, Order
+from hnbulk.models import Glimpse, Letter, Order, glimpse_of
 from hnbulk.replies import ApiError as ApiError
 from hnbulk.replies import read_error as read_error
 from hnbulk.replies import read_json, read_object, unreadable
@@ -233,6 +233,13 @@ def read_orders(reply: Reply) -> tuple[list[Order], Page]:
     return [_model(Order, item, "HR", reply) for item in body[page.key]], page
 
 
+def read_glimpses(reply: Reply) -> tuple[list[Glimpse], Page]:
+    """Every order of one page at a glance, and the page's envelope; raises as `read_orders` does."""
+    body = read_object(reply)
+    page = _envelope(body, reply)
+    return [_glimpse(item, reply) for item in body[page.key]], page
+
+
 def read_letters(reply: Reply) -> tuple[list[Letter], Page]:
     """Every authorization document of one page, validated, and the page's envelope."""
     body = read_object(reply)
@@ -348,6 +355,14 @@ def _model(kind: type[_Resource], body: Any, prefix: str, reply: Reply) -> _Reso
     if not _is_sid(resource.sid, prefix):
         raise unreadable(reply, f"the sid is not {prefix} and 32 hex digits")
     return resource
+
+
+def _glimpse(item: Any, reply: Reply) -> Glimpse:
+    seen = glimpse_of(item) if isinstance(item, dict) and _is_sid(item.get("sid"), "HR") else None
+    if seen is not None:
+        return seen
+    order = _model(Order, item, "HR", reply)
+    return Glimpse(*(getattr(order, field) for field in Glimpse._fields))
 
 
 def _envelope(body: Any, reply: Reply) -> Page:

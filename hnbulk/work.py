@@ -17,7 +17,7 @@ from hnbulk.errors import JournalError
 from hnbulk.history import OWN, History, Seen
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.messages import Reply, Request
-from hnbulk.models import Order
+from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State, Step
 
@@ -143,7 +143,7 @@ class Desk:
         with self._reading:
             self._listing = None
 
-    def saw(self, orders: Iterable[Order], *, at: datetime, source: str) -> None:
+    def saw(self, orders: Iterable[Sight], *, at: datetime, source: str) -> None:
         """These statuses go to the history with the next `remember`."""
         seen = [
             (at, source, Seen(order.sid, order.phone_number, order.status, order.date_created))
