@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,12 +53,20 @@ class Commits:
 
     def now(self, statements: Sequence[Statement]) -> list[int]:
         """The statements are durable; their row ids. Raises `JournalError`; then none of them is there."""
+        return self.soon(statements)()
+
+    def soon(self, statements: Sequence[Statement]) -> Callable[[], list[int]]:
+        """The statements are on their way to the disk; calling what comes back ends as `now` does."""
         job = _Job(statements)
         self._put(job)
-        job.done.wait()
-        if job.error is not None:
-            raise job.error
-        return job.ids
+
+        def wait() -> list[int]:
+            job.done.wait()
+            if job.error is not None:
+                raise job.error
+            return job.ids
+
+        return wait
 
     def later(self, run_id: str, statements: Sequence[Statement]) -> None:
         """The statements will be durable soon; in order, and before any later write."""

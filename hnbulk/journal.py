@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ from hnbulk.commits import Commits
 from hnbulk.database import Database, Shape, Statement
 from hnbulk.entries import RUNNING, Attempt, Ended, Intent, Result, RunRecord
 from hnbulk.errors import UsageError
+from hnbulk.outcome import OutcomeKind
 from hnbulk.replies import ABOUT_THE_NUMBER
 from hnbulk.runlock import RunLock, holder_of
 from hnbulk.steps import Ending, PlanFile, State, loads_plan
@@ -163,7 +164,7 @@ class Journal(Closing):
         )
         if not rows:
             raise UsageError(f"there is no run {run_id} here; `hnbulk runs` lists them.", run_id=run_id)
-        return loads_plan(zlib.decompress(rows[0][0]), name=f"the plan of run {run_id}")
+        return loads_plan(zlib.decompress(rows[0][0]), name=f"the plan of run {run_id}", kept=True)
 
     # -- what a run writes
 
@@ -172,7 +173,11 @@ class Journal(Closing):
 
         Raises `JournalError` where they are not; then nothing may be sent.
         """
-        return self._commits.now([_intent(run_id, intent) for intent in intents])
+        return self.intend_soon(run_id, intents)()
+
+    def intend_soon(self, run_id: str, intents: Sequence[Intent]) -> Callable[[], list[int]]:
+        """The intents are on their way to the disk; calling what comes back ends as `intend` does."""
+        return self._commits.soon([_intent(run_id, intent) for intent in intents])
 
     def record(self, run_id: str, *, results: Iterable[Result] = (), endings: Iterable[Ended] = ()) -> None:
         """Results and endings are on their way to the disk; `flush` waits for them.
@@ -209,8 +214,8 @@ class Journal(Closing):
             for step, state, sid, status, code, message, next_step, retryable in rows
         ]
 
-    def attempts(self, run_id: str) -> list[Attempt]:
-        """Every attempt of a run, oldest first, with its newest result."""
+    def attempts(self, run_id: str, *, steps: Container[int] | None = None) -> list[Attempt]:
+        """Every attempt of a run, or those of some steps, oldest first, with its newest result."""
         self.flush()
         rows = self._database.read(
             "SELECT a.id, step, n, operation, fingerprint, fence, wall, kind, reason "
@@ -231,7 +236,19 @@ class Journal(Closing):
                 reason=row[8],
             )
             for row in rows
+            if steps is None or row[1] in steps
         ]
+
+    def count_sent(self, run_id: str) -> int:
+        """How many requests of a run went out, or may have."""
+        self.flush()
+        (row,) = self._database.read(
+            "SELECT count(*) FROM attempts a LEFT JOIN outcomes o "
+            "ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) "
+            "WHERE run_id = ? AND kind IS NOT ?",
+            (run_id, str(OutcomeKind.NOT_SENT)),
+        )
+        return int(row[0])
 
     def refused(self) -> dict[str, tuple[str, str]]:
         """Hash -> (code, message) of each create this service refused and has not taken since.
@@ -262,7 +279,12 @@ class Journal(Closing):
 
     def _record(self, row: tuple[Any, ...], holder: str | None) -> RunRecord:
         run_id, kind, checksum, input_name, made_at, steps, state, note = row
-        counts = Counter(str(ending.state) for ending in self.endings(run_id))
+        ended = self._database.read(
+            "SELECT state, count(*) FROM endings WHERE id IN "
+            "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) GROUP BY state",
+            (run_id,),
+        )
+        counts = Counter(dict(ended))
         if left := steps - sum(counts.values()):
             counts[str(State.PENDING)] += left
         alive = state != RUNNING or holder == run_id
