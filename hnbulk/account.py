@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from hnbulk import wire
 from hnbulk.clocks import SteppedClock
 from hnbulk.closing import Closing
-from hnbulk.connection import Connection, open_connection
+from hnbulk.connection import Connection, connect_from, open_connection
 from hnbulk.errors import UsageError
 from hnbulk.frames import classes_frame, events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
@@ -375,10 +375,7 @@ def connect(settings: Settings | None = None, *, pace: Pace | None = None) -> Ac
     credentials are missing; nothing has been sent yet.
     """
     settings = settings or read_settings()
-    connection = open_connection(
-        settings.hnbulk_base_url, settings.credentials, home=settings.hnbulk_home, pace=pace
-    )
-    return Account(connection)
+    return Account(connect_from(settings, pace=pace))
 
 
 def connect_sandbox(
@@ -399,6 +396,8 @@ def connect_sandbox(
     account. Two sandboxes of one seed live the same life. Raises `UsageError` for a bad setting.
     """
     world = _world(settings)
+    if type(seed) is not int or type(orders) is not int or orders < 0:
+        raise UsageError("a sandbox's seed is a whole number, its orders one that is not negative.")
     closing = ExitStack()
     with ExitStack() as undo:
         sandbox = build_sandbox(seed=seed, orders=orders, settings=world, example_order=example_order)
@@ -409,7 +408,9 @@ def connect_sandbox(
         account_sid = sandbox.account_sid
         credentials = Credentials(account_sid, account_sid, SecretStr(sandbox.auth_token))
         clock = SteppedClock(sandbox.clock.now, sandbox.clock.advance)
-        connection = open_connection(server.url, credentials, home=Path(home), pace=pace, clock=clock)
+        connection = open_connection(
+            server.url, credentials, home=Path(home), pace=pace, clock=clock, unsafe_fs=True
+        )
         closing = undo.pop_all()
     return Account(connection, limits=limits, sandbox=sandbox, closing=closing)
 

@@ -2,12 +2,11 @@
 
 What is handed in with `now` is durable when the call returns, or the call raises. What is handed
 in with `later` is never lost quietly: it is tried again with every later write, and ends in a
-plain file where the disk goes on refusing.
+plain file where the disk goes on refusing. Here every row of a chained table gets its link.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -15,22 +14,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hnbulk.database import Database, Statement
+from hnbulk.chains import Links
+from hnbulk.database import CONSTRAINT, UNIQUE, VALUE, Database, Statement
 from hnbulk.errors import JournalError
 from hnbulk.failpoints import failpoint
+from hnbulk.journalfile import Entry, as_line
 
-_MOST = 400  # statements in one transaction
+_MOST = 400  # rows in one transaction
+#: What lies in one job's own rows: the jobs it shared a transaction with are innocent.
+_OWN_FAULT = {UNIQUE, CONSTRAINT, VALUE}
+
+Row = Statement | Entry
 
 
 @dataclass(slots=True)
 class _Job:
-    """Statements that stand or fall together, and who waits for them."""
+    """Rows that stand or fall together, and who waits for them."""
 
-    statements: Sequence[Statement]
+    rows: Sequence[Row]
     run_id: str | None = None  # set where the job must be kept
     done: threading.Event = field(default_factory=threading.Event)
     ids: list[int] = field(default_factory=list)
     error: JournalError | None = None
+
+
+def left_file(home: Path, run_id: str) -> Path:
+    """Where results and endings of a run lie that the disk refused."""
+    return home / f"{run_id}.errored.jsonl"
 
 
 class Commits:
@@ -42,22 +52,23 @@ class Commits:
         self._wake = threading.Condition()
         self._queue: list[_Job] = []
         self._kept: list[_Job] = []  # refused by the disk, to be tried again
-        self._busy = False
+        self._set_aside: list[_Job] = []  # refused for what they are: trying again is of no use
+        self._links = Links(database)
         self._closing = False
         self._thread: threading.Thread | None = None
 
     @property
     def failing(self) -> bool:
-        """Something that must be kept is not on disk because the disk refused it."""
-        return bool(self._kept)
+        """Something that must be kept is not on disk, or nothing more can be written."""
+        return bool(self._kept or self._set_aside or self._database.broken)
 
-    def now(self, statements: Sequence[Statement]) -> list[int]:
-        """The statements are durable; their row ids. Raises `JournalError`; then none of them is there."""
-        return self.soon(statements)()
+    def now(self, rows: Sequence[Row]) -> list[int]:
+        """The rows are durable; their ids. Raises `JournalError`; then none of them is there."""
+        return self.soon(rows)()
 
-    def soon(self, statements: Sequence[Statement]) -> Callable[[], list[int]]:
-        """The statements are on their way to the disk; calling what comes back ends as `now` does."""
-        job = _Job(statements)
+    def soon(self, rows: Sequence[Row]) -> Callable[[], list[int]]:
+        """The rows are on their way to the disk; calling what comes back ends as `now` does."""
+        job = _Job(rows)
         self._put(job)
 
         def wait() -> list[int]:
@@ -68,9 +79,9 @@ class Commits:
 
         return wait
 
-    def later(self, run_id: str, statements: Sequence[Statement]) -> None:
-        """The statements will be durable soon; in order, and before any later write."""
-        self._put(_Job(statements, run_id))
+    def later(self, run_id: str, rows: Sequence[Row]) -> None:
+        """The rows will be durable soon; in order, and before any later write."""
+        self._put(_Job(rows, run_id))
 
     def flush(self) -> None:
         """Nothing waits. Raises `JournalError` where the disk refuses what must be kept."""
@@ -79,24 +90,25 @@ class Commits:
         job = _Job([])
         self._put(job)
         job.done.wait()
-        if self._kept:
+        if left := [*self._kept, *self._set_aside]:
+            run_id = left[0].run_id or ""
             raise JournalError(
-                f"cannot write {self._database.path}: {len(self._kept)} results are kept in memory. "
-                "Make room on the disk, then stop or resume the run.",
+                f"cannot write {self._database.path}: {len(left)} results are kept in memory. Make room on "
+                f"the disk; what it still refuses when this ends lies in {left_file(self._home, run_id)}, "
+                f"and `hnbulk resume {run_id}` takes it in.",
                 path=str(self._database.path),
             )
 
-    def close(self) -> None:
-        """The thread is over; what the disk still refuses lies in `<run>.errored.jsonl`."""
+    def close(self) -> list[Path]:
+        """The thread is over. The files that hold what the disk still refused, one a run."""
         with self._wake:
             self._closing = True
             self._wake.notify_all()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        for job in self._kept:
-            _dump(self._home, job)
-        self._kept = []
+        jobs, self._kept, self._set_aside = [*self._set_aside, *self._kept], [], []
+        return list(dict.fromkeys(path for job in jobs if (path := _leave(self._home, job)) is not None))
 
     def _put(self, job: _Job) -> None:
         with self._wake:
@@ -110,7 +122,10 @@ class Commits:
 
     def _write_all(self) -> None:
         while (batch := self._next_batch()) is not None:
-            self._write(batch)
+            # what was refused before goes first: results stay in order, none of them overtakes another
+            self._kept = self._write([*self._kept, *batch])
+            for job in batch:
+                job.done.set()
 
     def _next_batch(self) -> list[_Job] | None:
         with self._wake:
@@ -123,36 +138,86 @@ class Commits:
             while self._queue and (not batch or size < _MOST):
                 job = self._queue.pop(0)
                 batch.append(job)
-                size += len(job.statements)
+                size += len(job.rows)
             return batch
 
-    def _write(self, batch: list[_Job]) -> None:
-        # what was refused before goes first: results stay in order, and none of them overtakes another
-        jobs = [*self._kept, *batch]
-        statements = [statement for job in jobs for statement in job.statements]
+    def _write(self, jobs: Sequence[_Job]) -> list[_Job]:
+        """Every job is durable or has its error; those of them that must be kept and are not on disk."""
         try:
-            ids = self._database.write(statements) if statements else []
+            self._commit(jobs)
         except JournalError as error:
-            for job in batch:
-                job.error = error
-            self._kept = [job for job in jobs if job.run_id is not None]
-        else:
-            self._kept = []
-            if any(job.run_id is not None for job in jobs):
-                failpoint("outcome_durable")
+            own_fault = error.facts.get("kind") in _OWN_FAULT
+            if own_fault and len(jobs) > 1:
+                return self._write_singly(jobs)
             for job in jobs:
-                job.ids, ids = ids[: len(job.statements)], ids[len(job.statements) :]
-        for job in batch:
-            job.done.set()
+                job.error = error
+            kept = [job for job in jobs if job.run_id is not None]
+            if own_fault:
+                self._set_aside += kept
+                return []
+            return kept
+        if any(job.run_id is not None for job in jobs):
+            failpoint("outcome_durable")
+        return []
+
+    def _write_singly(self, jobs: Sequence[_Job]) -> list[_Job]:
+        kept: list[_Job] = []
+        for job in jobs:
+            if kept and job.run_id is not None:
+                kept.append(job)  # it must not overtake
+            else:
+                kept += self._write([job])
+        return kept
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        rows = [row for job in jobs for row in job.rows]
+        if not rows:
+            return
+        try:
+            self._add(jobs, rows)
+        except JournalError:
+            raise
+        except Exception as error:  # whatever it is, nobody may wait for a writer that is dead
+            kind = type(error).__name__
+            raise JournalError(
+                f"cannot write {self._database.path}: {kind}.", path=str(self._database.path), reason=kind
+            ) from error
+
+    def _add(self, jobs: Sequence[_Job], rows: Sequence[Row]) -> None:
+        if self._database.changed_elsewhere():
+            self._links = Links(self._database)  # another process has run here since
+        links = self._links.copy()
+        ids = self._database.write(
+            [links.statement(row) if isinstance(row, Entry) else row for row in rows]
+        )
+        self._links = links
+        for job in jobs:
+            job.ids, ids = ids[: len(job.rows)], ids[len(job.rows) :]
 
 
-def _dump(home: Path, job: _Job) -> None:
-    lines = "".join(json.dumps([sql, list(values)]) + "\n" for sql, values in job.statements)
-    path = home / f"{job.run_id}.errored.jsonl"
+def _leave(home: Path, job: _Job) -> Path | None:
+    """The file that the job's results and endings lie in; None where no disk takes them."""
+    lines = "".join(as_line(row) + "\n" for row in job.rows if isinstance(row, Entry)).encode()
+    path = left_file(home, job.run_id or "")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(lines)
+        _append(path, lines)
     except OSError:
         # the last place left: results hold sids and codes, no person's data
-        sys.stderr.write(lines)
+        sys.stderr.write(lines.decode())
+        return None
+    return path
+
+
+def _append(path: Path, lines: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        try:
+            with os.fdopen(os.dup(handle), "wb") as file:
+                file.write(lines)
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, size)  # whole lines or none
+            raise
+    finally:
+        os.close(handle)

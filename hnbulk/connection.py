@@ -16,7 +16,7 @@ from hnbulk.clocks import ServiceClock
 from hnbulk.closing import Closing
 from hnbulk.engine import WorldClock
 from hnbulk.errors import UsageError
-from hnbulk.files import private_folder
+from hnbulk.files import private_folder, refuse_network
 from hnbulk.gate import SPAN, Gate
 from hnbulk.history import History
 from hnbulk.journal import Journal
@@ -92,27 +92,32 @@ def open_connection(
     home: Path,
     pace: Pace | None = None,
     clock: WorldClock | None = None,
+    unsafe_fs: bool = False,
 ) -> Connection:
     """An open connection; `home` exists, 0700, and holds `journal.db` and `history.db`.
 
     All processes of this user that open the same account on this machine keep one rate together;
     one whose world's `clock` is its own (a sandbox in this process) keeps its own.
-    Raises `UsageError` for an address that is not allowed or a home that cannot be written,
-    `JournalError` where a journal is there and cannot be used.
+    Raises `UsageError` for an address that is not allowed, a home that cannot be written, or one
+    on a network file system unless `unsafe_fs`; `JournalError` where a journal is there and
+    cannot be used.
     """
     base_url = check_base_url(base_url)
     pace = pace or pace_for(base_url)
+    if not unsafe_fs:
+        refuse_network(home)
     private_folder(home)
-    lineage = {"account_sid": credentials.account_sid, "base_url": base_url}
-    shared = SharedWindow(place_for(**lineage), pace.rate, SPAN) if clock is None else None
+    account_sid = credentials.account_sid
+    place = place_for(account_sid=account_sid, base_url=base_url)
+    shared = SharedWindow(place, pace.rate, SPAN) if clock is None else None
     gate = Gate(pace.rate, window=shared)
     client = Client(
         base_url, credentials, connections=max(MOST_CONNECTIONS, pace.most_connections), left=gate.left
     )
     try:
-        journal = Journal.open(home, **lineage)
+        journal = Journal.open(home, account_sid=account_sid, base_url=base_url)
         try:
-            history = History.open(home, **lineage)
+            history = History.open(home, account_sid=account_sid, base_url=base_url)
         except BaseException:
             journal.close()
             raise
@@ -133,5 +138,9 @@ def open_connection(
 def connect_from(settings: Settings, *, pace: Pace | None = None) -> Connection:
     """An open connection by the environment. Raises `AccessRefused` where credentials are missing."""
     return open_connection(
-        settings.hnbulk_base_url, settings.credentials, home=settings.hnbulk_home, pace=pace
+        settings.hnbulk_base_url,
+        settings.credentials,
+        home=settings.hnbulk_home,
+        pace=pace,
+        unsafe_fs=settings.hnbulk_unsafe_fs,
     )

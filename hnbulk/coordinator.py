@@ -24,7 +24,7 @@ from hnbulk.throttle import Halted, Throttle
 from hnbulk.work import NAME_NOT_KEPT, Chain
 
 #: Seconds between two questions for the time of a service, and of one on this machine.
-_ASK_EVERY = {False: 60.0, True: 1.0}
+_ASK_EVERY = {False: 60.0, True: 5.0}
 #: How a row ends of which a person has to find out what there is.
 _UNCLEAR = (State.CONFLICT, State.REVIEW)
 

@@ -24,6 +24,7 @@ from hnbulk.errors import HnbulkError, InputError, RunStopped
 from hnbulk.files import write_private
 from hnbulk.intake import Intake
 from hnbulk.rehearsal import Record, Rehearsal
+from hnbulk.runs import audit_run
 from hnbulk.scoreboard import Books, Score, is_create, judge
 from hnbulk.steps import Action, PlanFile, State
 
@@ -71,6 +72,7 @@ class Drill:
     runs: int  # processes of the worker
     seconds: float
     stopped: str  # why it could not be brought to its end; empty where it was
+    audit_findings: int  # what the client's own audit found afterwards
     score: Score
     folder: Path
     home: Path
@@ -78,12 +80,13 @@ class Drill:
     @property
     def held(self) -> bool:
         """Every promise was kept, and everything came to its end."""
-        return not self.stopped and not self.score.broken
+        return not (self.stopped or self.audit_findings or self.score.broken)
 
     def as_json(self) -> dict[str, Any]:
         """The drill as one JSON object."""
         own = {name: getattr(self, name) for name in ("rows", "planned", "strangers", "again")}
-        ran = {name: getattr(self, name) for name in ("kills", "runs", "seconds", "stopped")}
+        names = ("audit_findings", "kills", "runs", "seconds", "stopped")
+        ran = {name: getattr(self, name) for name in names}
         return {**own, **asdict(self.score), **ran, "broken": sorted(self.score.broken), "held": self.held}
 
 
@@ -120,6 +123,7 @@ def drill(
         there.set_faults([])
         course.wait_for_late_ones()
         course.run_again()
+        findings = course.audit()
         score = course.judge()
     return Drill(
         rows=len(intake.rows),
@@ -130,6 +134,7 @@ def drill(
         runs=course.runs,
         seconds=round(time.monotonic() - began, 1),
         stopped=course.stopped,
+        audit_findings=findings,
         score=score,
         folder=folder,
         home=home,
@@ -209,6 +214,17 @@ class _Course:
             with tqdm(disable=True) as bar:
                 self._to_the_end((), bar)
 
+    def audit(self) -> int:
+        """How much the audits of the runs find that is not as it should be."""
+        if self.stopped:
+            return 0
+        found = 0
+        for run_id in self._runs():
+            with self.there.account(self.home) as account:
+                findings = audit_run(account.connection, run_id).findings
+            found += sum(findings.counts.values()) + findings.unseen
+        return found
+
     def judge(self) -> Score:
         """The sandbox's books, which are in the folder now, and what they say."""
         books = Books(self.there.orders(), self.there.ledger(after=self._before), self.there.calls())
@@ -260,8 +276,11 @@ class _Course:
                 life = next(left, None)
                 continue
             stops = 0 if self._sent > sent else stops + 1
-            if code != RunStopped.exit_code or stops > _MOST_STOPS:
-                self.stopped = f"the worker ended with {code}: {self.there.last_words()}"
+            said = self.there.last_words()
+            # 1 is also what a first reading that failed ends with; a fault of our own is not gone over
+            goes_on = code in (RunStopped.exit_code, HnbulkError.exit_code) and "unexpected" not in said
+            if not goes_on or stops > _MOST_STOPS:
+                self.stopped = f"the worker ended with {code}: {said}"
                 return
 
     def _worker(self, *, begun: bool) -> subprocess.Popen[bytes]:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from hnbulk.approval import check_age, check_approval, is_applied, refuse_moved, refuse_unfinished
 from hnbulk.client import Client
 from hnbulk.coordinator import Coordinator
+from hnbulk.database import DAMAGED
 from hnbulk.entries import FINISHED, RunRecord
 from hnbulk.errors import (
     AccessRefused,
@@ -207,7 +208,7 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
         failpoint("after_begin")
         return _launch(run_id, plan, work, means, lock, began_at=now, listing=listing)
     except BaseException:
-        lock.release()
+        lock.give_up()  # unless the run has begun: then it alone frees the lock
         raise
 
 
@@ -225,11 +226,12 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
             lock.release()
             return _over_already(record, means)
         plan = journal.plan_of(run_id)
+        journal.take_in(run_id)
         _learn_the_time(plan, means, then=f"`hnbulk resume {run_id}`", run_id=run_id)
         journal.mark(run_id, "running", at=means.clock.now())
         return _launch(run_id, plan, work, means, lock, began_at=record.made_at, resumed=True)
     except BaseException:
-        lock.release()
+        lock.give_up()
         raise
 
 
@@ -263,23 +265,32 @@ def _launch(
     run = Run(run_id, work.kind, tally, throttle, journal, sends_on_resume=resends)
 
     def coordinate() -> None:
-        pool = Pool(means.pace.most_connections, name=f"hnbulk-{run_id}")
+        if not lock.keep():
+            return  # given up before this thread came to it; the run is there to be resumed
         report: Report | None = None
         error: BaseException | None = None
         try:
-            coordinator = Coordinator(sender, pool, throttle, means.pace, resumed=resumed)
-            with means.gate.at(means.pace.rate):
-                _run_to_its_end(coordinator, throttle)
-            report = _close(run, coordinator, means)
+            pool = Pool(means.pace.most_connections, name=f"hnbulk-{run_id}")
+            try:
+                coordinator = Coordinator(sender, pool, throttle, means.pace, resumed=resumed)
+                with means.gate.at(means.pace.rate):
+                    _run_to_its_end(coordinator, throttle)
+                report = _close(run, coordinator, means)
+            finally:
+                pool.close(timeout=0.0 if throttle.interrupted else None)
         except BaseException as raised:  # raised again by `wait`, in whichever thread asks
             error = raised
         finally:
-            pool.close(timeout=0.0 if throttle.interrupted else None)
             lock.release()
             run.finish(report, error)
 
-    threading.Thread(target=coordinate, name=f"hnbulk-{run_id}", daemon=True).start()
-    return run
+    try:
+        threading.Thread(target=coordinate, name=f"hnbulk-{run_id}", daemon=True).start()
+        return run
+    except BaseException:
+        # nobody gets the handle of this run: it must not go on unseen
+        throttle.stop("interrupted.", interrupted=True)
+        raise
 
 
 def _run_to_its_end(coordinator: Coordinator, throttle: Throttle) -> None:
@@ -287,6 +298,8 @@ def _run_to_its_end(coordinator: Coordinator, throttle: Throttle) -> None:
     try:
         coordinator.run()
     except HnbulkError as error:
+        if error.facts.get("kind") == DAMAGED:
+            raise  # going on is not the way out of this one
         code = error.exit_code if isinstance(error, AccessRefused) else RunStopped.exit_code
         throttle.stop(error.message, exit_code=code)
 

@@ -92,6 +92,9 @@ class History(Closing):
         database = Database.open(home / "history.db", SHAPE)
         try:
             return cls(database, _lineage(database, account_sid, base_url))
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            database.close()
+            raise database.refusal(f"a row cannot be read ({type(error).__name__})") from None
         except BaseException:
             database.close()
             raise

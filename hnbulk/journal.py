@@ -1,96 +1,96 @@
 """What a run intends and what came of it, durable: runs, plans, attempts, outcomes, endings.
 
 An intent is on disk before the first byte of its request leaves; attempts, outcomes and endings
-are only ever added. Personal data lies in the plans alone, the rest holds hashes and sids. This
-module decides nothing: what an attempt without outcome means is for the engine to ask.
+are only ever added, each hanging on the one before. Personal data lies in the plans alone, the
+rest holds hashes and sids. This module decides nothing: what an attempt without outcome means is
+for the engine to ask.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from hnbulk.chains import prove_runs, proved
 from hnbulk.closing import Closing
-from hnbulk.commits import Commits
-from hnbulk.database import Database, Shape, Statement
+from hnbulk.commits import Commits, left_file
+from hnbulk.database import UNIQUE, Connect, Database, connect_sqlite
 from hnbulk.entries import RUNNING, Attempt, Ended, Intent, Result, RunRecord
-from hnbulk.errors import UsageError
-from hnbulk.outcome import OutcomeKind
+from hnbulk.errors import JournalError, PlanAltered, RunLocked, UsageError
+from hnbulk.files import sync_folder
+from hnbulk.journalfile import (
+    SHAPE,
+    Entry,
+    ending_entry,
+    intent_entry,
+    read_lines,
+    result_entry,
+    state_entry,
+)
+from hnbulk.lineage import Machine, Place, missing, new_lineage, read_marker, this_machine, used_on
 from hnbulk.replies import ABOUT_THE_NUMBER
 from hnbulk.runlock import RunLock, holder_of
 from hnbulk.steps import Ending, PlanFile, State, loads_plan
 
-_SCHEMA = """
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, account_sid TEXT NOT NULL, base_url TEXT NOT NULL, checksum TEXT NOT NULL,
-    input_name TEXT NOT NULL, kind TEXT NOT NULL, made_at TEXT NOT NULL, steps INTEGER NOT NULL,
-    options TEXT NOT NULL
-) STRICT;
-CREATE TABLE plans (run_id TEXT PRIMARY KEY REFERENCES runs, content BLOB NOT NULL) STRICT;
-CREATE TABLE states (
-    id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, state TEXT NOT NULL, at TEXT NOT NULL,
-    note TEXT
-) STRICT;
-CREATE TABLE attempts (
-    id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, n INTEGER NOT NULL,
-    operation TEXT NOT NULL, fingerprint TEXT NOT NULL, fence TEXT NOT NULL, wall TEXT NOT NULL,
-    mono REAL NOT NULL, boot TEXT NOT NULL, UNIQUE (run_id, step, n)
-) STRICT;
-CREATE TABLE outcomes (
-    id INTEGER PRIMARY KEY, attempt INTEGER NOT NULL REFERENCES attempts, kind TEXT NOT NULL,
-    reason TEXT NOT NULL, code INTEGER, sid TEXT, status TEXT, server_date TEXT, at TEXT NOT NULL
-) STRICT;
-CREATE INDEX outcomes_attempt ON outcomes (attempt);
-CREATE TABLE endings (
-    id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
-    state TEXT NOT NULL, sid TEXT, status TEXT, code TEXT, message TEXT, next_step TEXT,
-    retryable INTEGER NOT NULL, content TEXT, number TEXT
-) STRICT;
-CREATE INDEX endings_step ON endings (run_id, step);
-CREATE INDEX endings_content ON endings (content) WHERE content IS NOT NULL;
-CREATE INDEX endings_number ON endings (number) WHERE number IS NOT NULL;
-""" + "".join(
-    f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} "
-    f"BEGIN SELECT RAISE(ABORT, '{table} are only added'); END;\n"
-    for table in ("attempts", "outcomes", "endings", "states")
-    for verb in ("UPDATE", "DELETE")
-)
+FILE = "journal.db"
 
-SHAPE = Shape(
-    name="the journal",
-    application_id=0x686E6A31,  # "hnj1"
-    version=2,
-    schema=_SCHEMA,
-    way_out="Restore it from a copy, or move it away and plan again: the service is asked what is "
-    "already there before anything is sent.",
-)
-
-
+_NOTHING: tuple[str | None, str | None] = (None, None)
 _ABOUT_THE_NUMBER = {str(code) for code in ABOUT_THE_NUMBER}
 
 
 class Journal(Closing):
     """One account's runs at one address, in one file. Threads may share it. Close it."""
 
-    def __init__(self, database: Database, home: Path, *, account_sid: str, base_url: str) -> None:
+    def __init__(
+        self, database: Database, home: Path, *, account_sid: str, base_url: str, machine: Machine
+    ) -> None:
         self.home = home
         self.account_sid = account_sid
         self.base_url = base_url
+        self.left_behind: tuple[Path, ...] = ()  # once closed: files with what the disk refused
+        self._machine = machine
         self._database = database
         self._commits = Commits(database, home)
 
     @classmethod
-    def open(cls, home: Path, *, account_sid: str, base_url: str) -> Self:
-        """`home/journal.db` is open, made where it was missing. Raises `JournalError`, `UsageError`."""
-        database = Database.open(home / "journal.db", SHAPE)
-        return cls(database, home, account_sid=account_sid, base_url=base_url)
+    def open(
+        cls,
+        home: Path,
+        *,
+        account_sid: str,
+        base_url: str,
+        machine: Machine | None = None,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        connect: Connect = connect_sqlite,
+    ) -> Self:
+        """`home/journal.db` is open, made where there never was one. `wall` is the machine's time.
+
+        Raises `JournalError` where it is damaged, missing or another one than was begun here, and
+        `UsageError` where it cannot be written.
+        """
+        machine = machine or this_machine()
+        path, known = home / FILE, read_marker(home)
+        if known is not None and not os.path.lexists(path):
+            raise missing(home)
+        first = used_on(machine, new_lineage(), wall())
+        database = Database.open(path, SHAPE, first=[first], connect=connect)
+        try:
+            Place(home, database, machine).take(known, wall())
+            with _decoding(database):
+                prove_runs(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, home, account_sid=account_sid, base_url=base_url, machine=machine)
 
     # -- runs
 
@@ -104,7 +104,8 @@ class Journal(Closing):
             (self.account_sid, self.base_url),
         )
         holder = holder_of(self.home) if any(row[6] == RUNNING for row in rows) else None
-        return [self._record(row, holder) for row in rows]
+        with _decoding(self._database):
+            return [self._record(row, holder) for row in rows]
 
     def run(self, run_id: str) -> RunRecord:
         """The run of this id. Raises `UsageError` where this account has none at this address."""
@@ -114,8 +115,14 @@ class Journal(Closing):
         raise UsageError(f"there is no run {run_id} here; `hnbulk runs` lists them.", run_id=run_id)
 
     def lock(self, run_id: str) -> RunLock:
-        """The one right to run in this home. Raises `RunLocked`."""
-        return RunLock.take(self.home, run_id)
+        """The one right to run in this home, on this machine. Raises `RunLocked`, `JournalError`."""
+        lock = RunLock.take(self.home, run_id)
+        try:
+            Place(self.home, self._database, self._machine).move_in(datetime.now(UTC))
+        except BaseException:
+            lock.release()
+            raise
+        return lock
 
     def new_run_id(self, wall: datetime, checksum: str) -> str:
         """An id no run of this home has: short, sortable, readable, such as `r20261123-183012-4f2a`
@@ -127,57 +134,90 @@ class Journal(Closing):
         return next(run_id for seed in seeds if (run_id := begins + seed) not in taken)
 
     def begin(
-        self, run_id: str, plan: PlanFile, *, kind: str, at: datetime, options: Mapping[str, Any]
+        self,
+        run_id: str,
+        plan: PlanFile,
+        *,
+        kind: str,
+        at: datetime,
+        options: Mapping[str, Any],
+        sent: Sequence[Intent] = (),
     ) -> None:
-        """A new run and its plan are durable, in state `running`."""
-        head = plan.header
+        """A new run and its plan are durable, in state `running`, with what may have been `sent`."""
+        head, content = plan.header, zlib.compress(plan.dumps(), 1)
         row = (run_id, self.account_sid, self.base_url, plan.checksum, head.input_name, kind)
+        told = (at.isoformat(), len(plan.steps), json.dumps(dict(options)), _digest(content))
         self._commits.now(
             [
-                (
-                    "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*row, at.isoformat(), len(plan.steps), json.dumps(dict(options))),
-                ),
-                ("INSERT INTO plans VALUES (?, ?)", (run_id, zlib.compress(plan.dumps(), 1))),
-                _state(run_id, RUNNING, at, None),
+                Entry("runs", (*row, *told)),
+                ("INSERT INTO plans VALUES (?, ?)", (run_id, content)),
+                state_entry(run_id, RUNNING, at, None),
+                *(intent_entry(run_id, intent, boot=self._machine.boot) for intent in sent),
             ]
         )
 
     def mark(self, run_id: str, state: str, *, at: datetime, note: str | None = None) -> None:
         """The run's state is durable, and everything recorded before it."""
         self.flush()
-        self._commits.now([_state(run_id, state, at, note)])
+        self._commits.now([state_entry(run_id, state, at, note)])
 
     def marked_at(self, run_id: str) -> datetime:
         """The world time at which the run came into the state it is in."""
         rows = self._database.read(
             "SELECT at FROM states WHERE run_id = ? ORDER BY id DESC LIMIT 1", (run_id,)
         )
-        return datetime.fromisoformat(rows[0][0])
+        with _decoding(self._database):
+            return datetime.fromisoformat(rows[0][0])
 
     def plan_of(self, run_id: str) -> PlanFile:
-        """The plan of a run, its checksum proved. Raises `UsageError`, `PlanAltered`."""
+        """The plan of a run, as it was begun with. Raises `UsageError`, `JournalError`."""
         rows = self._database.read(
-            "SELECT content FROM plans NATURAL JOIN runs "
+            "SELECT content, plan, checksum FROM plans JOIN runs USING (run_id) "
             "WHERE run_id = ? AND account_sid = ? AND base_url = ?",
             (run_id, self.account_sid, self.base_url),
         )
         if not rows:
             raise UsageError(f"there is no run {run_id} here; `hnbulk runs` lists them.", run_id=run_id)
-        return loads_plan(zlib.decompress(rows[0][0]), name=f"the plan of run {run_id}", kept=True)
+        content, digest, checksum = rows[0]
+        name = f"the plan of run {run_id}"
+        try:
+            whole = _digest(content) == digest
+            plan = loads_plan(zlib.decompress(content), name=name, kept=True) if whole else None
+        except (PlanAltered, UsageError, TypeError, zlib.error):
+            plan = None
+        if plan is None or plan.checksum != checksum:
+            raise self._database.refusal(f"the plan of run {run_id} is not as it was written")
+        return plan
 
     # -- what a run writes
 
     def intend(self, run_id: str, intents: Sequence[Intent]) -> list[int]:
         """The intents are on disk; their attempt ids, in order. Only now may a byte be sent.
 
-        Raises `JournalError` where they are not; then nothing may be sent.
+        Raises `JournalError` where they are not, `RunLocked` where somebody else has written the
+        same attempts; then nothing may be sent.
         """
         return self.intend_soon(run_id, intents)()
 
     def intend_soon(self, run_id: str, intents: Sequence[Intent]) -> Callable[[], list[int]]:
         """The intents are on their way to the disk; calling what comes back ends as `intend` does."""
-        return self._commits.soon([_intent(run_id, intent) for intent in intents])
+        durable = self._commits.soon(
+            [intent_entry(run_id, intent, boot=self._machine.boot) for intent in intents]
+        )
+
+        def wait() -> list[int]:
+            try:
+                return durable()
+            except JournalError as error:
+                if error.facts.get("kind") != UNIQUE:
+                    raise
+                raise RunLocked(
+                    f"another process is sending for run {run_id} at this moment; this one stops. See "
+                    "`hnbulk runs`, and resume it when the other has ended.",
+                    run_id=run_id,
+                ) from None
+
+        return wait
 
     def record(self, run_id: str, *, results: Iterable[Result] = (), endings: Iterable[Ended] = ()) -> None:
         """Results and endings are on their way to the disk; `flush` waits for them.
@@ -185,10 +225,37 @@ class Journal(Closing):
         They are kept where the disk refuses them, tried again with every later write, and
         written to `<run>.errored.jsonl` when the journal is closed.
         """
-        statements = [_result(result) for result in results]
-        statements += [_ending(run_id, ended) for ended in endings]
-        if statements:
-            self._commits.later(run_id, statements)
+        rows = [result_entry(run_id, result) for result in results]
+        rows += [ending_entry(run_id, ended) for ended in endings]
+        if rows:
+            self._commits.later(run_id, rows)
+
+    def take_in(self, run_id: str) -> int:
+        """What an earlier process left in `<run>.errored.jsonl` is on disk here; how many records.
+
+        The file is then called `.imported`. Raises `JournalError` where a line is not a result or
+        an ending of this run; nothing of it is taken in then. A last line that is cut is left out:
+        what it told is in doubt, and looked up.
+        """
+        path = left_file(self.home, run_id)
+        attempts = {attempt.attempt for attempt in self.attempts(run_id)}
+        try:
+            text = path.read_text(encoding="utf-8")
+            rows = read_lines(text, run_id, attempts=attempts, steps=self.run(run_id).steps)
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError) as error:
+            raise JournalError(
+                f"cannot take in {path}: {error}. It holds results that the disk refused. Correct it, or "
+                "move it away: what it tells is then looked up.",
+                path=str(path),
+                reason=str(error),
+            ) from None
+        self._commits.now(rows)
+        done = (path.with_name(f"{path.name}.imported{n or ''}") for n in count())
+        path.rename(next(name for name in done if not os.path.lexists(name)))
+        sync_folder(self.home)
+        return len(rows)
 
     def flush(self) -> None:
         """Everything recorded is on disk. Raises `JournalError` where the disk refuses."""
@@ -202,53 +269,60 @@ class Journal(Closing):
     # -- what a run left
 
     def endings(self, run_id: str) -> list[Ending]:
-        """The newest ending of every step that has one, in step order."""
+        """The newest ending of every step that has one, in step order. Raises `JournalError` where
+        one is not as it was written."""
         self.flush()
-        rows = self._database.read(
-            "SELECT step, state, sid, status, code, message, next_step, retryable FROM endings WHERE id IN "
-            "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) ORDER BY step",
-            (run_id,),
-        )
-        return [
-            Ending(step, State(state), sid, status, code, message, next_step, bool(retryable))
-            for step, state, sid, status, code, message, next_step, retryable in rows
-        ]
+        newest: dict[int, tuple[Any, ...]] = {}
+        for row in proved(self._database, "endings", run_id):
+            newest[row[1]] = row[1:9]
+        with _decoding(self._database):
+            return [
+                Ending(step, State(state), sid, status, code, message, next_step, bool(retryable))
+                for step, state, sid, status, code, message, next_step, retryable in map(
+                    newest.__getitem__, sorted(newest)
+                )
+            ]
 
     def attempts(self, run_id: str, *, steps: Container[int] | None = None) -> list[Attempt]:
-        """Every attempt of a run, or those of some steps, oldest first, with its newest result."""
+        """Every attempt of a run, or those of some steps, oldest first, with its newest result. Raises
+        `JournalError` where one of the run's is not as it was written."""
         self.flush()
-        rows = self._database.read(
-            "SELECT a.id, step, n, operation, fingerprint, fence, wall, kind, reason "
-            "FROM attempts a LEFT JOIN outcomes o "
-            "ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) WHERE run_id = ? ORDER BY a.id",
-            (run_id,),
-        )
-        return [
-            Attempt(
-                attempt=row[0],
-                step=row[1],
-                n=row[2],
-                operation=row[3],
-                fingerprint=row[4],
-                fence=json.loads(row[5]),
-                wall=datetime.fromisoformat(row[6]),
-                kind=row[7],
-                reason=row[8],
-            )
-            for row in rows
-            if steps is None or row[1] in steps
-        ]
+        newest: dict[int, tuple[str, str]] = {}
+        for row in proved(self._database, "outcomes", run_id):
+            newest[row[1]] = (row[2], row[3])
+        found: list[Attempt] = []
+        there: set[int] = set()
+        with _decoding(self._database):
+            for row in proved(self._database, "attempts", run_id):
+                there.add(row[-1])
+                if steps is not None and row[1] not in steps:
+                    continue
+                found.append(
+                    Attempt(
+                        attempt=row[-1],
+                        step=row[1],
+                        n=row[2],
+                        operation=row[3],
+                        fingerprint=row[4],
+                        fence=json.loads(row[5]),
+                        wall=datetime.fromisoformat(row[6]),
+                        kind=newest.get(row[-1], _NOTHING)[0],
+                        reason=newest.get(row[-1], _NOTHING)[1],
+                    )
+                )
+        if not newest.keys() <= there:
+            raise self._database.refusal(f"some attempts of run {run_id} are lost")
+        return found
 
     def count_sent(self, run_id: str) -> int:
         """How many requests of a run went out, or may have."""
         self.flush()
-        (row,) = self._database.read(
-            "SELECT count(*) FROM attempts a LEFT JOIN outcomes o "
-            "ON o.id = (SELECT max(id) FROM outcomes WHERE attempt = a.id) "
-            "WHERE run_id = ? AND kind IS NOT ?",
-            (run_id, str(OutcomeKind.NOT_SENT)),
+        unsent = "SELECT attempt FROM outcomes WHERE run_id = ?1 AND kind = 'not-sent'"
+        ((sent,),) = self._database.read(
+            f"SELECT count(*) FROM attempts WHERE run_id = ?1 AND id NOT IN ({unsent})",  # noqa: S608
+            (run_id,),
         )
-        return int(row[0])
+        return int(sent)
 
     def refused(self) -> dict[str, tuple[str, str]]:
         """Hash -> (code, message) of each create this service refused and has not taken since.
@@ -264,7 +338,7 @@ class Journal(Closing):
     def _refused_by(self, column: Literal["content", "number"]) -> dict[str, tuple[str, str]]:
         rows = self._database.read(
             f"SELECT {column}, code, message FROM endings WHERE state = ? AND id IN (SELECT max(e.id) "  # noqa: S608
-            f"FROM endings e NATURAL JOIN runs WHERE {column} IS NOT NULL AND account_sid = ? "
+            f"FROM endings e JOIN runs USING (run_id) WHERE {column} IS NOT NULL AND account_sid = ? "
             f"AND base_url = ? GROUP BY {column})",
             (str(State.REFUSED), self.account_sid, self.base_url),
         )
@@ -273,18 +347,21 @@ class Journal(Closing):
     # -- closing
 
     def close(self) -> None:
-        """Everything recorded is on disk, or in `<run>.errored.jsonl`; the file is closed."""
-        self._commits.close()
+        """Everything recorded is on disk, or in the files of `left_behind`; the file is closed."""
+        self.left_behind += tuple(self._commits.close())
         self._database.close()
 
     def _record(self, row: tuple[Any, ...], holder: str | None) -> RunRecord:
         run_id, kind, checksum, input_name, made_at, steps, state, note = row
-        ended = self._database.read(
-            "SELECT state, count(*) FROM endings WHERE id IN "
-            "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) GROUP BY state",
-            (run_id,),
+        counts = Counter(
+            dict(
+                self._database.read(
+                    "SELECT state, count(*) FROM endings WHERE id IN "
+                    "(SELECT max(id) FROM endings WHERE run_id = ? GROUP BY step) GROUP BY state",
+                    (run_id,),
+                )
+            )
         )
-        counts = Counter(dict(ended))
         if left := steps - sum(counts.values()):
             counts[str(State.PENDING)] += left
         alive = state != RUNNING or holder == run_id
@@ -301,43 +378,14 @@ class Journal(Closing):
         )
 
 
-def boot_id() -> str:
-    """This start of the machine: monotonic times of one boot can be compared with each other only."""
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def _decoding(database: Database) -> Iterator[None]:
+    """What cannot be read as what it should be is damage, and said as that."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"
-
-
-_BOOT = boot_id()
-
-
-def _state(run_id: str, state: str, at: datetime, note: str | None) -> Statement:
-    return ("INSERT INTO states VALUES (NULL, ?, ?, ?, ?)", (run_id, state, at.isoformat(), note))
-
-
-def _intent(run_id: str, intent: Intent) -> Statement:
-    fence = json.dumps(dict(intent.fence), sort_keys=True)
-    row = (run_id, intent.step, intent.n, intent.operation, intent.fingerprint, fence)
-    return (
-        "INSERT INTO attempts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, intent.wall.isoformat(), intent.mono, _BOOT),
-    )
-
-
-def _result(result: Result) -> Statement:
-    date = result.server_date.isoformat() if result.server_date else None
-    row = (result.attempt, result.kind, result.reason, result.code, result.sid, result.status)
-    return (
-        "INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, date, result.at.isoformat()),
-    )
-
-
-def _ending(run_id: str, ended: Ended) -> Statement:
-    one = ended.ending
-    row = (run_id, one.step, str(one.state), one.sid, one.status, one.code, one.message, one.next_step)
-    return (
-        "INSERT INTO endings VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, int(one.retryable), ended.content, ended.number),
-    )
+        yield
+    except (ValueError, KeyError, IndexError, TypeError, zlib.error) as error:
+        raise database.refusal(f"a row cannot be read ({type(error).__name__})") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,10 +20,15 @@ _TRIES = 10
 
 
 class RunLock:
-    """Held from `take` until `release`."""
+    """Held from `take` until `release`.
+
+    Whoever took it may hand it to a thread of its own: that thread calls `keep` and is from then
+    on the only one to release it. Who took it calls `give_up` where the handing over failed.
+    """
 
     def __init__(self, handle: int) -> None:
         self._handle: int | None = handle
+        self._turn = threading.Lock()  # whoever gets it decides about the lock
 
     @classmethod
     def take(cls, home: Path, run_id: str) -> RunLock:
@@ -33,15 +39,16 @@ class RunLock:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise JournalError(f"cannot lock {path}: {reason}.", path=str(path), reason=reason) from None
+        lock = cls(handle)  # an error from here on frees it
         holder = _try_for_a_moment(handle)
         if holder is not None:
             os.close(handle)
+            lock._handle = None
             raise RunLocked(
                 f"another run{f' ({holder})' if holder else ''} is under way in {home}. Wait for it, or "
                 "stop it where it was started.",
                 run_id=holder or None,
             )
-        lock = cls(handle)
         lock.name(run_id)
         return lock
 
@@ -52,12 +59,26 @@ class RunLock:
                 os.ftruncate(self._handle, 0)
                 os.pwrite(self._handle, run_id.encode("ascii"), 0)
 
+    def keep(self) -> bool:
+        """The caller alone frees the lock from now on; False where it was given up before."""
+        return self._turn.acquire(blocking=False)
+
+    def give_up(self) -> None:
+        """The lock is free, unless somebody keeps it."""
+        if self._turn.acquire(blocking=False):
+            self.release()
+
     def release(self) -> None:
         """The lock is free; releasing twice is fine."""
         handle, self._handle = self._handle, None
         if handle is not None:
-            os.ftruncate(handle, 0)
+            with suppress(OSError):  # a disk that fails: the name stays, the lock does not
+                os.ftruncate(handle, 0)
             os.close(handle)
+
+    def __del__(self) -> None:
+        # an interrupt fell between taking it and having it
+        self.release()
 
 
 def holder_of(home: Path) -> str | None:

@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     twilio_api_secret: SecretStr | None = None
     hnbulk_base_url: str = SERVICE_URL
     hnbulk_home: Path = Path(".hnbulk")
+    hnbulk_unsafe_fs: bool = False
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise _unpickled()
@@ -94,7 +95,8 @@ class Settings(BaseSettings):
         if account is None or not re.fullmatch("AC[0-9a-fA-F]{32}", account):
             raise AccessRefused(
                 "TWILIO_ACCOUNT_SID is not set to an account sid (AC and 32 hex digits). Set it and "
-                "TWILIO_AUTH_TOKEN, or try everything without an account: `hnbulk demo`."
+                "TWILIO_AUTH_TOKEN. Without an account `hnbulk demo` shows everything, and "
+                "`hnbulk sandbox` prints what to set for a service of your own."
             )
         if self.twilio_api_key and self.twilio_api_secret:
             return Credentials(account, self.twilio_api_key, self.twilio_api_secret)

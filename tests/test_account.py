@@ -219,7 +219,10 @@ def test_a_sandbox_of_a_notebook_has_the_settings_it_was_given() -> None:
         assert account.sandbox is not None
         settings = account.sandbox.desk.service.world.settings
         assert (settings.answer_rate, settings.check_hours) == (1.0, (12, 24))
-    for bad in ({"answer_rate": 2}, {"answer_rat": 1}):
+    for odd in ({"seed": "a"}, {"orders": -1}, {"seed": True}):
+        with pytest.raises(UsageError, match="whole number"):
+            hn.connect_sandbox(**odd)
+    for bad in ({"answer_rate": 2}, {"answer_rat": 1}, {"callback_hosts": ["http://a.example/"]}):
         with pytest.raises(UsageError, match=r"docs/sandbox\.md"):
             hn.connect_sandbox(seed=7, **bad)
 

@@ -17,7 +17,8 @@ from outside import Service
 from hnbulk.cli import main
 
 VERBS = (
-    "demo drill sandbox check plan show retry apply resume runs audit orders verify authorize funnel report"
+    "demo drill sandbox check plan show retry apply resume runs audit rebuild orders verify authorize "
+    "funnel report"
 ).split()
 
 
@@ -457,11 +458,14 @@ def test_sigterm_waits_for_replies_and_is_resumable(service: Service, sample: Pa
     service.admin("/faults", [])
     service.json("resume", code=(0, 3))
     creates = [
-        entry["phone_number"]
+        entry
         for entry in service.ledger()
         if entry["method"] == "POST" and entry["path"].endswith("/HostedNumberOrders")
     ]
-    assert len(creates) == len(set(creates)) == plan["counts"]["create"]
+    made = [entry["phone_number"] for entry in creates if entry["did"].startswith("created")]
+    assert len(made) == len(set(made))
+    # a number refused in the moment of the end is asked for again: nobody could look it up then
+    assert len({entry["phone_number"] for entry in creates}) == plan["counts"]["create"]
 
 
 def test_calls_need_their_exact_number(service: Service, sample: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -23,8 +25,10 @@ from hnbulk import wire
 from hnbulk.apply import Changes
 from hnbulk.clocks import SteppedClock
 from hnbulk.engine import Run, resume, start
+from hnbulk.entries import Intent
 from hnbulk.errors import (
     AccessRefused,
+    JournalError,
     PlanRefused,
     PlanStale,
     RunInterrupted,
@@ -36,15 +40,52 @@ from hnbulk.journal import Journal
 from hnbulk.messages import Failure, Reply, Request
 from hnbulk.outcome import Outcome, OutcomeKind
 from hnbulk.progress import Tally
+from hnbulk.runlock import holder_of
 from hnbulk.settings import Pace
-from hnbulk.steps import State
+from hnbulk.steps import PlanFile, State
 from hnbulk.throttle import Throttle
+from hnbulk.work import Chain
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     with open_bench(tmp_path) as opened:
         yield opened
+
+
+class Held(Changes):
+    """Creates whose coordinator waits at its first step until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.let_go = threading.Event()
+
+    def waves(self, plan: PlanFile) -> list[list[Chain]]:
+        self.reached.set()
+        self.let_go.wait(10)
+        return super().waves(plan)
+
+
+def interrupted_in_the_start_of_the_thread(
+    act: Callable[[], object], *, when: Callable[[], object]
+) -> None:
+    """`act` is called, and Ctrl-C falls where it waits for the run's own thread, after `when`."""
+
+    def trace(frame: FrameType, event: str, _arg: object) -> None:
+        caller = frame.f_back
+        if event == "call" and frame.f_code.co_name == "wait" and caller is not None:
+            thread = caller.f_locals.get("self")
+            if caller.f_code.co_name == "start" and getattr(thread, "name", "").startswith("hnbulk-r"):
+                sys.settrace(None)
+                when()
+                raise KeyboardInterrupt
+
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            act()
+    finally:
+        sys.settrace(None)
 
 
 def one_live_order_each(bench: Bench, count: int) -> bool:
@@ -461,3 +502,90 @@ def test_every_state_is_counted_once() -> None:
     assert tally.counts == {"pending": 1, "done": 1, "refused": 1}
     assert (tally.progress.ended, tally.progress.pending) == (2, 1)
     assert create(0).row == 2
+
+
+# -- who frees the lock
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_an_interrupt_in_the_start_never_frees_the_lock_of_a_live_run(bench: Bench, resumed: bool) -> None:
+    """The run that has begun stops and frees it; until then no other one starts; nothing is doubled."""
+    plan, work = bench.creates(8), Held()
+    if resumed:
+        first = bench.start(plan)
+        first.stop()
+        first.wait(10)
+        begin: Callable[[], object] = lambda: resume(first.run_id, work, bench.means)  # noqa: E731
+    else:
+        begin = lambda: bench.start(plan, work=work)  # noqa: E731
+    interrupted_in_the_start_of_the_thread(begin, when=lambda: work.reached.wait(10))
+    with pytest.raises(RunLocked):
+        bench.apply(bench.creates(1, first=50))
+    work.let_go.set()
+    while holder_of(bench.home):
+        time.sleep(0.01)
+    (record,) = bench.journal.runs()
+    assert (record.state, record.unfinished) == ("interrupted", True)
+    bench.resume(record.run_id)
+    assert one_live_order_each(bench, 8)
+
+
+def test_an_interrupt_before_the_run_has_begun_leaves_it_to_be_resumed(bench: Bench) -> None:
+    """The lock comes free, and the resume does what is left, once."""
+    work = Held()
+    work.let_go.set()
+    interrupted_in_the_start_of_the_thread(
+        lambda: bench.start(bench.creates(3), work=work), when=lambda: None
+    )
+    while holder_of(bench.home):
+        time.sleep(0.01)
+    (record,) = bench.journal.runs()
+    bench.resume(record.run_id)
+    assert one_live_order_each(bench, 3)
+
+
+# -- a journal that is damaged, or whose disk was full
+
+
+def test_a_run_whose_rows_were_changed_is_not_resumed(bench: Bench) -> None:
+    """The resume raises what to do instead, and not one write is sent."""
+    plan = bench.creates(6)
+    run = bench.start(plan)
+    run.stop()
+    run.wait(10)
+    bench.journal.intend(run.run_id, [Intent(5, 1, "create", "f" * 64, bench.clock.now(), 0.0)])
+    with sqlite3.connect(bench.home / "journal.db") as other:
+        (sql,) = other.execute("SELECT sql FROM sqlite_schema WHERE name = 'attempts_update'").fetchone()
+        other.execute("DROP TRIGGER attempts_update")
+        other.execute("UPDATE attempts SET step = 4 WHERE step = 5")
+        other.execute(sql)
+    other.close()
+    posts = len(bench.posts())
+    with pytest.raises(JournalError, match="hnbulk rebuild"):
+        bench.resume(run.run_id)
+    assert len(bench.posts()) == posts
+    assert holder_of(bench.home) is None
+    assert bench.journal.runs()[0].unfinished
+
+
+def test_results_that_a_full_disk_refused_are_taken_in_by_the_resume(bench: Bench) -> None:
+    """They lie beside the journal when it is closed; the next process has them, and doubles nothing."""
+    plan = bench.creates(40)
+    connection = bench.journal._database._connection
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.02, "method": "POST", "probability": 1.0})
+    run = bench.start(plan)
+    while run.progress.done < 6:
+        time.sleep(0.01)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    assert run.wait(20).exit_code == 6
+    bench.journal.close()
+    (left,) = bench.journal.left_behind
+    told = [json.loads(line) for line in left.read_text().splitlines()]
+    lineage = {"account_sid": bench.client.account_sid, "base_url": bench.client.base_url}
+    with Journal.open(bench.home, **lineage) as bench.journal:
+        assert bench.resume(run.run_id).ok
+        ended = {one.step: one.sid for one in bench.journal.endings(run.run_id)}
+    assert one_live_order_each(bench, 40)
+    assert all(ended[one["step"]] == one["sid"] for one in told if one["record"] == "ended" and one["sid"])
+    assert [left.exists(), left.with_name(f"{left.name}.imported").exists()] == [False, True]

@@ -34,7 +34,7 @@ def assert_exactly_once(done: Drill, *, rows: int, kills: int) -> None:
     """Every number has one order, the one the journal names; nothing else was touched."""
     assert done.stopped == ""
     assert (done.planned, done.kills) == (rows, kills)
-    assert done.score.broken == {}
+    assert (done.score.broken, done.audit_findings) == ({}, 0)
     assert done.score.orders == rows
     truth = {
         order["phone_number"]: order["sid"]

@@ -198,7 +198,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Bench]:
     """One request at a time: what dies is at the place itself, and nothing beside it."""
-    with open_bench(tmp_path, pace=Pace(None, 1, 120.0)) as opened:
+    with open_bench(tmp_path, pace=Pace(None, 1, 120.0, most_connections=1)) as opened:
         yield opened
 
 

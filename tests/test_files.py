@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hnbulk.errors import UsageError
-from hnbulk.files import private_folder, write_private
+from hnbulk.files import networked, private_folder, refuse_network, write_private
 
 
 def mode(path: Path) -> int:
@@ -74,3 +74,40 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, name: str) -> Non
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="cannot write"):
         private_folder(tmp_path / name)
+
+
+MOUNTS = r"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+23 22 0:50 / /home rw - nfs4 server:/home rw,vers=4.2
+24 23 8:2 / /home/local\040disk rw master:1 - xfs /dev/sdb1 rw
+25 22 0:51 / /media/cloud rw - fuse.sshfs me@there: rw
+26 22 0:52 / /layers rw - fuse.fuse-overlayfs fuse-overlayfs rw
+27 22 0:53 / /mnt/c rw - 9p drvfs rw
+28 22 0:54 / /srv rw - ext4 /dev/sdc1 rw
+29 28 0:55 / /srv rw - cifs //server/share rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/x", None),
+        ("/homework", None),
+        ("/home/me/.hnbulk", "nfs4"),
+        ("/home/local disk/.hnbulk", None),
+        ("/media/cloud", "fuse.sshfs"),
+        ("/layers/home", None),
+        ("/mnt/c/Users", "9p"),
+        ("/srv/x", "cifs"),
+    ],
+)
+def test_a_network_file_system_is_known_by_its_mount(path: str, kind: str | None) -> None:
+    """The nearest mount point above the path counts, the last one where two lie on each other."""
+    assert networked(Path(path), MOUNTS) == kind
+
+
+def test_a_home_on_the_network_is_refused_with_both_ways_out() -> None:
+    """Another folder, or a word that the risk is known."""
+    with pytest.raises(UsageError, match=r"nfs4.*HNBULK_HOME.*HNBULK_UNSAFE_FS=1"):
+        refuse_network(Path("/home/me/.hnbulk"), mounts=MOUNTS)
+    refuse_network(Path("/var/x"), mounts=MOUNTS)

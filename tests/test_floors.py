@@ -37,7 +37,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "gate",
         "turnstile",
     ),
-    ("tablefiles", "frames", "considered", "overview", "client", "commits", "history"),
+    ("tablefiles", "frames", "considered", "overview", "client", "history", "journalfile", "lineage"),
     (
         "intake",
         "plan",
@@ -46,12 +46,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "durations",
         "plancard",
         "funnelcard",
-        "journal",
+        "chains",
         "progress",
         "throttle",
     ),
-    ("review", "charts", "lookups"),
-    ("funnel", "work"),
+    ("review", "charts", "commits", "lookups"),
+    ("funnel", "journal", "work"),
     ("attempts", "stoprules"),
     ("intents",),
     ("sending", "audit"),
@@ -60,6 +60,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("engine",),
     ("apply", "verify", "authorize", "connection"),
     ("runs",),
+    ("rebuild",),
     ("handle",),
     ("account",),
     ("page", "drawings", "rehearsal"),
@@ -75,9 +76,9 @@ LEFT = set(
 )
 RIGHT = set(
     (
-        "runlock database pool entries serving gate turnstile client commits history journal throttle "
-        "progress lookups work attempts stoprules intents audit sending doubts approval batches "
-        "coordinator engine apply verify authorize connection runs"
+        "runlock database pool entries serving gate turnstile client history journalfile lineage chains "
+        "commits journal throttle progress lookups work attempts stoprules intents audit sending doubts "
+        "approval batches coordinator engine apply verify authorize connection runs rebuild"
     ).split()
 )
 PURE = set(

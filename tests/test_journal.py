@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 import threading
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from hnbulk.commits import _Job
 from hnbulk.entries import ABSENT, Ended, Intent, Result
 from hnbulk.errors import JournalError, RunLocked, UsageError
 from hnbulk.journal import Journal
+from hnbulk.journalfile import intent_entry, result_entry
 from hnbulk.steps import Action, Ending, PlanFile, PlanHeader, PlanRow, State, Step, Verdict
 
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
@@ -231,16 +234,157 @@ def test_a_result_that_cannot_be_written_is_kept_and_written_later(tmp_path: Pat
         assert not journal.failing
 
 
-def test_a_result_the_disk_never_takes_ends_in_a_plain_file(tmp_path: Path) -> None:
-    """Closing leaves it in `<run>.errored.jsonl`, for its owner alone."""
-    with open_journal(tmp_path) as journal:
+def leave_something(home: Path) -> int:
+    """A journal whose disk refused a result and an ending to the end; the attempt they are of."""
+    with open_journal(home) as journal:
         begin(journal)
         (attempt,) = journal.intend("r1", [intent()])
         journal._database._connection.execute("PRAGMA max_page_count = 1")
         journal.record("r1", results=[Result(attempt, "done", "x" * 200_000, NOW, sid="HR7")])
+        journal.record("r1", endings=[Ended(Ending(0, State.DONE, "HR7", "received"), "c", "n")])
+        with pytest.raises(JournalError, match=r"r1\.errored\.jsonl.*hnbulk resume r1"):
+            journal.flush()
+    assert journal.left_behind == (home / "r1.errored.jsonl",)
+    return attempt
+
+
+def test_a_result_the_disk_never_takes_ends_in_a_plain_file(tmp_path: Path) -> None:
+    """Closing leaves it in `<run>.errored.jsonl`, by names, for its owner alone."""
+    attempt = leave_something(tmp_path)
     left = tmp_path / "r1.errored.jsonl"
-    assert "HR7" in left.read_text()
+    result, ended = (json.loads(line) for line in left.read_text().splitlines())
+    assert (result["record"], result["attempt"], result["sid"]) == ("result", attempt, "HR7")
+    assert (ended["record"], ended["step"], ended["state"], ended["content"]) == ("ended", 0, "done", "c")
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
+
+
+def test_what_was_left_is_taken_in_once(tmp_path: Path) -> None:
+    """As if the disk had taken it; the file is kept under another name."""
+    leave_something(tmp_path)
+    with open_journal(tmp_path) as journal:
+        assert journal.attempts("r1")[0].kind is None
+        assert journal.take_in("r1") == 2
+        assert journal.attempts("r1")[0].kind == "done"
+        assert journal.endings("r1") == [Ending(0, State.DONE, "HR7", "received")]
+        assert journal.take_in("r1") == 0
+    assert [path.name for path in tmp_path.glob("r1.*")] == ["r1.errored.jsonl.imported"]
+
+
+def test_a_line_that_was_cut_is_left_out(tmp_path: Path) -> None:
+    """The attempt is in doubt then, and looked up."""
+    leave_something(tmp_path)
+    left = tmp_path / "r1.errored.jsonl"
+    left.write_text(left.read_text()[:-20])
+    with open_journal(tmp_path) as journal:
+        assert journal.take_in("r1") == 1
+        assert journal.endings("r1") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"record": "statement", "sql": "DELETE FROM runs"},
+        {"state": "perfect"},
+        {"step": 7},
+        {"step": "0"},
+        {"retryable": 2},
+        {"run_id": "r2"},
+        {"more": 1},
+        {"state": None},
+        {"sid": 5},
+        ["INSERT INTO endings VALUES (1)", []],
+        5,
+        "no JSON",
+    ],
+    ids=str,
+)
+def test_only_results_and_endings_of_the_run_are_taken_in(tmp_path: Path, change: object) -> None:
+    """Anything else is refused by its line, and nothing of the file is taken in."""
+    leave_something(tmp_path)
+    left = tmp_path / "r1.errored.jsonl"
+    first, second = left.read_text().splitlines()
+    wrong = json.dumps(json.loads(second) | change if isinstance(change, dict) else change)
+    left.write_text(f"{first}\n{wrong if change != 'no JSON' else '{'}\n")
+    with open_journal(tmp_path) as journal:
+        with pytest.raises(JournalError, match=r"line 2 is no record.*move it away"):
+            journal.take_in("r1")
+        assert journal.attempts("r1")[0].kind is None
+    assert left.exists()
+
+
+# -- who shares a transaction, and who writes
+
+
+def test_one_bad_job_fails_alone(tmp_path: Path) -> None:
+    """Whoever shares the transaction with it has written; a bad result is kept and stops the run."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        (attempt,) = journal.intend("r1", [intent()])
+        commits = journal._commits
+        good, bad = [
+            _Job([result_entry("r1", Result(one, "done", "", NOW))], "r1") for one in (attempt, attempt + 9)
+        ]
+        waiting = _Job([intent_entry("r1", intent(step=1), boot="b")])
+        twice = _Job([intent_entry("r1", intent(step=0), boot="b")])
+        assert commits._write([bad, twice, good, waiting]) == []
+        assert (bad.error is None, twice.error is None) == (False, False)
+        assert (good.error, waiting.error, len(waiting.ids)) == (None, None, 1)
+        assert journal.failing
+    assert str(attempt + 9) in (tmp_path / "r1.errored.jsonl").read_text()
+    with open_journal(tmp_path) as journal:
+        assert [(one.step, one.kind) for one in journal.attempts("r1")] == [(0, "done"), (1, None)]
+
+
+def test_two_who_send_for_one_run_are_told_apart(journal: Journal, tmp_path: Path) -> None:
+    """The second one to intend the same attempt is told that the run is under way elsewhere."""
+    begin(journal)
+    with open_journal(tmp_path) as other:
+        other.intend("r1", [intent()])
+        with pytest.raises(RunLocked, match="another process is sending for run r1"):
+            journal.intend("r1", [intent()])
+        assert not journal.failing
+        journal.intend("r1", [intent(step=1)])
+        assert [one.step for one in other.attempts("r1")] == [0, 1]
+
+
+def test_what_the_service_says_in_half_characters_is_written(journal: Journal) -> None:
+    """A lone surrogate in a message is no reason to lose an ending, or the writer."""
+    begin(journal)
+    journal.record("r1", endings=[Ended(Ending(0, State.REFUSED, message="no \ud800 way"))])
+    assert journal.endings("r1")[0].message == "no ? way"
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("endings", "step = 1"),
+        ("endings", "state = 'refused'"),
+        ("outcomes", "kind = 'not-sent'"),
+        ("attempts", "n = 2"),
+        ("states", "state = 'finished'"),
+        ("runs", "account_sid = 'AC'"),
+        ("plans", "content = x'00'"),
+    ],
+)
+def test_an_edited_row_breaks_the_chain(tmp_path: Path, table: str, change: str) -> None:
+    """Whatever wrote it, and past the triggers: the run is not read as if nothing had happened."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        for step in (0, 3):
+            (attempt,) = journal.intend("r1", [intent(step=step)])
+            ended = [Ended(Ending(step, State.DONE))]
+            journal.record("r1", results=[Result(attempt, "done", "", NOW)], endings=ended)
+    with sqlite3.connect(tmp_path / "journal.db") as other:
+        triggers = other.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            other.execute(f"DROP TRIGGER {name}")
+        other.execute(f"UPDATE {table} SET {change} WHERE rowid = 1")
+        for _, sql in triggers:
+            other.execute(sql)
+    other.close()
+    with pytest.raises(JournalError, match=r"not as (it was|they were) written.*hnbulk rebuild"):  # noqa: SIM117
+        with open_journal(tmp_path) as journal:
+            journal.plan_of("r1"), journal.attempts("r1"), journal.endings("r1")
 
 
 def test_run_ids_sort_by_time_and_are_never_given_twice(journal: Journal, tmp_path: Path) -> None:

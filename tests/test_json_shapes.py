@@ -60,6 +60,9 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     ours = [order for order in service.truth() if str(order["unique_name"]).startswith("hn1-")]
     service.delete(next(order["sid"] for order in ours if order["status"] == "received"))
     seen["audit findings"] = set(service.json("audit", code=3)["findings"][0])
+    (service.home / ".hnbulk" / "journal.db").write_bytes(b"")
+    approve = ("--approve", str(rebased["checksum"])[:8])
+    take("rebuild", service.json("rebuild", "b.plan", *approve))
     take("demo", service.json("demo", "--numbers", "12", "--out", "demo"))
     take("drill", service.json("drill", few, "--kills", "0", "--faults", "none"))
     assert seen == shapes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 
@@ -40,3 +41,24 @@ def test_asking_keeps_nobody_from_running(tmp_path: Path) -> None:
         over.set()
         for asker in askers:
             asker.join()
+
+
+def test_what_is_given_up_is_free_unless_somebody_keeps_it(tmp_path: Path) -> None:
+    """Of the two who may have the lock after a start that failed, exactly one frees it."""
+    lock = RunLock.take(tmp_path, "r1")
+    assert lock.keep()
+    lock.give_up()
+    assert holder_of(tmp_path) == "r1"
+    lock.release()
+    assert holder_of(tmp_path) is None
+    other = RunLock.take(tmp_path, "r2")
+    other.give_up()
+    assert holder_of(tmp_path) is None
+    assert not other.keep()
+
+
+def test_a_lock_nobody_has_any_more_is_free(tmp_path: Path) -> None:
+    """Where an error fell between taking it and having it."""
+    RunLock.take(tmp_path, "r1")
+    gc.collect()
+    assert holder_of(tmp_path) is None

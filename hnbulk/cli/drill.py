@@ -27,18 +27,16 @@ def add_to(app: typer.Typer) -> None:
 def drill(
     file: Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")],
     kills: Annotated[
-        int, typer.Option("--kills", metavar="N", min=0, help="How often the worker is killed. [10]")
+        int, typer.Option("--kills", metavar="N", min=0, help="How often the worker is killed.")
     ] = 10,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Another seed is another bad day. [7]")
-    ] = 7,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed is another bad day.")] = 7,
     settle: Annotated[
         float,
         typer.Option(
             "--settle",
             metavar="SECONDS",
             min=0,
-            help="Seconds a request in doubt is given to show up; a late one takes 1. [2]",
+            help="Seconds a request in doubt is given to show up; a late one takes 1.",
         ),
     ] = 2.0,
     faults: Annotated[
@@ -126,13 +124,15 @@ def _told(done: Drill, name: str, how: str) -> str:
         ("unplanned deletes", score.unplanned_deletes, "the list cancels none"),
         ("untrue claims", score.untrue_claims, "the journal names another order than there is, or none"),
         ("calls", score.calls, "nobody asked for one"),
+        ("audit findings", done.audit_findings, "by the client's own audit"),
     ]
     if score.refused:
         rows.insert(1, ("refused", score.refused, "by the service; in the error file"))
     if done.again:
         rows.append(("planned again", done.again, "came back for review, and were made in peace"))
     ran = f"{done.kills:,} kills, {done.runs:,} runs of the worker, {done.seconds:.0f} s"
-    end = "every promise held" if done.held else done.stopped or f"BROKEN: {', '.join(score.broken)}"
+    broken = ", ".join(score.broken) or "audit findings"
+    end = "every promise held" if done.held else done.stopped or f"BROKEN: {broken}"
     return "\n".join(
         [
             f"drill of {name}: {how}",

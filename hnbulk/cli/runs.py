@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +69,7 @@ def apply(
         talk.show(f"dry run, nothing was sent: {counted}", document)
         talk.say(f"to apply it: {overview.command(plan, plan.checksum, plan_file)}")
         return
-    with connect_from(read_settings()) as connection:
+    with connect_from(read_settings()) as connection, _telling_what_is_left(talk, connection):
         pace = connection.with_pace(rate=rate, connections=concurrency, settle=settle)
         run = start_run(connection, plan, approve=approve, place_calls=place_calls, pace=pace)
         _follow(talk, connection, run, results)
@@ -92,9 +93,10 @@ def resume(
     from hnbulk.runs import resume_run
     from hnbulk.settings import read_settings
 
-    with connect_from(read_settings()) as connection:
+    talk = Talk(as_json)
+    with connect_from(read_settings()) as connection, _telling_what_is_left(talk, connection):
         pace = connection.with_pace(rate=rate, connections=concurrency, settle=settle)
-        _follow(Talk(as_json), connection, resume_run(connection, run_id, pace=pace), results)
+        _follow(talk, connection, resume_run(connection, run_id, pace=pace), results)
 
 
 def runs(as_json: AsJson = False) -> None:
@@ -143,6 +145,20 @@ def audit(
     talk.show(str(found), found.as_json())
     if not found.findings.clean:
         raise typer.Exit(3)
+
+
+@contextmanager
+def _telling_what_is_left(talk: Talk, connection: Connection) -> Iterator[None]:
+    """Results that the disk refused to the end lie in a file, and a person knows where."""
+    try:
+        yield
+    finally:
+        connection.journal.close()
+        for path in connection.journal.left_behind:
+            talk.say(
+                f"the disk refused some results: they lie in {path}. Make room, then `hnbulk resume "
+                f"{path.name.partition('.')[0]}` takes them in."
+            )
 
 
 def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:

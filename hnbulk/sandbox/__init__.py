@@ -136,10 +136,12 @@ def build_sandbox(
     `orders` orders are there already, of the last weeks and in mixed statuses. With `example_order`,
     so is the one of the reference page, made now; the sandbox begins when the page's order was made,
     unless it is given a clock, and its account is the page's, unless it is given one. Raises
-    `ValueError` for settings that no world can be made with.
+    `ValueError` for what no world can be made with.
     """
     settings = settings or WorldSettings()
     check_settings(settings)
+    if type(seed) is not int or type(orders) is not int or orders < 0:
+        raise ValueError("seed is a whole number, orders one that is not negative")
     clock = clock or SandboxClock(start=EXAMPLE_START if example_order else EPOCH)
     world = World(seed, settings)
     desk = Desk(Service(world), clock, Faults())

@@ -156,6 +156,7 @@ def _is_whole(value: object) -> bool:
 
 # An area code, a local hour from 0 to 23 without a leading zero, or both: 415, @9, 415@14.
 _WHERE_WHEN = re.compile(r"(?=.)([2-9][0-9]{2})?(@(1?[0-9]|2[0-3]))?", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 # What a setting may be, by its annotation, and how that is told.
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (_is_whole, "a whole number, not negative"),
@@ -180,11 +181,13 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 # Settings that take less than their kind.
 _SOUND: dict[str, Callable[[Any], bool]] = {
+    "callback_hosts": lambda value: all(_HOST.fullmatch(host) for host in value),
     "callback_method": lambda value: value in ("GET", "POST"),
     "code_digits": lambda value: 1 <= value <= 10,
     "subaccounts": lambda value: 0 <= value <= 100,
 }
 _BOUNDS = {
+    "callback_hosts": "hosts with commas between them, such as example.com,example.com:8443",
     "callback_method": "GET or POST",
     "code_digits": "a whole number from 1 to 10",
     "subaccounts": "a whole number from 0 to 100",

@@ -1,0 +1,209 @@
+"""A file is opened whole or refused as it is, and a disk that failed is not trusted again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hnbulk.database import BROKEN, CONSTRAINT, UNIQUE, VALUE, Database, Link, Rows, Shape, connect_sqlite
+from hnbulk.errors import JournalError, UsageError
+
+SHAPE = Shape(
+    name="the notebook",
+    application_id=7,
+    version=2,
+    schema="CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE,\n n INTEGER) STRICT;",
+    way_out="Begin anew.",
+    way_on="Finish it with the old version.",
+)
+ADD = "INSERT INTO notes VALUES (NULL, ?, NULL)"
+
+
+class Failing:
+    """A connection whose disk fails at the statements that begin with `at`, with this error code."""
+
+    def __init__(self, path: Path, at: str, code: int) -> None:
+        self.real = connect_sqlite(path)
+        self.at, self.code, self.armed = at, code, False
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.real.in_transaction
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        if self.armed and sql.startswith(self.at):
+            self.armed = False  # the disk would take the next one
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = self.code
+            raise error
+        return self.real.execute(sql, values)
+
+    def close(self) -> None:
+        self.real.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notes.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    opened = Database.open(path, SHAPE)
+    yield opened
+    opened.close()
+
+
+def texts(database: Database) -> list[str]:
+    return [row[0] for row in database.read("SELECT text FROM notes ORDER BY id")]
+
+
+@pytest.mark.parametrize("size", [0, 1, 99])
+def test_a_file_shorter_than_any_database_is_refused(path: Path, size: int) -> None:
+    """SQLite would begin anew in it; it stays as it was."""
+    path.write_bytes(b"S" * size)
+    with pytest.raises(JournalError, match=f"cut off after {size} bytes"):
+        Database.open(path, SHAPE)
+    assert path.read_bytes() == b"S" * size
+
+
+def test_an_empty_database_of_somebody_else_is_refused(path: Path) -> None:
+    """Only a file that was not there is made."""
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA user_version = 0")
+        other.execute("VACUUM")
+    other.close()
+    assert path.stat().st_size > 0
+    with pytest.raises(JournalError, match="not the notebook of hnbulk"):
+        Database.open(path, SHAPE)
+
+
+def test_a_process_that_dies_while_making_it_leaves_no_file(path: Path) -> None:
+    """What it had begun lies under another name, and is in nobody's way."""
+    with pytest.raises(UsageError, match="No space left"):
+        Database.open(path, SHAPE, connect=_no_room)
+    assert not path.exists()
+    path.with_name(".notes.db.new").write_bytes(b"half of it")
+    Database.open(path, SHAPE, first=[(ADD, ("first",))]).close()
+    assert [one.name for one in path.parent.iterdir() if one.stat().st_size] == ["notes.db"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def _no_room(_path: Path) -> Link:
+    raise OSError(28, "No space left on device")
+
+
+def test_many_who_open_it_first_share_one_file(path: Path) -> None:
+    """None of them writes over what another has made."""
+    opened: list[Database] = []
+
+    def open_it(n: int) -> None:
+        database = Database.open(path, SHAPE, first=[(ADD, ("first",))])
+        database.write([(ADD, (f"by {n}",))])
+        opened.append(database)
+
+    threads = [threading.Thread(target=open_it, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(texts(opened[0])) == sorted(["first", *(f"by {n}" for n in range(8))])
+    for database in opened:
+        database.close()
+
+
+def test_what_belongs_to_a_file_that_is_gone_is_not_played_into_a_new_one(path: Path) -> None:
+    """A rollback journal without its database is a sign of loss."""
+    path.with_name("notes.db-journal").write_bytes(b"x" * 512)
+    with pytest.raises(JournalError, match="is missing"):
+        Database.open(path, SHAPE)
+    assert not path.exists()
+
+
+def test_an_older_version_is_refused_with_its_own_way_on(path: Path) -> None:
+    """A newer one and another schema with the ordinary one."""
+    Database.open(path, SHAPE).close()
+    for version, said in ((1, "Finish it with the old version"), (3, "Begin anew")):
+        with sqlite3.connect(path) as other:
+            other.execute(f"PRAGMA user_version = {version}")
+        other.close()
+        with pytest.raises(JournalError, match=said):
+            Database.open(path, SHAPE)
+
+
+def test_tables_that_are_not_the_ones_made_are_damage(path: Path) -> None:
+    """A trigger dropped, a column renamed: the file is not what this wrote."""
+    Database.open(path, SHAPE).close()
+    with sqlite3.connect(path) as other:
+        other.execute("ALTER TABLE notes RENAME COLUMN n TO m")
+    other.close()
+    with pytest.raises(JournalError, match="damaged"):
+        Database.open(path, SHAPE)
+
+
+@pytest.mark.parametrize("at", ["BEGIN", "INSERT", "COMMIT"])
+def test_a_disk_that_failed_once_is_not_trusted_again(path: Path, at: str) -> None:
+    """Nothing is written or read through that connection any more; another one finds it whole."""
+    made: list[Failing] = []
+
+    def connect(where: Path) -> Link:
+        made.append(Failing(where, at, sqlite3.SQLITE_IOERR_FSYNC))
+        return made[-1]
+
+    database = Database.open(path, SHAPE, connect=connect)
+    database.write([(ADD, ("before",))])
+    made[-1].armed = True
+    with pytest.raises(JournalError, match="disk I/O error") as caught:
+        database.write([(ADD, ("lost",))])
+    assert (caught.value.facts["kind"], database.broken) == (BROKEN, True)
+    with pytest.raises(JournalError, match="not trusted again"):
+        database.write([(ADD, ("after",))])
+    with pytest.raises(JournalError, match="not trusted again"):
+        texts(database)
+    database.close()
+    fresh = Database.open(path, SHAPE)
+    assert texts(fresh) == ["before"]
+    fresh.close()
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED])
+def test_a_full_or_busy_disk_may_be_tried_again(path: Path, code: int) -> None:
+    """Nothing of the transaction is there, and the next one may be."""
+    made: list[Failing] = []
+
+    def connect(where: Path) -> Link:
+        made.append(Failing(where, "COMMIT", code))
+        return made[-1]
+
+    database = Database.open(path, SHAPE, connect=connect)
+    made[-1].armed = True
+    with pytest.raises(JournalError):
+        database.write([(ADD, ("lost",))])
+    database.write([(ADD, ("after",))])
+    assert (texts(database), database.broken) == (["after"], False)
+    database.close()
+
+
+def test_what_the_statements_are_to_blame_for_is_told_apart(database: Database) -> None:
+    """A second of its kind, a rule broken, a value no column takes; the disk is innocent."""
+    database.write([(ADD, ("one",))])
+    for value, kind in (("one", UNIQUE), (None, CONSTRAINT), (1 << 70, VALUE), ("\ud800", VALUE)):
+        with pytest.raises(JournalError) as caught:
+            database.write([(ADD, ("innocent",)), (ADD, (value,))])
+        assert caught.value.facts["kind"] == kind
+    assert (texts(database), database.broken) == (["one"], False)
+
+
+def test_a_place_that_cannot_be_written_is_named(path: Path) -> None:
+    """A link is not followed, a folder is no file."""
+    path.symlink_to(path.parent / "elsewhere")
+    with pytest.raises(UsageError, match="HNBULK_HOME"):
+        Database.open(path, SHAPE)
+    assert not os.path.lexists(path.parent / "elsewhere")
