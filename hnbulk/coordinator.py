@@ -45,6 +45,7 @@ class Coordinator:
         self.resumed = resumed
         host = urlsplit(sender.desk.plan.header.base_url).hostname or ""
         self._ask_every = _ASK_EVERY[is_loopback(host)]
+        self.taken_up = not resumed  # what the journal knows of the run is known here
         self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
         self.audited = True  # False where orders could not be looked at once more when they were made
         self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle)
@@ -55,6 +56,7 @@ class Coordinator:
         may_send = self.work.sends_on_resume or not self.resumed
         if self.resumed:
             self._take_up([chain for wave in waves for chain in wave])
+            self.taken_up = True
             if may_send:
                 self.resolver.look_once()
                 lost = self._lost(chain for wave in waves for chain in wave)

@@ -302,7 +302,7 @@ class World:
         counts = tally.counts
         self.tell(f"process {self.processes}: {counts} {throttle.reason}")
         left = counts.get("pending", 0) if self.work.sends_on_resume or not resumed else 0
-        return not left and not counts.get("in-doubt", 0)
+        return coordinator.taken_up and not left and not counts.get("in-doubt", 0)
 
     def _strike(self, name: str) -> None:
         if self.crashes < self.options.crashes and self.dice.random() < self.options.crash:
