@@ -14,7 +14,7 @@ from typing import Any
 from hnbulk import audit, lifecycle, wire
 from hnbulk.errors import ReplyUnreadable
 from hnbulk.messages import Reply
-from hnbulk.models import Order
+from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome, says_taken
 from hnbulk.steps import Action, Ending, PlanFile, State, Step
 from hnbulk.work import MANY, NAME_NOT_KEPT, Act, Chain, Desk, Ready, Wait, refusal
@@ -42,10 +42,8 @@ class Changes:
     def waves(self, plan: PlanFile) -> list[list[Chain]]:
         """One wave; the steps of an input row follow each other."""
         rows: dict[object, list[Act]] = {}
-        for number, step in enumerate(plan.steps):
-            rows.setdefault(step.row if step.row is not None else f"step {number}", []).append(
-                Act((number,))
-            )
+        for number, row in enumerate(plan.rows_of_steps()):
+            rows.setdefault(row if row is not None else f"step {number}", []).append(Act((number,)))
         return [[tuple(acts) for acts in rows.values()]]
 
     def operation(self, act: Act, desk: Desk) -> Operation:
@@ -156,7 +154,7 @@ def _judge_create(number: int, step: Step, desk: Desk) -> list[Ending] | None:
     return _judge(number, step, desk, list(both.values()))
 
 
-def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Order]) -> list[Ending] | None:
+def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Sight]) -> list[Ending] | None:
     ours = [order for order in orders if _is_ours(number, order, step, desk)]
     live = [order for order in orders if order.live and order.phone_number == step.phone_number]
     strangers = [order for order in live if order not in ours]
@@ -172,7 +170,7 @@ def _judge(number: int, step: Step, desk: Desk, orders: Sequence[Order]) -> list
     return None
 
 
-def _is_ours(number: int, order: Order, step: Step, desk: Desk) -> bool:
+def _is_ours(number: int, order: Sight, step: Step, desk: Desk) -> bool:
     if order.phone_number != step.phone_number or order.account_sid != desk.account_of(step):
         return False
     since = desk.began_at
@@ -186,12 +184,12 @@ def _is_ours(number: int, order: Order, step: Step, desk: Desk) -> bool:
     return order.live or order.date_created is None or _since(order, since)
 
 
-def _since(order: Order, moment: datetime) -> bool:
+def _since(order: Sight, moment: datetime) -> bool:
     """The order was made then or later; the service's times have no parts of a second."""
     return order.date_created is not None and order.date_created >= moment.replace(microsecond=0)
 
 
-def _lost_its_name(order: Order, step: Step, desk: Desk) -> bool:
+def _lost_its_name(order: Sight, step: Step, desk: Desk) -> bool:
     """The order could be ours but for its name, of which the service kept a part at most."""
     given = str(step.after.get("unique_name") or "")
     if not given or not desk.lookups.dialect.has_unique_name or not _since(order, desk.began_at):
@@ -207,7 +205,7 @@ def _sid(step: Step, desk: Desk) -> str | None:
     return step.sid or desk.sid_of(step.row)
 
 
-def _is_another(live: Order, step: Step, desk: Desk) -> bool:
+def _is_another(live: Sight, step: Step, desk: Desk) -> bool:
     return live.phone_number != step.phone_number or live.account_sid != desk.account_of(step)
 
 

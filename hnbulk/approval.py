@@ -14,10 +14,10 @@ from hnbulk.entries import RunRecord
 from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, UsageError
 from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
-from hnbulk.models import Order
+from hnbulk.models import Order, Sight
 from hnbulk.moved import Moved, moved
 from hnbulk.progress import OPEN_STATES
-from hnbulk.steps import PlanFile, Step
+from hnbulk.steps import Action, PlanFile, Step
 from hnbulk.wire import DIALECTS
 from hnbulk.work import BELIEVED
 
@@ -104,9 +104,10 @@ def find_moved(plan: PlanFile, lookups: Lookups) -> tuple[list[Moved], Listing |
     """What moved, by one reading of all orders, or by number where the plan has few steps."""
     if len(plan.steps) <= _FEW:
         return moved(plan, lambda step: _asked(step, lookups)), None
-    listing = lookups.listing()
+    updated = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
+    listing = lookups.listing(whole=updated)
 
-    def find(step: Step) -> list[Order]:
+    def find(step: Step) -> Sequence[Sight]:
         named = listing.orders.get(step.sid or "")
         if named is None and step.sid is not None:  # a list is no proof that an order is not there
             return _asked(step, lookups)

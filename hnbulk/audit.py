@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from hnbulk.lookups import Listing, Lookups
-from hnbulk.models import Order, mask_phone
+from hnbulk.models import Sight, mask_phone
 from hnbulk.results import single_line
 from hnbulk.steps import Action, Ending, PlanFile, State, Step
 from hnbulk.work import Desk, Wait
@@ -187,7 +187,7 @@ def _ending(one: Finding) -> Ending:
 
 def _read(
     numbers: Sequence[str], lookups: Lookups, listing: Callable[[], Listing]
-) -> Mapping[str, Sequence[Order]]:
+) -> Mapping[str, Sequence[Sight]]:
     if len(numbers) <= _FEW:
         return {number: lookups.orders_on(number) for number in numbers}
     return listing().by_number
@@ -200,7 +200,7 @@ class _View:
         self,
         step: Step,
         ending: Ending,
-        found: Mapping[str, Sequence[Order]],
+        found: Mapping[str, Sequence[Sight]],
         since: Collection[str],
     ) -> None:
         self.step = step
@@ -218,7 +218,7 @@ class _View:
         """Our order was made and is not to be seen."""
         return self.sid is not None and all(order.sid != self.sid for order in self._orders)
 
-    def look_again(self, order: Order | None) -> None:
+    def look_again(self, order: Sight | None) -> None:
         """The order was asked for by its sid: it is this, or it is gone."""
         if order is None:
             self._gone = True
@@ -226,12 +226,12 @@ class _View:
             self._orders.append(order)
 
     @property
-    def ours(self) -> list[Order]:
+    def ours(self) -> list[Sight]:
         """Live orders that we made, or that have the name we gave."""
         return [order for order in self._orders if order.live and self._is_ours(order)]
 
     @property
-    def strangers(self) -> list[Order]:
+    def strangers(self) -> list[Sight]:
         """Live orders that are not ours."""
         return [order for order in self._orders if order.live and not self._is_ours(order)]
 
@@ -278,9 +278,9 @@ class _View:
             return f"{sid} does not have the unique name it was given"
         return f"the row is {self.ending.state}, and our order {sid} is live on its number"
 
-    def _is_ours(self, order: Order) -> bool:
+    def _is_ours(self, order: Sight) -> bool:
         return order.sid == self.sid or order.sid in self._since or self._has_name(order)
 
-    def _has_name(self, order: Order) -> bool:
+    def _has_name(self, order: Sight) -> bool:
         wanted = self.step.after.get("unique_name")
         return wanted is not None and order.unique_name == wanted

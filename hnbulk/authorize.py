@@ -13,7 +13,7 @@ from typing import Any
 from hnbulk import lifecycle, wire
 from hnbulk.history import OWN
 from hnbulk.messages import Reply
-from hnbulk.models import Order
+from hnbulk.models import Sight
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State
 from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
@@ -118,7 +118,7 @@ class Letters:
         return newer
 
 
-def _read(act: Act, desk: Desk, *, again: bool) -> dict[int, Order]:
+def _read(act: Act, desk: Desk, *, again: bool) -> Mapping[int, Sight]:
     """The letter's orders as they are, by step; those that are gone, or of another number, are left out."""
     if again:
         desk.forget_listing()
@@ -141,7 +141,7 @@ def _sent(number: int, sid: str | None, status: str | None, letter: str | None) 
     return Ending(number, State.DONE, sid, status, message=f"letter {letter}")
 
 
-def _stale(number: int, sid: str | None, order: Order | None) -> Ending:
+def _stale(number: int, sid: str | None, order: Sight | None) -> Ending:
     status = order.status if order else None
     message = f"the order is {status} now" if order else "the order is not there any more"
     code = "status" if order else "gone"

@@ -19,7 +19,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
 
-import httpcore
 import httpx
 
 from hnbulk.closing import Closing
@@ -30,6 +29,7 @@ from hnbulk.outcome import Expected, Operation, OutcomeKind, classify, may_send_
 from hnbulk.pacing import BUSY_ATTEMPTS, LONGEST_RETRY_AFTER, READ_ATTEMPTS, delay_after
 from hnbulk.replies import unreadable
 from hnbulk.settings import Credentials, check_base_url
+from hnbulk.sockets import Sockets
 from hnbulk.wire import Dialect, follow, is_list, raise_for_reply, read_page
 
 # At INFO these two write whole addresses, query values included, to any log.
@@ -238,13 +238,11 @@ class _Line(httpx.HTTPTransport):
     def __init__(
         self, connections: int, call: Call, monotonic: Callable[[], float], *, secure: bool
     ) -> None:
-        self._pool = httpcore.ConnectionPool(
+        self._pool = Sockets(  # type: ignore[assignment]
+            DeadlineNetwork(call, monotonic),
+            most=connections,
+            keepalive=KEEPALIVE,
             ssl_context=httpx.create_ssl_context(trust_env=False) if secure else None,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=KEEPALIVE,
-            retries=0,
-            network_backend=DeadlineNetwork(call, monotonic),
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,12 +64,20 @@ class Commits:
 
     def now(self, rows: Sequence[Row]) -> list[int]:
         """The rows are durable; their ids. Raises `JournalError`; then none of them is there."""
+        return self.soon(rows)()
+
+    def soon(self, rows: Sequence[Row]) -> Callable[[], list[int]]:
+        """The rows are on their way to the disk; calling what comes back ends as `now` does."""
         job = _Job(rows)
         self._put(job)
-        job.done.wait()
-        if job.error is not None:
-            raise job.error
-        return job.ids
+
+        def wait() -> list[int]:
+            job.done.wait()
+            if job.error is not None:
+                raise job.error
+            return job.ids
+
+        return wait
 
     def later(self, run_id: str, rows: Sequence[Row]) -> None:
         """The rows will be durable soon; in order, and before any later write."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from urllib.parse import urlsplit
 
 from hnbulk.attempts import Doubt, is_doubtful, maybe_sent, sent_before
+from hnbulk.batches import MOST_TOGETHER, Batches
 from hnbulk.doubts import Resolver
 from hnbulk.entries import Attempt
 from hnbulk.errors import ReplyUnreadable, ServiceRefused, ServiceUnreachable
@@ -25,6 +25,8 @@ from hnbulk.work import NAME_NOT_KEPT, Chain
 
 #: Seconds between two questions for the time of a service, and of one on this machine.
 _ASK_EVERY = {False: 60.0, True: 5.0}
+#: How a row ends of which a person has to find out what there is.
+_UNCLEAR = (State.CONFLICT, State.REVIEW)
 
 
 class Coordinator:
@@ -43,9 +45,10 @@ class Coordinator:
         self.resumed = resumed
         host = urlsplit(sender.desk.plan.header.base_url).hostname or ""
         self._ask_every = _ASK_EVERY[is_loopback(host)]
+        self.taken_up = not resumed  # what the journal knows of the run is known here
         self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
         self.audited = True  # False where orders could not be looked at once more when they were made
-        self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle, self.wait_until)
+        self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle)
 
     def run(self) -> None:
         """Every step has ended, or the run was told to stop."""
@@ -53,6 +56,7 @@ class Coordinator:
         may_send = self.work.sends_on_resume or not self.resumed
         if self.resumed:
             self._take_up([chain for wave in waves for chain in wave])
+            self.taken_up = True
             if may_send:
                 self.resolver.look_once()
                 lost = self._lost(chain for wave in waves for chain in wave)
@@ -98,11 +102,11 @@ class Coordinator:
         if not self.throttle.stopping:
             self._look_back(wave)
 
-    def _drain(self, chains: Sequence[Chain]) -> None:
+    def _drain(self, chains: Sequence[Chain], *, most: int = MOST_TOGETHER) -> None:
         """The chains' steps have ended, or the run stops. What is in doubt is decided last."""
         todo = list(chains)
         while (todo or self.sender.doubts) and not self.throttle.stopping:
-            self._pass(todo)
+            self._pass(todo, most=most)
             held = self.throttle.release_hold()
             doubted = self._doubted()
             if held:
@@ -112,11 +116,11 @@ class Coordinator:
             # a hold has kept rows from being begun
             todo = self._pending([*todo, *doubted] if held else doubted)
 
-    def _pass(self, chains: Sequence[Chain]) -> None:
+    def _pass(self, chains: Sequence[Chain], *, most: int) -> None:
         """The chains were performed, and those that the service could not be asked about once more,
         as long as each pass leaves fewer of them."""
         while chains and not self.throttle.stopping:
-            self._perform(chains)
+            self._perform(chains, most=most)
             left = self._pending(self.sender.take_left())
             if len(left) >= len(chains):
                 return
@@ -134,16 +138,16 @@ class Coordinator:
             if not doubted.intersection(chain) and any(self.sender.open_steps(act) for act in chain)
         ]
 
-    def _perform(self, chains: Sequence[Chain]) -> None:
-        jobs = [partial(self.sender.perform, chain) for chain in chains]
-        self.pool.run(jobs, may_start=self.throttle.may_start, meanwhile=self.desk.remember)
+    def _perform(self, chains: Sequence[Chain], *, most: int) -> None:
+        batches = Batches(chains, self.sender, self.throttle, workers=self.pool.size, most=most)
+        self.pool.run([batches.work] * self.pool.size, meanwhile=self.desk.remember)
         self.desk.remember()
 
     def _settle(self) -> None:
         if doubts := len(self.sender.doubts):
             longest = self.resolver.longest()
             self.sender.tally.doing = f"{doubts} in doubt; looking it up for up to {longest:.0f} s"
-        self.resolver.settle_all()
+        self.resolver.settle_all(self.wait_until)
         self.sender.tally.doing = ""
         if self.sender.doubts and not self.throttle.stopping:
             self.throttle.stop(
@@ -156,7 +160,7 @@ class Coordinator:
         # doubts taken up from before wait until the end of the queue
         older, self.sender.doubts = self.sender.doubts, []
         try:
-            self._drain(first)
+            self._drain(first, most=1)
         finally:
             self.sender.doubts += older
         if self.throttle.stopping:
@@ -168,9 +172,10 @@ class Coordinator:
 
     def _lost(self, chains: Iterable[Chain]) -> list[Ending]:
         """Of the acts that may have been carried out, those that cannot be told from a stranger's."""
-        sent = {act.first for chain in chains for act in chain if self.sender.known(act).possible}
         endings = self.sender.journal.endings(self.sender.run_id)
-        return [one for one in endings if one.step in sent and one.state in (State.CONFLICT, State.REVIEW)]
+        ended = {one.step: one for one in endings if one.state in _UNCLEAR}
+        acts = (act for chain in chains for act in chain if act.first in ended)
+        return [ended[act.first] for act in acts if self.sender.known(act).possible]
 
     def _stop_if_lost(self, lost: Sequence[Ending]) -> bool:
         if any(one.code == NAME_NOT_KEPT for one in lost):
@@ -212,22 +217,24 @@ class Coordinator:
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)
         tally.take_up((one.step, one.state) for one in endings)
+        followed = {step for chain in chains if len(chain) > 1 for act in chain for step in act.steps}
         for one in endings:
-            if one.state is State.DONE:
+            if one.state is State.DONE and one.step in followed:
                 self.desk.keep_sid(one.step, one.sid)
+        unclear = {one.step for one in endings if one.state in _UNCLEAR}
+        acts = ((chain, act) for chain in chains for act in chain)
+        asked = [one for one in acts if self.sender.open_steps(one[1]) or one[1].first in unclear]
+        self.sender.sent_earlier = journal.count_sent(run_id)
         attempts: dict[int, list[Attempt]] = {}
-        for attempt in journal.attempts(run_id):
+        for attempt in journal.attempts(run_id, steps={act.first for _, act in asked}):
             attempts.setdefault(attempt.step, []).append(attempt)
-            self.sender.sent_earlier += 1
             if maybe_sent(attempt):
                 self.desk.note_sent(attempt.step, attempt.wall)
         now, mono = self.clock.now(), self.throttle.monotonic()
-        for chain in chains:
-            for act in chain:
-                own = attempts.get(act.first, [])
-                if own:
-                    self.sender.sent[act] = sent_before(own)
-                if own and self.sender.open_steps(act) and is_doubtful(own[-1]):
+        for chain, act in asked:
+            if own := attempts.get(act.first):
+                self.sender.sent[act] = sent_before(own)
+                if self.sender.open_steps(act) and is_doubtful(own[-1]):
                     doubt = Doubt(chain, act, own[-1].attempt, dict(own[-1].fence), now, mono)
                     self.sender.doubts.append(doubt)
                     tally.put((step, State.IN_DOUBT) for step in self.sender.open_steps(act))

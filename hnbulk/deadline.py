@@ -56,15 +56,24 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
         self._call = call
         self._monotonic = monotonic
+        self._held = b""  # what was written and has not left
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._flush(timeout)
         return self._inner.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), self.PIECE):
+        """A request's head and body leave together: its end is told by a write of nothing."""
+        self._held += buffer
+        if not buffer or len(self._held) >= self.PIECE:
+            self._flush(timeout)
+
+    def _flush(self, timeout: float | None) -> None:
+        held, self._held = self._held, b""
+        for start in range(0, len(held), self.PIECE):
             left = self._left(timeout, httpcore.WriteTimeout)
             self._call.wrote = True
-            self._inner.write(buffer[start : start + self.PIECE], left)
+            self._inner.write(held[start : start + self.PIECE], left)
             self._call.left()
             failpoint("after_bytes")
 

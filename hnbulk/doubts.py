@@ -41,18 +41,20 @@ class Resolver:
     clock: WorldClock
     throttle: Throttle
     settle: float
-    wait_until: Callable[[datetime], bool]  # False where the run stops meanwhile
 
     def look_once(self) -> None:
         """Doubts that one look decides are decided; none is taken as absent."""
         self._look(self.sender.doubts)
 
-    def settle_all(self) -> None:
+    def settle_all(self, wait_until: Callable[[datetime], bool]) -> None:
         """Every doubt is decided, unless the run stops or the service cannot be asked. What is
-        proved absent and may be sent again is pending."""
+        proved absent and may be sent again is pending.
+
+        `wait_until` lets the world's time pass; False where the run stops meanwhile.
+        """
         for delay in islice(joined(_LOOKS, repeat(_LAST_LOOK)), _MOST_LOOKS):
             doubts = self.sender.doubts
-            if not doubts or (delay and not self.wait_until(self._next_look(doubts, delay))):
+            if not doubts or (delay and not wait_until(self._next_look(doubts, delay))):
                 break
             self._look(doubts)
             self._take_absent()

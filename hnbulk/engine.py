@@ -311,7 +311,7 @@ def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
     left = counts.get(str(State.PENDING), 0) if work.sends_on_resume or not resumed else 0
     doubts = counts.get(str(State.IN_DOUBT), 0)
     all_done = counts == {str(State.DONE): sum(counts.values())} or not counts
-    if not left and not doubts:
+    if coordinator.taken_up and not left and not doubts:
         state, code, message = FINISHED, 0 if all_done else 3, _remarks(coordinator, counts)
     else:
         state = "interrupted" if throttle.interrupted else "stopped"

@@ -13,7 +13,7 @@ import json
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -179,9 +179,10 @@ class Journal(Closing):
         if not rows:
             raise UsageError(f"there is no run {run_id} here; `hnbulk runs` lists them.", run_id=run_id)
         content, digest, checksum = rows[0]
+        name = f"the plan of run {run_id}"
         try:
             whole = _digest(content) == digest
-            plan = loads_plan(zlib.decompress(content), name=f"the plan of run {run_id}") if whole else None
+            plan = loads_plan(zlib.decompress(content), name=name, kept=True) if whole else None
         except (PlanAltered, UsageError, TypeError, zlib.error):
             plan = None
         if plan is None or plan.checksum != checksum:
@@ -196,18 +197,27 @@ class Journal(Closing):
         Raises `JournalError` where they are not, `RunLocked` where somebody else has written the
         same attempts; then nothing may be sent.
         """
-        try:
-            return self._commits.now(
-                [intent_entry(run_id, intent, boot=self._machine.boot) for intent in intents]
-            )
-        except JournalError as error:
-            if error.facts.get("kind") != UNIQUE:
-                raise
-            raise RunLocked(
-                f"another process is sending for run {run_id} at this moment; this one stops. See "
-                "`hnbulk runs`, and resume it when the other has ended.",
-                run_id=run_id,
-            ) from None
+        return self.intend_soon(run_id, intents)()
+
+    def intend_soon(self, run_id: str, intents: Sequence[Intent]) -> Callable[[], list[int]]:
+        """The intents are on their way to the disk; calling what comes back ends as `intend` does."""
+        durable = self._commits.soon(
+            [intent_entry(run_id, intent, boot=self._machine.boot) for intent in intents]
+        )
+
+        def wait() -> list[int]:
+            try:
+                return durable()
+            except JournalError as error:
+                if error.facts.get("kind") != UNIQUE:
+                    raise
+                raise RunLocked(
+                    f"another process is sending for run {run_id} at this moment; this one stops. See "
+                    "`hnbulk runs`, and resume it when the other has ended.",
+                    run_id=run_id,
+                ) from None
+
+        return wait
 
     def record(self, run_id: str, *, results: Iterable[Result] = (), endings: Iterable[Ended] = ()) -> None:
         """Results and endings are on their way to the disk; `flush` waits for them.
@@ -273,31 +283,46 @@ class Journal(Closing):
                 )
             ]
 
-    def attempts(self, run_id: str) -> list[Attempt]:
-        """Every attempt of a run, oldest first, with its newest result. Raises `JournalError` where
-        one of them is not as it was written."""
+    def attempts(self, run_id: str, *, steps: Container[int] | None = None) -> list[Attempt]:
+        """Every attempt of a run, or those of some steps, oldest first, with its newest result. Raises
+        `JournalError` where one of the run's is not as it was written."""
         self.flush()
         newest: dict[int, tuple[str, str]] = {}
         for row in proved(self._database, "outcomes", run_id):
             newest[row[1]] = (row[2], row[3])
+        found: list[Attempt] = []
+        there: set[int] = set()
         with _decoding(self._database):
-            found = [
-                Attempt(
-                    attempt=row[-1],
-                    step=row[1],
-                    n=row[2],
-                    operation=row[3],
-                    fingerprint=row[4],
-                    fence=json.loads(row[5]),
-                    wall=datetime.fromisoformat(row[6]),
-                    kind=newest.get(row[-1], _NOTHING)[0],
-                    reason=newest.get(row[-1], _NOTHING)[1],
+            for row in proved(self._database, "attempts", run_id):
+                there.add(row[-1])
+                if steps is not None and row[1] not in steps:
+                    continue
+                found.append(
+                    Attempt(
+                        attempt=row[-1],
+                        step=row[1],
+                        n=row[2],
+                        operation=row[3],
+                        fingerprint=row[4],
+                        fence=json.loads(row[5]),
+                        wall=datetime.fromisoformat(row[6]),
+                        kind=newest.get(row[-1], _NOTHING)[0],
+                        reason=newest.get(row[-1], _NOTHING)[1],
+                    )
                 )
-                for row in proved(self._database, "attempts", run_id)
-            ]
-        if not newest.keys() <= {attempt.attempt for attempt in found}:
+        if not newest.keys() <= there:
             raise self._database.refusal(f"some attempts of run {run_id} are lost")
         return found
+
+    def count_sent(self, run_id: str) -> int:
+        """How many requests of a run went out, or may have."""
+        self.flush()
+        unsent = "SELECT attempt FROM outcomes WHERE run_id = ?1 AND kind = 'not-sent'"
+        ((sent,),) = self._database.read(
+            f"SELECT count(*) FROM attempts WHERE run_id = ?1 AND id NOT IN ({unsent})",  # noqa: S608
+            (run_id,),
+        )
+        return int(sent)
 
     def refused(self) -> dict[str, tuple[str, str]]:
         """Hash -> (code, message) of each create this service refused and has not taken since.

@@ -7,7 +7,7 @@ believed: what comes back is compared with what was asked for. This changes noth
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from hnbulk import wire
 from hnbulk.client import MOST_PAGES, Client
 from hnbulk.errors import HnbulkError, ReplyUnreadable, RunStopped, ServiceUnreachable
 from hnbulk.messages import Failure, Reply, Request
-from hnbulk.models import Order
+from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome, OutcomeKind, classify, may_send_again
 from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, READ_ATTEMPTS
 from hnbulk.replies import unreadable
@@ -35,8 +35,8 @@ class Listing:
 
     read_at: datetime
     mono: float
-    orders: dict[str, Order] = field(default_factory=dict)  # by sid
-    by_number: dict[str, list[Order]] = field(default_factory=dict)
+    orders: dict[str, Sight] = field(default_factory=dict)  # by sid
+    by_number: dict[str, list[Sight]] = field(default_factory=dict)
 
 
 class _Charged(threading.local):
@@ -104,13 +104,13 @@ class Lookups:
         found = self._orders(wire.list_orders(self.dialect, page_size=50, unique_name=unique_name))
         return [order for order in found if order.unique_name == unique_name]
 
-    def listing(self) -> Listing:
-        """All orders of the account, each once, page after page."""
+    def listing(self, *, whole: Container[str] = ()) -> Listing:
+        """All orders of the account, each once, page after page; those with a sid in `whole` are whole."""
         read_at, mono = self._now(), self._throttle.monotonic()
-        orders = {
-            order.sid: order for order in self._orders(wire.list_orders(self.dialect, page_size=1000))
-        }
-        by_number: dict[str, list[Order]] = {}
+        request = wire.list_orders(self.dialect, page_size=1000)
+        pages = self._pages(request, lambda reply: wire.read_sights(reply, whole=whole))
+        orders = {order.sid: order for page in pages for order in page}
+        by_number: dict[str, list[Sight]] = {}
         for order in orders.values():
             by_number.setdefault(order.phone_number or "", []).append(order)
         return Listing(read_at, mono, orders, by_number)
@@ -178,12 +178,15 @@ class Lookups:
         self._throttle.note(classify(Operation.READ, result, _ANY))
 
     def _orders(self, request: Request) -> list[Order]:
-        return [order for orders in self._pages(request) for order in orders]
+        pages = self._pages(request, lambda reply: wire.read_orders(reply, lenient=True))
+        return [order for orders in pages for order in orders]
 
-    def _pages(self, request: Request) -> Iterator[list[Order]]:
+    def _pages(
+        self, request: Request, take: Callable[[Reply], tuple[list[T], wire.Page]]
+    ) -> Iterator[list[T]]:
         visited: set[str] = set()
         for _ in range(MOST_PAGES):
-            orders, page = self.read(request, lambda reply: wire.read_orders(reply, lenient=True))
+            orders, page = self.read(request, take)
             yield orders
             following = page.next_url
             if following is None:

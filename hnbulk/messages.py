@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import urlencode
 
 Pairs = tuple[tuple[str, str], ...]
@@ -72,6 +73,7 @@ class Reply:
         return f"Reply({self.status}, {len(self.body)} bytes)"
 
 
+@lru_cache(maxsize=16)  # replies of one second carry the same
 def read_http_date(text: str | None) -> datetime | None:
     """A date of an HTTP header, UTC; None where there is none or it is not a date."""
     try:

@@ -7,10 +7,12 @@ format of the API are read. Bulk lists do not pass here; `frames` reads those fr
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -152,6 +154,64 @@ def readable(body: dict[str, Any]) -> dict[str, Any]:
         bad = {part["loc"][0] for part in error.errors(include_input=False) if part["loc"]} - _IDENTITY
         return {name: value for name, value in body.items() if name not in bad}
     return body
+
+
+class Glimpse(NamedTuple):
+    """What a reading of all orders keeps of each: a hundred thousand whole ones take 400 MB."""
+
+    sid: str
+    account_sid: str | None
+    phone_number: str | None
+    unique_name: str | None
+    status: str
+    date_created: datetime | None
+    signing_document_sid: str | None
+    verification_attempts: int
+    verification_call_sids: tuple[str, ...]
+
+    @property
+    def live(self) -> bool:
+        """As of an order."""
+        return lifecycle.is_live(self.status)
+
+    def __repr__(self) -> str:
+        return f"Glimpse({self.sid}, {self.status})"
+
+
+#: An order as whoever looks it up gets it: whole, or from a reading of all.
+Sight = Order | Glimpse
+
+
+def glimpse_of(item: Mapping[str, Any]) -> Glimpse | None:
+    """The order of a list page at a glance; None where a field is not plainly what it should be."""
+    account, number, name, date, document = (_blank_to_none(item.get(field)) for field in _GLANCED)
+    status, attempts, calls = item.get("status"), item.get("verification_attempts"), item.get(_CALLS)
+    texts = (account, number, name, date, document)
+    if type(status) is not str or any(text is not None and type(text) is not str for text in texts):
+        return None
+    if attempts is not None and type(attempts) is not int:
+        return None
+    if calls is not None and (type(calls) is not list or any(type(one) is not str for one in calls)):
+        return None
+    try:
+        created = None if date is None else read_date(date)
+    except ValueError:
+        return None
+    return Glimpse(
+        sid=item["sid"],
+        account_sid=account and sys.intern(account),
+        phone_number=number,
+        unique_name=name,
+        status=sys.intern(_status(status)),
+        date_created=created,
+        signing_document_sid=document,
+        verification_attempts=attempts or 0,
+        verification_call_sids=tuple(calls or ()),
+    )
+
+
+_GLANCED = ("account_sid", "phone_number", "unique_name", "date_created", "signing_document_sid")
+_CALLS = "verification_call_sids"
 
 
 class Letter(_Resource):

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from hnbulk import lifecycle
-from hnbulk.models import Order
+from hnbulk.models import Order, Sight
 from hnbulk.steps import Action, PlanFile, PlanRow, Step, Verdict
 
 #: The code of a row whose steps were dropped from a plan.
 MOVED = "moved"
 
-#: Every order there is for a step: on its number, and the one it names.
-Find = Callable[[Step], Sequence[Order]]
+#: Every order there is for a step: on its number, and the one it names; whole where it is to be updated.
+Find = Callable[[Step], Sequence[Sight]]
 Reason = tuple[str, str]  # code and words
 
 
@@ -65,7 +65,7 @@ def _left_out(row: PlanRow, one: Moved) -> PlanRow:
     return replace(row, verdict=Verdict.BLOCKED, code=MOVED, note=f"since it was planned, {one.message}")
 
 
-def _create(step: Step, orders: Sequence[Order]) -> Reason | None:
+def _create(step: Step, orders: Sequence[Sight]) -> Reason | None:
     name = step.after.get("unique_name")
     here = [order for order in orders if order.phone_number == step.phone_number]
     live = [order for order in here if order.live]
@@ -80,8 +80,8 @@ def _create(step: Step, orders: Sequence[Order]) -> Reason | None:
     return None
 
 
-def _update(step: Step, orders: Sequence[Order]) -> Reason | None:
-    order = _own(step, orders)
+def _update(step: Step, orders: Sequence[Sight]) -> Reason | None:
+    order = next((one for one in orders if one.sid == step.sid and isinstance(one, Order)), None)
     if order is None:
         return "gone", "the order is not there any more"
     if order.phone_number != step.phone_number:
@@ -96,7 +96,7 @@ def _update(step: Step, orders: Sequence[Order]) -> Reason | None:
     return None
 
 
-def _cancel(step: Step, orders: Sequence[Order]) -> Reason | None:
+def _cancel(step: Step, orders: Sequence[Sight]) -> Reason | None:
     order = _own(step, orders)
     if order is None:
         return None  # what was wanted
@@ -105,7 +105,7 @@ def _cancel(step: Step, orders: Sequence[Order]) -> Reason | None:
     return _by_status(step, order, may=lifecycle.may_cancel)
 
 
-def _verify(step: Step, orders: Sequence[Order]) -> Reason | None:
+def _verify(step: Step, orders: Sequence[Sight]) -> Reason | None:
     order = _own(step, orders)
     if order is None:
         return "gone", "the order is not there any more"
@@ -119,14 +119,14 @@ def _verify(step: Step, orders: Sequence[Order]) -> Reason | None:
     return _by_status(step, order, may=lifecycle.may_call)
 
 
-def _authorize(step: Step, orders: Sequence[Order]) -> Reason | None:
+def _authorize(step: Step, orders: Sequence[Sight]) -> Reason | None:
     order = _own(step, orders)
     if order is None:
         return "gone", "the order is not there any more"
     return None if lifecycle.may_authorize(order.status) else ("status", f"the order is {order.status} now")
 
 
-_RULES: Mapping[Action, Callable[[Step, Sequence[Order]], Reason | None]] = {
+_RULES: Mapping[Action, Callable[[Step, Sequence[Sight]], Reason | None]] = {
     Action.CREATE: _create,
     Action.UPDATE: _update,
     Action.CANCEL: _cancel,
@@ -135,11 +135,11 @@ _RULES: Mapping[Action, Callable[[Step, Sequence[Order]], Reason | None]] = {
 }
 
 
-def _own(step: Step, orders: Sequence[Order]) -> Order | None:
+def _own(step: Step, orders: Sequence[Sight]) -> Sight | None:
     return next((order for order in orders if order.sid == step.sid), None)
 
 
-def _by_status(step: Step, order: Order, *, may: Callable[[str], bool]) -> Reason | None:
+def _by_status(step: Step, order: Sight, *, may: Callable[[str], bool]) -> Reason | None:
     planned = step.precondition.get("status")
     if not may(order.status) or planned not in (None, order.status):
         return "status", f"the order is {order.status} now"

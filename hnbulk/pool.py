@@ -17,6 +17,7 @@ class Pool:
     """`size` daemon threads, started at once. Close it."""
 
     def __init__(self, size: int, *, name: str) -> None:
+        self.size = size
         self._jobs: deque[Job] = deque()
         self._change = threading.Condition()
         self._busy = 0

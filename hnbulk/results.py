@@ -10,11 +10,13 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from hnbulk.lines import Made
 from hnbulk.replies import ABOUT_THE_NUMBER
 from hnbulk.steps import SEVERITY, Ending, PlanFile, PlanRow, State, Verdict
 
@@ -162,8 +164,9 @@ def error_class(ending: Ending) -> str | None:
 def class_rows(plan: PlanFile, endings: Iterable[Ending]) -> dict[str, list[int]]:
     """The input rows of each error class, by their worst step; rows without a step are in none."""
     found: dict[str, list[int]] = {name: [] for name in ERROR_CLASSES}
-    for row, own in sorted(_by_row(plan, endings).items()):
-        name = error_class(_worst(own))
+    known = {ending.step: ending for ending in endings}
+    for row, steps in sorted(_by_row(plan).items()):
+        name = error_class(_worst(_became(steps, known)))
         if name is not None:
             found[name].append(row)
     return {name: rows for name, rows in found.items() if rows}
@@ -174,9 +177,9 @@ class Results:
     """Every row of a plan, once, in one of three parts; cells are as the user wrote them."""
 
     columns: tuple[str, ...]
-    success: list[Cells]
-    error: list[Cells]
-    unprocessed: list[Cells]
+    success: Sequence[Cells]
+    error: Sequence[Cells]
+    unprocessed: Sequence[Cells]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -185,13 +188,12 @@ class Results:
 
     def csv(self, part: Part) -> str:
         """One part as CSV text: header first, `\\n` line ends, formulas neutralised."""
-        rows: list[Cells] = getattr(self, part)
-        lines: list[Sequence[str]] = [self.columns]
-        lines += [[row.get(name, "") for name in self.columns] for row in rows]
+        rows: Sequence[Cells] = getattr(self, part)
         sink = _Lines()
         writer = csv.writer(sink, lineterminator="\r\n")
-        for line in lines:
-            writer.writerow([neutralise(cell) for cell in line])
+        writer.writerow([neutralise(name) for name in self.columns])
+        for row in rows:
+            writer.writerow([neutralise(row.get(name, "")) for name in self.columns])
         return "".join(sink.lines)
 
     def __repr__(self) -> str:
@@ -204,22 +206,38 @@ def sort_rows(plan: PlanFile, endings: Iterable[Ending]) -> Results:
     `endings` may be of any number of the steps, in any order; of two for one step the later
     counts, and a step without one was never sent.
     """
-    by_row = _by_row(plan, endings)
-    own = tuple(name for name in plan.header.columns if name not in EXTRA_COLUMNS)
-    parts: dict[Part, list[Cells]] = {part: [] for part in PARTS}
-    for row in plan.rows:
-        part, extra = _of_row(row, by_row.get(row.row, ()))
-        parts[part].append({**{name: row.cells.get(name, "") for name in own}, **extra})
-    return Results((*own, *EXTRA_COLUMNS), parts["success"], parts["error"], parts["unprocessed"])
-
-
-def _by_row(plan: PlanFile, endings: Iterable[Ending]) -> dict[int, list[Ending]]:
     known = {ending.step: ending for ending in endings}
-    by_row: dict[int, list[Ending]] = defaultdict(list)
-    for index, step in enumerate(plan.steps):
-        if step.row is not None:
-            by_row[step.row].append(known.get(index, Ending(index, State.PENDING)))
-    return by_row
+    by_row = _by_row(plan)
+    own = tuple(name for name in plan.header.columns if name not in EXTRA_COLUMNS)
+
+    def sort(row: PlanRow) -> tuple[Part, Cells]:
+        return _of_row(row, _became(by_row.get(row.row, ()), known))
+
+    def cells(row: PlanRow) -> Cells:
+        return {**{name: row.cells.get(name, "") for name in own}, **sort(row)[1]}
+
+    def made(places: array[int]) -> Made[Cells]:
+        return Made(len(places), lambda n: cells(plan.rows[places[n]]))
+
+    # a row's cells are made when they are asked for: those of a large plan take hundreds of megabytes
+    places: dict[Part, array[int]] = {part: array("q") for part in PARTS}
+    for place, row in enumerate(plan.rows):
+        places[sort(row)[0]].append(place)
+    success, error, unprocessed = (made(places[part]) for part in PARTS)
+    return Results((*own, *EXTRA_COLUMNS), success, error, unprocessed)
+
+
+def _by_row(plan: PlanFile) -> dict[int, list[int]]:
+    """The steps of each input row that has one."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for step, row in enumerate(plan.rows_of_steps()):
+        if row is not None:
+            found[row].append(step)
+    return found
+
+
+def _became(steps: Sequence[int], known: Mapping[int, Ending]) -> list[Ending]:
+    return [known.get(step) or Ending(step, State.PENDING) for step in steps]
 
 
 def _worst(endings: Sequence[Ending]) -> Ending:

@@ -1,6 +1,7 @@
 """Starting and resuming a run of whatever kind a plan is, and writing what became of its rows.
 
-The kind is read from the plan's own steps. Nothing is sent here but by the kind's own module.
+The kind is read from the plan's own steps; of a run that has begun, the journal knows it. Nothing
+is sent here but by the kind's own module.
 """
 
 from __future__ import annotations
@@ -84,9 +85,8 @@ def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace 
     if not chosen:
         wanted = f"no run {run_id!r}" if run_id else "no unfinished run"
         raise UsageError(f"there is {wanted} of this account in {connection.home}; see `hnbulk runs`.")
-    run_id = chosen[0].run_id
-    kind = kind_of(connection.journal.plan_of(run_id))
-    return engine.resume(run_id, _WORK[kind](), _means(connection, pace))
+    run = chosen[0]
+    return engine.resume(run.run_id, _WORK[run.kind](), _means(connection, pace))
 
 
 @dataclass(frozen=True, slots=True)

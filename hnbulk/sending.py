@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from hnbulk.attempts import Doubt, Sent
 from hnbulk.client import Client
-from hnbulk.entries import Ended, Intent, Result
+from hnbulk.entries import Ended, Result
 from hnbulk.errors import AccessRefused, HnbulkError, JournalError, RunStopped, ServiceUnreachable
 from hnbulk.failpoints import failpoint
+from hnbulk.intents import HALTED, WAITED, Intents, Prepared, result_of
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply
 from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed, says_taken
@@ -26,7 +26,18 @@ from hnbulk.progress import OPEN_STATES, Tally
 from hnbulk.steps import Action, Ending, State
 from hnbulk.stoprules import MOST_FORBIDDEN, StopRules, why_stopped
 from hnbulk.throttle import Halted, Throttle
-from hnbulk.work import BELIEVED, Act, Chain, Desk, Ready, Work, refusal
+from hnbulk.work import (
+    BELIEVED,
+    NO_ACCESS,
+    Act,
+    Chain,
+    Desk,
+    Ready,
+    Work,
+    another_request,
+    no_access,
+    refusal,
+)
 
 #: How often a request that was not processed is tried in all (safety rules, section 3 and 2.5).
 TRIES = {
@@ -42,9 +53,6 @@ _MOST_DOUBTS, _DOUBT_SHARE = 20, 0.05
 #: it would always have.
 _MOST_WAITS = 3
 FORBIDDEN = "status-403"
-_WAITED = Outcome(OutcomeKind.NOT_SENT, "waited")
-#: The code of rows of another account that refused us.
-NO_ACCESS = "no-access"
 
 
 @dataclass(slots=True)
@@ -58,16 +66,22 @@ class Sender:
     journal: Journal
     throttle: Throttle
     tally: Tally
-    sent: dict[Act, Sent] = field(default_factory=dict)
     sent_earlier: int = 0  # requests that the run sent before it was resumed
     doubts: list[Doubt] = field(default_factory=list)
     left: list[Chain] = field(default_factory=list)  # pending: the service could not be asked about them
     taken_over: int = 0  # creates whose order was there before this run sent anything of them
     rules: StopRules = field(init=False)
+    intents: Intents = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.rules = StopRules(self.throttle, self.desk.plan.header.account_sid)
+        self.intents = Intents(self.run_id, self.work, self.desk, self.journal, self.throttle.monotonic)
+
+    @property
+    def sent(self) -> dict[Act, Sent]:
+        """What is known of the attempts of each act that has any."""
+        return self.intents.sent
 
     def perform(self, chain: Chain) -> None:
         """The chain's acts are ended, in doubt, or pending where the run stops or rests.
@@ -89,8 +103,7 @@ class Sender:
 
     def known(self, act: Act) -> Sent:
         """What is known of the act's attempts; its own to change."""
-        with self._lock:
-            return self.sent.setdefault(act, Sent())
+        return self.intents.known(act)
 
     def open_steps(self, act: Act) -> list[int]:
         """The act's steps that have not ended."""
@@ -122,6 +135,49 @@ class Sender:
             left, self.left = self.left, []
         return list(dict.fromkeys(left))
 
+    # -- several acts ahead of their turn
+
+    def may_share(self, chain: Chain) -> bool:
+        """The chain is one create that was never sent: its intent may be durable ahead of its turn.
+
+        Where orders have no name, none: ours is told by the time of its request then.
+        """
+        (act, *more) = chain
+        fresh = act not in self.sent or self.sent[act].attempts == 0
+        named = self.desk.lookups.dialect.has_unique_name
+        return named and fresh and not more and self._operation(act) is Operation.CREATE
+
+    def intend_together(self, chains: Sequence[Chain]) -> Callable[[], None]:
+        """The chains' creates are prepared, their intents on the way to the disk; when what comes back
+        was called, they are durable and may be sent by `perform`, or are not there.
+
+        Those that need no request have ended. Where one cannot be prepared, those behind it are not:
+        `perform` meets its error and says what follows from it.
+        """
+        prepared: list[Prepared] = []
+        for (act,) in chains:
+            if not self.throttle.may_go_on():
+                break
+            since = self.throttle.monotonic()
+            try:
+                ready = self._prepare(act)
+            except HnbulkError as error:
+                self.intents.met(act, error)
+                break
+            if isinstance(ready, Ready):
+                prepared.append(Prepared(act, ready, since))
+            else:
+                self.end(ready)
+        if not prepared or self.journal.failing or self.throttle.stopping:
+            return lambda: None
+        return self.intents.write_ahead(prepared)
+
+    def take_back(self, chains: Sequence[Chain]) -> None:
+        """Intents of these that were not sent after all are recorded as that."""
+        for chain in chains:
+            for act in chain:
+                self.intents.take_back(act)
+
     # -- one act
 
     def _perform(self, chain: Chain, act: Act) -> bool:
@@ -132,7 +188,9 @@ class Sender:
         while self.throttle.may_go_on():
             seen = self.throttle.monotonic()
             try:
-                ready = self._prepare(act)
+                if (ahead := self.intents.ahead(act)) is not None:
+                    seen = ahead.since
+                ready = self._prepare(act, ahead)
             except ServiceUnreachable as error:
                 self._leave(chain, error)
                 return False
@@ -146,7 +204,7 @@ class Sender:
                     return True
                 latest = seen + BELIEVED.total_seconds() if waits < _MOST_WAITS else math.inf
                 outcome, reply, attempt = self._send(act, ready, latest)
-                if outcome == _WAITED:
+                if outcome == WAITED:
                     waits += 1
                     continue
                 if outcome.kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
@@ -175,10 +233,12 @@ class Sender:
         else:
             self.rules.told_to_stop(outcome)
 
-    def _prepare(self, act: Act) -> Ready | list[Ending]:
+    def _prepare(self, act: Act, ahead: Prepared | None = None) -> Ready | list[Ending]:
         known = self.known(act)
         if self._account(act) in self.rules.closed:
-            return self._no_access(act)
+            return [no_access(step) for step in self.open_steps(act)]
+        if ahead is not None:
+            return ahead.ready
         if known.possible >= self.work.most_sends(act, self.desk):
             return self.work.unknown(act, self.desk)
         ready = self.work.prepare(act, self.desk, again=known.attempts > 0)
@@ -186,7 +246,7 @@ class Sender:
         if not isinstance(ready, Ready):
             self._count_taken_over(act, ready)
         elif known.fingerprint not in (None, ready.request.fingerprint()):
-            return self._changed(act)
+            return [another_request(step) for step in self.open_steps(act)]
         return ready
 
     def _leave(self, chain: Chain, error: ServiceUnreachable) -> None:
@@ -195,24 +255,8 @@ class Sender:
             self.left.append(chain)
         self.rules.left(error)
 
-    def _no_access(self, act: Act) -> list[Ending]:
-        way_out = "get access to the account, then plan the row again"
-        return [
-            Ending(
-                step,
-                State.REFUSED,
-                None,
-                None,
-                NO_ACCESS,
-                "no access to this account",
-                way_out,
-                retryable=True,
-            )
-            for step in self.open_steps(act)
-        ]
-
     def _send(self, act: Act, ready: Ready, latest: float) -> tuple[Outcome, Reply | None, int]:
-        """What came of one request; recorded, where it was not carried out. `_WAITED` where it could not
+        """What came of one request; recorded, where it was not carried out. `WAITED` where it could not
         start until `latest`: what it rests on is too old then, and nothing was sent."""
         operation = self._operation(act)
         known = self.known(act)
@@ -220,48 +264,28 @@ class Sender:
             raise JournalError(
                 "the journal cannot be written; nothing more is sent. Make room on the disk."
             )
-        failpoint("before_intent")
-        intent = Intent(
-            step=act.first,
-            n=known.attempts + 1,
-            operation=str(operation),
-            fingerprint=ready.request.fingerprint(),
-            wall=self.desk.clock.now(),
-            mono=self.throttle.monotonic(),
-            fence=ready.fence,
-        )
-        (attempt,) = self.journal.intend(self.run_id, [intent])
-        known.attempts += 1
-        known.fingerprint = intent.fingerprint
+        written = self.intents.write(act, ready)
+        attempt = written.attempt
         failpoint("after_intent")
         try:
             with self.throttle.slot(operation):
                 if self.throttle.monotonic() > latest:
-                    self._record(attempt, _WAITED)
-                    return _WAITED, None, attempt
+                    self.intents.record(attempt, WAITED)
+                    return WAITED, None, attempt
                 self.tally.add_sent()
                 result = self.client.send(ready.request)
         except Halted:
-            self._record(attempt, Outcome(OutcomeKind.NOT_SENT, "halted"))
+            self.intents.record(attempt, HALTED)
             raise
         failpoint("after_response")
         outcome = classify(operation, result, ready.expected)
         self.throttle.note(outcome)
         if maybe_processed(outcome) or outcome.kind is OutcomeKind.DONE:
             known.possible += 1
-            self.desk.note_sent(act.first, intent.wall)
+            self.desk.note_sent(act.first, written.wall)
         elif outcome.kind is not OutcomeKind.REJECTED:
-            self._record(attempt, outcome)
+            self.intents.record(attempt, outcome)
         return outcome, result if isinstance(result, Reply) else None, attempt
-
-    def _changed(self, act: Act) -> list[Ending]:
-        note = "not sent again: it would be another request than the first time"
-        return [
-            Ending(
-                step, State.REVIEW, code="changed", message=note, next_step="look at it, then plan again"
-            )
-            for step in self.open_steps(act)
-        ]
 
     def _conclude(
         self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, reply: Reply | None, attempt: int
@@ -288,7 +312,7 @@ class Sender:
             self._count_taken_over(act, endings)
         self.rules.answered(refused=refused and any(one.state is not State.DONE for one in endings))
         failpoint("before_outcome")
-        self.end([*endings, *ready.set_apart], results=[_result(attempt, outcome, self.desk.clock.now())])
+        self.end([*endings, *ready.set_apart], results=[result_of(attempt, outcome, self.desk.clock.now())])
         failpoint("after_outcome")
         return True
 
@@ -306,12 +330,12 @@ class Sender:
         """Refused, and it could not be looked at why. Nothing of it can be there: the service's own no
         is enough, unless it says that something is. Then the act is pending, as if not processed."""
         if says_taken(outcome):
-            self._record(attempt, replace(outcome, kind=OutcomeKind.NOT_PROCESSED))
+            self.intents.record(attempt, replace(outcome, kind=OutcomeKind.NOT_PROCESSED))
             if isinstance(error, ServiceUnreachable):
                 self._leave(chain, error)
             return False
         endings = [refusal(step, None, outcome, "change the row") for step in self.open_steps(act)]
-        self.end(endings, results=[_result(attempt, outcome, self.desk.clock.now())])
+        self.end(endings, results=[result_of(attempt, outcome, self.desk.clock.now())])
         return True
 
     def _doubt(self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, attempt: int) -> None:
@@ -326,14 +350,11 @@ class Sender:
             for step in self.open_steps(act)
         ]
         failpoint("before_outcome")
-        self.end(endings, results=[_result(attempt, outcome, now)])
+        self.end(endings, results=[result_of(attempt, outcome, now)])
         with self._lock:
             self.doubts.append(doubt)
         if self.too_many_doubts:
             self.throttle.hold()
-
-    def _record(self, attempt: int, outcome: Outcome) -> None:
-        self.journal.record(self.run_id, results=[_result(attempt, outcome, self.desk.clock.now())])
 
     def _succeeded(self, act: Act) -> bool:
         return all(self.tally.state(step) is State.DONE for step in act.steps)
@@ -360,16 +381,3 @@ class Sender:
 
     def _operation(self, act: Act) -> Operation:
         return self.work.operation(act, self.desk)
-
-
-def _result(attempt: int, outcome: Outcome, at: datetime) -> Result:
-    return Result(
-        attempt=attempt,
-        kind=str(outcome.kind),
-        reason=outcome.reason,
-        at=at,
-        code=outcome.code,
-        sid=outcome.sid,
-        status=outcome.status,
-        server_date=outcome.server_date,
-    )

@@ -12,16 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 from hnbulk.errors import PlanAltered, UsageError
 from hnbulk.files import write_private
+from hnbulk.lines import Lines
 
 FORMAT = 1
 #: How every saved plan begins: the first key of its header.
@@ -100,8 +106,10 @@ class Step:
     group: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("before", "after", "precondition"):
-            object.__setattr__(self, name, _frozen(getattr(self, name)))
+        put = object.__setattr__
+        put(self, "before", _frozen(self.before))
+        put(self, "after", _frozen(self.after))
+        put(self, "precondition", _frozen(self.precondition))
 
     def as_line(self) -> dict[str, Any]:
         """The step as its line in the plan file."""
@@ -195,18 +203,22 @@ class PlanFile:
     """
 
     header: PlanHeader
-    steps: tuple[Step, ...]
-    rows: tuple[PlanRow, ...]
+    steps: Sequence[Step]
+    rows: Sequence[PlanRow]
+    _checksum: str = field(default="", init=False, compare=False)
 
     @property
     def checksum(self) -> str:
         """SHA-256 (hex, 64 characters); its first eight are what a person approves."""
-        head = self.header
-        covered = [head.format, head.dialect, head.account_sid, head.input_hash]
-        digest = hashlib.sha256(canonical(covered).encode())
-        for step in self.steps:
-            digest.update(b"\n" + canonical(step.as_line()).encode())
-        return digest.hexdigest()
+        if not self._checksum:  # a plan never changes: once is enough
+            object.__setattr__(self, "_checksum", _checksum(self.header, _lines(self.steps)))
+        return self._checksum
+
+    def rows_of_steps(self) -> Iterator[int | None]:
+        """The input row of each step, in order; quicker than asking every step for it."""
+        if isinstance(self.steps, Lines):
+            return (_parse(text)["row"] for text in self.steps.texts())
+        return (step.row for step in self.steps)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -226,8 +238,8 @@ class PlanFile:
             "rows": len(self.rows),
             "checksum": self.checksum,
         }
-        lines = [head, *(step.as_line() for step in self.steps), *(row.as_line() for row in self.rows)]
-        return "".join(canonical(line) + "\n" for line in lines).encode()
+        lines = [canonical(head).encode(), *_lines(self.steps), *_lines(self.rows), b""]
+        return b"\n".join(lines)
 
     def save(self, path: Path) -> None:
         """`path` holds this plan, 0600. Raises `UsageError` where it cannot be written."""
@@ -274,16 +286,18 @@ def load_plan(path: Path) -> PlanFile:
     return loads_plan(content, name=str(path))
 
 
-def loads_plan(content: bytes, *, name: str) -> PlanFile:
+def loads_plan(content: bytes, *, name: str, kept: bool = False) -> PlanFile:
     """The plan in these bytes, its checksum proved; `name` is for messages.
 
-    Raises `UsageError` where they never were a plan, `PlanAltered` where they are not one any more.
+    `kept`: they are as `dumps` wrote them, so that the checksum says enough: a line is read when it
+    is asked for. Otherwise each is read once here. Raises `UsageError` where the bytes never were a
+    plan, `PlanAltered` where they are not one any more.
     """
     if not _was_a_plan(content):
         raise UsageError(f"{name} is not a plan file; make one with `hnbulk plan`.", path=name)
     try:
-        lines = [json.loads(line) for line in content.decode().removesuffix("\n").split("\n")]
-        head = lines[0]
+        bounds = _bounds(content)
+        head = _parse(content[slice(*next(bounds))])
         if head["kind"] != "header":
             raise ValueError("no header")
         if head["format"] != FORMAT:
@@ -292,13 +306,9 @@ def loads_plan(content: bytes, *, name: str) -> PlanFile:
                 "Make it again with `hnbulk plan`.",
                 path=name,
             )
-        plan = PlanFile(
-            header=_read_header(head),
-            steps=tuple(_read_step(line) for line in lines[1:] if line["kind"] == "step"),
-            rows=tuple(_read_row(line) for line in lines[1:] if line["kind"] == "row"),
-        )
+        plan = _read_plan(_read_header(head), content, bounds, prove=not kept)
         whole = len(plan.rows) == head["rows"] and plan.checksum == head["checksum"]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise PlanAltered(
             f"{name} is not a whole plan file. Make it again with `hnbulk plan`.", path=name
         ) from None
@@ -322,22 +332,107 @@ def _was_a_plan(content: bytes) -> bool:
     return isinstance(first, dict) and first.get("kind") == "header"
 
 
+def _bounds(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where each line begins and ends."""
+    start, last = 0, len(content) - content.endswith(b"\n")
+    while (end := content.find(b"\n", start, last)) >= 0:
+        yield start, end
+        start = end + 1
+    yield start, last
+
+
+#: How `dumps` begins the line of a step: its first key.
+_STEP = b'{"action":'
+
+
+def _read_plan(
+    header: PlanHeader, content: bytes, bounds: Iterator[tuple[int, int]], *, prove: bool
+) -> PlanFile:
+    """The plan of these lines, none of them kept as a value."""
+    steps, rows = array("q"), array("q")
+    for start, end in bounds:
+        kind = _prove(content[start:end]) if prove else _kind(content, start)
+        if kind == "step":
+            steps.extend((start, end))
+        elif kind == "row":
+            rows.extend((start, end))
+    return PlanFile(header, Lines(content, steps, _step_of), Lines(content, rows, _row_of))
+
+
+def _kind(content: bytes, start: int) -> str:
+    return "step" if content.startswith(_STEP, start) else "row"
+
+
+def _prove(text: bytes) -> Any:
+    """What kind of line it is; raises where it cannot be read."""
+    line = _parse(text)
+    if line["kind"] == "step":
+        _, action, _, _, *mappings = _OF_STEP(line)
+        _ACTIONS[action]
+        if not all(type(value) is dict for value in mappings[:3]):
+            raise TypeError("not a mapping")
+    elif line["kind"] == "row":
+        _read_row(line)
+    return line["kind"]
+
+
+def _lines(values: Sequence[Step] | Sequence[PlanRow]) -> Iterator[bytes]:
+    """Their lines in the plan file: as they stand where they came from one."""
+    if isinstance(values, Lines):
+        return values.texts()
+    return (canonical(value.as_line()).encode() for value in values)
+
+
+def _checksum(head: PlanHeader, steps: Iterator[bytes]) -> str:
+    covered = [head.format, head.dialect, head.account_sid, head.input_hash]
+    digest = hashlib.sha256(canonical(covered).encode())
+    for step in steps:
+        digest.update(b"\n" + step)
+    return digest.hexdigest()
+
+
+def _parse(text: bytes) -> Any:
+    """The JSON value of one line. Raises `ValueError`."""
+    # past 64 bits orjson makes another number of an integer
+    if _NINETEEN in text.translate(_DIGITS) and _LONG.search(text):
+        return json.loads(text.decode())
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text.decode())
+
+
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_NINETEEN = b"0" * 19  # looking for these first is quicker than the pattern alone
+_LONG = re.compile(rb"[:,\[] ?-?[0-9]{19}")
+_ACTIONS: Mapping[str, Action] = {str(action): action for action in Action}
+_VERDICTS: Mapping[str, Verdict] = {str(verdict): verdict for verdict in Verdict}
+_OF_STEP = itemgetter(*Step.__dataclass_fields__)
+_OF_ROW = itemgetter(*PlanRow.__dataclass_fields__)
+
+
 def _read_header(line: Mapping[str, Any]) -> PlanHeader:
     fields = {name: line[name] for name in PlanHeader.__dataclass_fields__}
     fields["columns"] = tuple(fields["columns"])
     return PlanHeader(**fields)
 
 
+def _step_of(text: bytes) -> Step:
+    return _read_step(_parse(text))
+
+
+def _row_of(text: bytes) -> PlanRow:
+    return _read_row(_parse(text))
+
+
 def _read_step(line: Mapping[str, Any]) -> Step:
-    fields = {name: line[name] for name in Step.__dataclass_fields__}
-    fields["action"] = Action(fields["action"])
-    return Step(**fields)
+    row, action, *others = _OF_STEP(line)
+    return Step(row, _ACTIONS[action], *others)
 
 
 def _read_row(line: Mapping[str, Any]) -> PlanRow:
-    fields = {name: line[name] for name in PlanRow.__dataclass_fields__}
-    fields["verdict"] = Verdict(fields["verdict"])
-    return PlanRow(**fields)
+    row, cells, verdict, *others = _OF_ROW(line)
+    return PlanRow(row, cells, _VERDICTS[verdict], *others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from hnbulk import lifecycle, wire
 from hnbulk.errors import LimitRefused, ReplyUnreadable
 from hnbulk.messages import Reply
-from hnbulk.models import Order
+from hnbulk.models import Sight
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State, Step
 from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
@@ -140,7 +140,7 @@ class Calls:
         return newer
 
 
-def _read(step: Step, desk: Desk, *, in_pages: bool) -> Order | None:
+def _read(step: Step, desk: Desk, *, in_pages: bool) -> Sight | None:
     """The order as it is: by itself, or in a large wave from a reading of all."""
     if step.sid is None:
         return None
@@ -152,7 +152,7 @@ def _read(step: Step, desk: Desk, *, in_pages: bool) -> Order | None:
     return live
 
 
-def _why_not(live: Order, step: Step) -> tuple[str, str] | None:
+def _why_not(live: Sight, step: Step) -> tuple[str, str] | None:
     """Code and words for why this order is not called; None where it may be."""
     planned = step.precondition
     if live.phone_number != step.phone_number:
@@ -170,7 +170,7 @@ def _why_not(live: Order, step: Step) -> tuple[str, str] | None:
     return None
 
 
-def _fence(live: Order) -> dict[str, Any]:
+def _fence(live: Sight) -> dict[str, Any]:
     """What a call moves: two counters that only grow, and the status."""
     return {
         "attempts": live.verification_attempts,

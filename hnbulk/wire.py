@@ -7,7 +7,7 @@ as a dialect: a value. This module sends nothing and keeps nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from hnbulk.errors import AccessRefused, DialectCannot, ReplyUnreadable, ServiceRefused, UsageError
 from hnbulk.lifecycle import ASKABLE
 from hnbulk.messages import Pairs, Reply, Request
-from hnbulk.models import Letter, Order, readable
+from hnbulk.models import Glimpse, Letter, Order, Sight, glimpse_of, readable
 from hnbulk.replies import ApiError as ApiError
 from hnbulk.replies import read_error as read_error
 from hnbulk.replies import read_json, read_object, unreadable
@@ -239,6 +239,14 @@ def read_orders(reply: Reply, *, lenient: bool = False) -> tuple[list[Order], Pa
     return [_order(item, reply, lenient=lenient) for item in body[page.key]], page
 
 
+def read_sights(reply: Reply, *, whole: Container[str] = ()) -> tuple[list[Sight], Page]:
+    """Every order of one page, those with a sid in `whole` whole and the others at a glance, and the
+    page's envelope. Lenient as `read_orders` may be."""
+    body = read_object(reply)
+    page = _envelope(body, reply)
+    return [_sight(item, reply, whole) for item in body[page.key]], page
+
+
 def read_letters(reply: Reply) -> tuple[list[Letter], Page]:
     """Every authorization document of one page, validated, and the page's envelope."""
     body = read_object(reply)
@@ -363,6 +371,14 @@ def _model(kind: type[_Resource], body: Any, prefix: str, reply: Reply) -> _Reso
     if not _is_sid(resource.sid, prefix):
         raise unreadable(reply, f"the sid is not {prefix} and 32 hex digits")
     return resource
+
+
+def _sight(item: Any, reply: Reply, whole: Container[str]) -> Sight:
+    sid = item.get("sid") if isinstance(item, dict) else None
+    if _is_sid(sid, "HR") and sid not in whole and (seen := glimpse_of(item)) is not None:
+        return seen
+    order = _order(item, reply, lenient=True)
+    return order if order.sid in whole else Glimpse(*(getattr(order, name) for name in Glimpse._fields))
 
 
 def _envelope(body: Any, reply: Reply) -> Page:

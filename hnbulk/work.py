@@ -17,7 +17,7 @@ from hnbulk.errors import JournalError
 from hnbulk.history import OWN, History, Seen
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.messages import Reply, Request
-from hnbulk.models import Order
+from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.steps import Ending, PlanFile, State, Step
 
@@ -25,6 +25,8 @@ from hnbulk.steps import Ending, PlanFile, State, Step
 BELIEVED = timedelta(seconds=60)
 #: From so many rows on, reading whole pages is cheaper than asking for each row.
 MANY = 200
+#: The code of rows of another account that refused us.
+NO_ACCESS = "no-access"
 #: The code of a row whose order seems to be ours, but for its name.
 NAME_NOT_KEPT = "name-not-kept"
 
@@ -76,6 +78,18 @@ def refusal(step: int, sid: str | None, outcome: Outcome, next_step: str) -> End
     """The service's no, in its own code and words."""
     code = str(outcome.code) if outcome.code is not None else outcome.reason
     return Ending(step, State.REFUSED, sid, code=code, message=outcome.message, next_step=next_step)
+
+
+def no_access(step: int) -> Ending:
+    """The step's account, another one than the plan's, refused us."""
+    note, way_out = "no access to this account", "get access to the account, then plan the row again"
+    return Ending(step, State.REFUSED, None, None, NO_ACCESS, note, way_out, retryable=True)
+
+
+def another_request(step: int) -> Ending:
+    """The step was sent before, and what it would send now is something else."""
+    note = "not sent again: it would be another request than the first time"
+    return Ending(step, State.REVIEW, None, None, "changed", note, "look at it, then plan again")
 
 
 def done_sids(endings: Iterable[Ending]) -> dict[int, str]:
@@ -169,7 +183,7 @@ class Desk:
         with self._reading:
             self._listing = None
 
-    def saw(self, orders: Iterable[Order], *, at: datetime, source: str) -> None:
+    def saw(self, orders: Iterable[Sight], *, at: datetime, source: str) -> None:
         """These statuses go to the history with the next `remember`."""
         seen = [
             (at, source, Seen(order.sid, order.phone_number, order.status, order.date_created))

@@ -30,7 +30,7 @@ from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, s
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.verify import Calls
 from hnbulk.wire import PREVIEW
-from hnbulk.work import Desk, Work
+from hnbulk.work import Chain, Desk, Work
 
 RUN = "r-simulated"
 
@@ -43,6 +43,7 @@ class InlinePool:
     """Jobs one after the other in an order that the dice choose."""
 
     def __init__(self, dice: random.Random) -> None:
+        self.size = dice.choice([1, 2, 4])
         self._dice = dice
 
     def run(
@@ -57,6 +58,16 @@ class InlinePool:
                 job()
             if meanwhile is not None and self._dice.random() < 0.2:
                 meanwhile()
+
+
+class Shuffled(Changes):
+    """The rows in an order that the dice choose: one worker takes them as they come."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+
+    def waves(self, plan: PlanFile) -> list[list[Chain]]:
+        return [self._dice.sample(wave, len(wave)) for wave in super().waves(plan)]
 
 
 class ForgetfulHistory:
@@ -153,7 +164,7 @@ class World:
         self.time, self.dice = self.service.time, self.service.dice
         self.began = self.time.now()
         self.journal = MemoryJournal(self.dice)
-        self.work: Work = Calls() if options.calls else Changes()
+        self.work: Work = Calls() if options.calls else Shuffled(self.dice)
         self.crashes = 0
         self.processes = 0
         self.finished = False
@@ -291,7 +302,7 @@ class World:
         counts = tally.counts
         self.tell(f"process {self.processes}: {counts} {throttle.reason}")
         left = counts.get("pending", 0) if self.work.sends_on_resume or not resumed else 0
-        return not left and not counts.get("in-doubt", 0)
+        return coordinator.taken_up and not left and not counts.get("in-doubt", 0)
 
     def _strike(self, name: str) -> None:
         if self.crashes < self.options.crashes and self.dice.random() < self.options.crash:

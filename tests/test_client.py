@@ -173,6 +173,51 @@ def test_a_connection_is_used_again_and_not_for_long() -> None:
     assert KEEPALIVE <= 5
 
 
+def test_a_request_leaves_in_one_piece() -> None:
+    """Head and form of a create arrive together, again on a connection used before."""
+    pieces: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        for _ in range(2):
+            pieces.append(connection.recv(65536))
+            connection.sendall(OK)
+
+    with listening(talk) as url, Client(url, WHO) as client:
+        assert isinstance(client.send(POST), Reply)
+        assert isinstance(client.send(POST), Reply)
+    assert [piece.endswith(POST.body()) for piece in pieces] == [True, True]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_used() -> None:
+    """The next request goes out on a new one, instead of into doubt."""
+    heard: list[bytes] = []
+    with listening(sending(OK, heard)) as url, Client(url, WHO) as client:
+        for _ in range(3):
+            assert isinstance(client.send(POST), Reply)
+            time.sleep(0.05)
+    assert len(heard) == 3
+
+
+def test_closing_ends_what_is_under_way() -> None:
+    """A thread that waits for a reply does not wait on."""
+    got: list[Reply | Failure] = []
+
+    def talk(connection: socket.socket) -> None:
+        hear(connection)
+        connection.recv(1)
+
+    with listening(talk) as url:
+        client = Client(url, WHO)
+        thread = threading.Thread(target=lambda: got.append(client.send(POST, deadline=1.5)))
+        thread.start()
+        time.sleep(0.2)
+        client.close()
+        thread.join(5)
+    assert not thread.is_alive()
+    assert isinstance(got[0], Failure)
+    assert got[0].phase is Phase.SENT
+
+
 def test_nothing_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy in the environment hears nothing."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):

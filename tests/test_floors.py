@@ -17,7 +17,7 @@ PACKAGE = ROOT / "hnbulk"
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "lifecycle", "failpoints"),
-    ("files", "clocks", "closing", "deadline", "reach"),
+    ("files", "clocks", "closing", "deadline", "lines", "reach", "sockets"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
@@ -53,8 +53,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("review", "charts", "commits", "lookups"),
     ("funnel", "journal", "work"),
     ("attempts", "stoprules"),
+    ("intents",),
     ("sending", "audit"),
-    ("doubts", "approval"),
+    ("doubts", "approval", "batches"),
     ("coordinator",),
     ("engine",),
     ("apply", "verify", "authorize", "connection"),
@@ -76,8 +77,8 @@ LEFT = set(
 RIGHT = set(
     (
         "runlock database pool entries serving gate turnstile client history journalfile lineage chains "
-        "commits journal throttle progress lookups work attempts stoprules audit sending doubts approval "
-        "coordinator engine apply verify authorize connection runs rebuild"
+        "commits journal throttle progress lookups work attempts stoprules intents audit sending doubts "
+        "approval batches coordinator engine apply verify authorize connection runs rebuild"
     ).split()
 )
 PURE = set(
@@ -108,7 +109,7 @@ SANDBOX_MAY_USE = {"lifecycle", "messages"}
 # A foreign thing has one door.
 DOORS = {
     "httpx": {"client"},
-    "httpcore": {"client", "deadline"},
+    "httpcore": {"deadline", "sockets"},
     "fastexcel": {"workbooks"},
     "phonenumbers": {"phones", "windows"},
     "sqlite3": {"database"},
@@ -121,7 +122,7 @@ DOORS = {
     "typer": {"cli"},
     "pytest": {"testing"},
 }
-NO_PANDAS = RIGHT | PURE | {"errors", "files", "clocks", "models", "steps", "settings"}
+NO_PANDAS = RIGHT | PURE | {"errors", "files", "lines", "sockets", "clocks", "models", "steps", "settings"}
 
 
 def imported(path: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from datetime import UTC, datetime
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hnbulk.errors import ReplyUnreadable
 from hnbulk.messages import Reply
-from hnbulk.replies import MESSAGE_LENGTH, read_error, read_retry_after, scrub
+from hnbulk.replies import MESSAGE_LENGTH, read_error, read_object, read_retry_after, scrub
 
 DATE = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 SID = "HR0123456789abcdef0123456789ABCDEF"
@@ -106,3 +108,37 @@ def test_no_retry_after_crashes(value: str) -> None:
     """Never negative, never raises."""
     seconds = read_retry_after(value, DATE)
     assert seconds is None or seconds >= 0
+
+
+texts = st.text(st.sampled_from('ab":\\ \t{}[],'), max_size=6)
+bodies = st.recursive(
+    st.none() | st.integers(-9, 9) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+layouts = st.sampled_from([(",", ":"), (", ", ": "), (",", " : "), ("\n,", "\t:\n")])
+
+
+@given(st.dictionaries(texts, bodies, max_size=4), layouts)
+def test_an_object_is_read_however_it_is_written(value: dict[str, object], layout: tuple[str, str]) -> None:
+    """Names and values full of quotes, colons and blanks, blanks between or not: none is refused."""
+    body = json.dumps(value, separators=layout).encode()
+    assert read_object(Reply(200, body=body)) == value
+
+
+@given(
+    st.dictionaries(texts, bodies, min_size=1, max_size=4),
+    layouts,
+    st.data(),
+    st.sampled_from(['{{"x":{0}}}', '{{"x":[1,{0}],"y":2}}', "{0}"]),
+)
+def test_a_repeated_name_is_found_wherever_it_is(
+    value: dict[str, object], layout: tuple[str, str], data: st.DataObject, around: str
+) -> None:
+    """At the top, inside, in a list; beside whatever else: the object is refused."""
+    name = data.draw(st.sampled_from(sorted(value)))
+    again = json.dumps({name: data.draw(bodies)}, separators=layout)
+    whole = json.dumps(value, separators=layout)
+    body = around.format(f"{whole[:-1]}{layout[0]}{again[1:]}").encode()
+    with pytest.raises(ReplyUnreadable, match="repeats a name"):
+        read_object(Reply(200, body=body))

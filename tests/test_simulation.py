@@ -14,7 +14,7 @@ from datetime import timedelta
 import pytest
 from fake_service import EPOCH, ORDERS, FakeService, Faults, Rules, Time
 from promises import broken_promises, duplicates
-from simulation import Options, World, create, options_of
+from simulation import Crashed, Options, World, create, options_of
 
 from hnbulk.messages import Reply, Request
 from hnbulk.wire import PREVIEW, create_order
@@ -57,6 +57,23 @@ def test_every_promise_holds_for_every_seed(chunk: range) -> None:
         if broken := broken_promises(world):
             failed.append((world, seed, broken))
     assert not failed, told(failed)
+
+
+def test_a_resume_that_cannot_read_what_its_run_left_does_not_end_it() -> None:
+    """A call may have rung when the process died: with no disk nobody can tell, and the run goes on."""
+
+    def die(place: str) -> None:
+        if place == "answered":
+            raise Crashed(place)
+
+    world = World(Options(creates=0, calls=2, full=1.0, crashes=1), 1)
+    world.crashes = 1  # the disk is well
+    assert not world.process(die)
+    world.crashes = 0  # it is full
+    assert not world.process()
+    world.play()
+    assert world.finished
+    assert broken_promises(world) == []
 
 
 def test_a_seed_plays_the_same_world_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -72,6 +73,62 @@ def test_a_plan_reads_back_as_it_was(some_steps: list[Step], some_rows: list[Pla
     """Any text of any field, line separators and quotes included, survives the file."""
     plan = PlanFile(HEADER, tuple(some_steps), tuple(some_rows))
     assert loads_plan(plan.dumps(), name="plan") == plan
+
+
+@given(st.lists(steps, max_size=4), st.lists(rows, max_size=4))
+def test_a_plan_that_was_read_is_written_as_it_stands(
+    some_steps: list[Step], some_rows: list[PlanRow]
+) -> None:
+    """Byte for byte, with the checksum it came with."""
+    plan = PlanFile(HEADER, tuple(some_steps), tuple(some_rows))
+    read = loads_plan(plan.dumps(), name="plan")
+    assert read.dumps() == plan.dumps()
+    assert (read.checksum, read.counts) == (plan.checksum, plan.counts)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**30, 0.1, 1e16])
+def test_numbers_of_any_size_are_read_exactly(number: float) -> None:
+    """Also those that are more than 64 bits."""
+    plan = PlanFile(HEADER, (dataclasses.replace(STEP, after={"a": number, "b": [number]}),), ())
+    (step,) = loads_plan(plan.dumps(), name="plan").steps
+    assert step.after == {"a": number, "b": [number]}
+    assert type(step.after["a"]) is type(number)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"verdict":"set-aside"', b'"verdict":"perhaps"'),
+        (b'"note":null,', b""),
+        (b'"kind":"row"', b'"kind":"row" "'),
+        (b'"cells":{"Phone":""}', b'"cells":{"Phone":"\xff"}'),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_refused_when_the_plan_is_read(old: bytes, new: bytes) -> None:
+    """Not later, when somebody asks for the row; the checksum does not cover it."""
+    content = PLAN.dumps()
+    assert old in content
+    with pytest.raises(PlanAltered, match="not a whole plan file"):
+        loads_plan(content.replace(old, new), name="plan")
+
+
+@pytest.mark.parametrize("value", [b"[]", b'"ab"', b"1"])
+def test_a_step_whose_fields_are_none_is_refused_even_with_the_right_checksum(value: bytes) -> None:
+    """Whoever edits a plan and corrects its checksum does not get a traceback."""
+    lines = PLAN.dumps().split(b"\n")
+    lines[1] = lines[1].replace(b'"before":{}', b'"before":' + value)
+    covered = canonical([HEADER.format, HEADER.dialect, HEADER.account_sid, HEADER.input_hash])
+    checksum = hashlib.sha256(covered.encode() + b"\n" + lines[1]).hexdigest()
+    lines[0] = lines[0].replace(PLAN.checksum.encode(), checksum.encode())
+    with pytest.raises(PlanAltered, match="not a whole plan file"):
+        loads_plan(b"\n".join(lines), name="plan")
+
+
+def test_a_step_written_in_another_way_is_another_plan() -> None:
+    """The checksum is of the bytes that were approved, not of what they may mean."""
+    content = PLAN.dumps().replace(b'"action":"create","after"', b'"action": "create","after"')
+    with pytest.raises(PlanAltered, match="was altered"):
+        loads_plan(content, name="plan")
 
 
 def test_a_saved_plan_is_private_and_loads(tmp_path: Path) -> None:
