@@ -25,7 +25,7 @@ from hnbulk import wire
 from hnbulk.apply import Changes
 from hnbulk.clocks import SteppedClock
 from hnbulk.engine import Run, resume, start
-from hnbulk.entries import Intent
+from hnbulk.entries import Ended, Intent
 from hnbulk.errors import (
     AccessRefused,
     JournalError,
@@ -42,7 +42,7 @@ from hnbulk.outcome import Outcome, OutcomeKind
 from hnbulk.progress import Tally
 from hnbulk.runlock import holder_of
 from hnbulk.settings import Pace
-from hnbulk.steps import PlanFile, State
+from hnbulk.steps import Ending, PlanFile, State
 from hnbulk.throttle import Throttle
 from hnbulk.work import Chain
 
@@ -578,6 +578,8 @@ def test_results_that_a_full_disk_refused_are_taken_in_by_the_resume(bench: Benc
         time.sleep(0.01)
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
+    # one that is longer than all the room there is left: it is kept, and what comes after it, too
+    bench.journal.record(run.run_id, endings=[Ended(Ending(39, State.PENDING, message="x" * 9000))])
     assert run.wait(20).exit_code == 6
     bench.journal.close()
     (left,) = bench.journal.left_behind
