@@ -129,20 +129,27 @@ def audit(
     doubt are left out; a resume looks them up.
     """
     known = {ending.step: ending for ending in endings}
-    creates = {n: step for n, step in enumerate(plan.steps) if step.action is Action.CREATE}
+    named = lookups.dialect.has_unique_name
     asked = {
-        n: known.get(n, Ending(n, State.PENDING))
-        for n in creates
-        if n not in known or known[n].state is not State.IN_DOUBT
+        n: step.phone_number
+        for n, step in enumerate(plan.steps)
+        if step.action is Action.CREATE and (n not in known or known[n].state is not State.IN_DOUBT)
     }
-    found = _read([creates[n].phone_number for n in asked], lookups, listing or lookups.listing)
-    views = [_View(creates[n], ending, found, since) for n, ending in asked.items()]
-    unseen = [view for view in views if view.unseen and view.sid not in canceled]
+    found = _read(list(asked.values()), lookups, listing or lookups.listing)
+    # of a large plan only what may be told is kept
+    views: list[_View] = []
+    unseen: list[_View] = []
+    for n in asked:
+        view = _View(plan.steps[n], known.get(n, Ending(n, State.PENDING)), found, since)
+        if view.unseen and view.sid not in canceled:
+            unseen.append(view)
+            views.append(view)
+        elif any(view.kinds(named=named)):
+            views.append(view)
     left = bool(unseen) and not wait()
     if not left:
         for view in unseen:
             view.look_again(lookups.order(view.sid or ""))
-    named = lookups.dialect.has_unique_name
     kinds = [(view, kind) for view in views for kind in view.kinds(named=named)]
 
     def of(wanted: str) -> tuple[Finding, ...]:
@@ -154,7 +161,7 @@ def audit(
         unnamed=of("unnamed"),
         strangers=of("stranger"),
         unexpected=of("unexpected"),
-        numbers=len({view.step.phone_number for view in views}),
+        numbers=len(set(asked.values())),
         unseen=len(unseen) if left else 0,
     )
 

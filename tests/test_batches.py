@@ -132,3 +132,12 @@ def test_trouble_in_a_batch_ends_like_trouble_alone(tmp_path: Path, status: int)
         report = bench.apply(bench.creates(40))
         assert report.ok, report
         assert one_live_order_each(bench, 40)
+
+
+def test_what_was_written_down_before_a_hold_is_taken_back(bench: Bench) -> None:
+    """Too much is in doubt: what waits is recorded as not sent, and each create is sent once in the end."""
+    bench.sandbox.set_faults({"action": "reset_after", "method": "POST", "nth": list(range(9, 50))})
+    assert start(bench, 60, lambda _: None).wait(30).ok
+    assert {kind for kind, _ in kinds(bench)} == {"done", "not-sent"}
+    assert one_live_order_each(bench, 60)
+    assert len(bench.posts()) == 60
