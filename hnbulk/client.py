@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -28,7 +29,7 @@ from hnbulk.messages import Failure, FailureKind, Phase, Reply, Request, read_ht
 from hnbulk.outcome import Expected, Operation, OutcomeKind, classify, may_send_again
 from hnbulk.pacing import BUSY_ATTEMPTS, LONGEST_RETRY_AFTER, READ_ATTEMPTS, delay_after
 from hnbulk.replies import unreadable
-from hnbulk.settings import Credentials, check_base_url
+from hnbulk.settings import Credentials, check_base_url, is_loopback
 from hnbulk.sockets import Sockets
 from hnbulk.wire import Dialect, follow, is_list, raise_for_reply, read_page
 
@@ -137,7 +138,7 @@ class Client(Closing):
             spent = busy >= BUSY_ATTEMPTS or failed >= READ_ATTEMPTS
             patient = (outcome.retry_after or 0.0) <= LONGEST_RETRY_AFTER
             if spent or not patient or not may_send_again(outcome, Operation.READ):
-                _give_up(result, request)
+                _give_up(result, request, self.base_url)
             tries = busy if outcome.kind is OutcomeKind.NOT_PROCESSED else failed
             self._sleep(delay_after(outcome.kind, tries - 1, outcome.retry_after, self._chance))
 
@@ -305,7 +306,7 @@ def _is_certificate(error: BaseException | None) -> bool:
     return False
 
 
-def _give_up(result: Reply | Failure, request: Request) -> None:
+def _give_up(result: Reply | Failure, request: Request, base_url: str) -> None:
     """Raises the error for a read that stays without a usable reply."""
     if isinstance(result, Reply):
         raise_for_reply(result, request)
@@ -314,6 +315,8 @@ def _give_up(result: Reply | Failure, request: Request) -> None:
         FailureKind.CERTIFICATE: "its certificate is not that of the service",
         FailureKind.ORIGIN: "the address is not the service's own",
     }.get(result.kind, "check the network, then try again")
+    if result.kind is FailureKind.CONNECT and is_loopback(urlsplit(base_url).hostname or ""):
+        hint = f"is `hnbulk sandbox` running at {base_url}? Without --port it has another one each time"
     raise ServiceUnreachable(
         f"no reply to {request.method} {request.path} ({result.kind}): {hint}.",
         kind=str(result.kind),

@@ -590,6 +590,16 @@ def test_a_read_gives_up_after_five() -> None:
         assert len(count) == 5
 
 
+def test_who_finds_no_sandbox_is_asked_whether_it_runs() -> None:
+    """On this machine the network is seldom what is wrong."""
+    handler, _ = answers(httpx.ConnectError("x"))
+    with (
+        answering(handler, sleep=lambda _: None) as client,
+        pytest.raises(ServiceUnreachable, match="is `hnbulk sandbox` running at http://127"),
+    ):
+        client.read(GET)
+
+
 def test_a_busy_service_is_waited_for_as_it_asks() -> None:
     """Ten times, never shorter than Retry-After."""
     handler, count = answers(429)
