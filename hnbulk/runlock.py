@@ -15,8 +15,9 @@ from pathlib import Path
 
 from hnbulk.errors import JournalError, RunLocked
 
-#: How often, ten milliseconds apart, a lock without a name is tried for.
-_TRIES = 10
+#: How often, ten milliseconds apart, a lock without a name is tried for: several who only ask may
+#: hold it in turns for longer than it looks, and nobody runs without a name but on a full disk.
+_TRIES = 200
 
 
 class RunLock:

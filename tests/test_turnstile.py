@@ -25,9 +25,10 @@ import json, sys, time
 from pathlib import Path
 from hnbulk.gate import SPAN, Gate
 from hnbulk.turnstile import SharedWindow
-path, rate, begin, seconds = Path(sys.argv[1]), *map(float, sys.argv[2:])
+path, rate, seconds = Path(sys.argv[1]), *map(float, sys.argv[2:])
 gate, sent = Gate(rate, window=SharedWindow(path, rate, SPAN)), []
-time.sleep(max(0.0, begin - time.monotonic()))
+print("there", flush=True)
+begin = float(sys.stdin.readline())
 while time.monotonic() < begin + seconds:
     gate.enter(lambda: False)
     sent.append(time.monotonic())
@@ -49,16 +50,25 @@ def told() -> list[str]:
 def test_two_processes_are_never_more_than_the_rate_together(path: Path) -> None:
     """At 20 a second, and at least nineteen of them; by the times at which each really sent."""
     seconds = 5.0
-    begin = time.monotonic() + 2.0
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", _CHILD, path, "20", str(begin), str(seconds)],
+            [sys.executable, "-c", _CHILD, path, "20", str(seconds)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            text=True,
         )
         for _ in range(2)
     ]
-    sent = [json.loads(child.communicate(timeout=30)[0]) for child in children]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "there\n"
+    begin = time.monotonic()
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(f"{begin}\n")
+        child.stdin.flush()
+    sent = [json.loads(child.communicate(timeout=60)[0]) for child in children]
     both = sorted(sent[0] + sent[1])
     assert max(sum(t <= s < t + 1 for s in both) for t in both) <= 20
     assert len([at for at in both if at < begin + seconds]) >= 0.95 * 20 * seconds
