@@ -12,7 +12,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -150,8 +150,9 @@ class Database:
         """The disk failed under this connection: nothing is read from it or written to it again."""
         return bool(self._broken)
 
-    def write(self, statements: Sequence[Statement]) -> list[int]:
-        """All statements are durable, in one transaction; the row id each one left, in order.
+    def write(self, statements: Iterable[Statement]) -> list[int]:
+        """All statements are durable, in one transaction; the row id each one left, in order. They may
+        be made while they are written.
 
         Raises `JournalError` where the disk is full or fails, or where a statement cannot be;
         nothing of them is there then.
@@ -201,7 +202,7 @@ class Database:
                 self._open = False
                 self._connection.close()
 
-    def _transaction(self, statements: Sequence[Statement]) -> list[int]:
+    def _transaction(self, statements: Iterable[Statement]) -> list[int]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             ids = [self._connection.execute(*statement).lastrowid or 0 for statement in statements]

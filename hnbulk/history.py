@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -52,6 +52,7 @@ SHAPE = Shape(
     "in the old one.",
 )
 
+_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 OWN = "own"
 #: The status every order begins in (lifecycle: the move from nothing, by the client).
 _BIRTH = "twilio-processing"
@@ -83,7 +84,6 @@ class History(Closing):
         self._lineage = lineage
         self._lock = threading.Lock()
         self._last: dict[str, tuple[str, int]] = {}  # sid -> last status, last time it was seen (µs)
-        self._sets: set[str] = set()
         self._load()
 
     @classmethod
@@ -112,29 +112,45 @@ class History(Closing):
         with self._lock:
             if self._database.changed_elsewhere():
                 self._load()
-            orders: list[Statement] = []
-            events: list[Statement] = []
             fresh: dict[str, tuple[str, int]] = {}
-            for record in records:
-                sid, _, status, _ = record
-                known = fresh.get(sid) or self._last.get(sid)
-                at = now
-                if known is None:
-                    orders.append(self._order(record))
-                    events += self._first(record, now, source, run_id)
-                elif source == OWN:
-                    at = max(now, known[1])  # a reply's Date has whole seconds only
-                elif known[1] > now:
-                    continue
-                if known is not None and known[0] != status:
-                    events.append(self._event(sid, status, at, min(known[1], at), source, run_id))
-                fresh[sid] = (status, at)
-            if fresh:
-                digest, reading = self._reading(fresh, now, source)
-                self._database.write([*orders, *events, *reading])
-                self._last.update(fresh)
-                self._sets.add(digest)
-        return len(events)
+            news = 0
+
+            def counted() -> Iterator[Statement]:
+                nonlocal news
+                for statement in self._news(records, fresh, now, source, run_id):
+                    news += statement[0] is _EVENT
+                    yield statement
+
+            # made as they are written: a hundred thousand orders are not all in memory at once
+            self._database.write(counted())
+            self._last.update(fresh)
+        return news
+
+    def _news(
+        self,
+        records: Iterable[Seen],
+        fresh: dict[str, tuple[str, int]],
+        now: int,
+        source: str,
+        run_id: str | None,
+    ) -> Iterator[Statement]:
+        """What to write of these records; `fresh` is then what is known of their orders."""
+        for record in records:
+            sid, _, status, _ = record
+            known = fresh.get(sid) or self._last.get(sid)
+            at = now
+            if known is None:
+                yield self._order(record)
+                yield from self._first(record, now, source, run_id)
+            elif source == OWN:
+                at = max(now, known[1])  # a reply's Date has whole seconds only
+            elif known[1] > now:
+                continue
+            if known is not None and known[0] != status:
+                yield self._event(sid, status, at, min(known[1], at), source, run_id)
+            fresh[sid] = (status, at)
+        if fresh:
+            yield from self._reading(fresh, now, source)
 
     def note_calls(self, calls: Iterable[tuple[datetime, str]], *, run_id: str | None = None) -> None:
         """Calls by us are durable: when, and to the order of which sid."""
@@ -196,12 +212,11 @@ class History(Closing):
         )
         self._last = {sid: (status, at) for sid, status, at in rows}
         looks = self._database.read(
-            "SELECT digest, sids, max(at) AS at FROM readings JOIN sets USING (digest) WHERE lineage = ? "
+            "SELECT sids, max(at) AS at FROM readings JOIN sets USING (digest) WHERE lineage = ? "
             "GROUP BY digest ORDER BY at",
             lineage,
         )
-        for digest, sids, at in looks:
-            self._sets.add(digest)
+        for sids, at in looks:
             for sid in zlib.decompress(sids).decode().split():
                 status, before = self._last[sid]
                 self._last[sid] = (status, max(before, at))
@@ -214,7 +229,7 @@ class History(Closing):
         self, sid: str, status: str, seen_at: int, not_before: int, source: str, run_id: str | None
     ) -> Statement:
         row = (self._lineage, sid, status, seen_at, not_before, source, run_id)
-        return ("INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row)
+        return (_EVENT, row)
 
     def _first(self, record: Seen, now: int, source: str, run_id: str | None) -> list[Statement]:
         sid = record.order_sid
@@ -226,18 +241,13 @@ class History(Closing):
             found.append(self._event(sid, record.status, now, born, source, run_id))
         return found
 
-    def _reading(self, fresh: Mapping[str, Any], now: int, source: str) -> tuple[str, list[Statement]]:
+    def _reading(self, fresh: Mapping[str, Any], now: int, source: str) -> Iterator[Statement]:
         # which orders were seen is stored once for many looks at the same ones
         sids = "\n".join(sorted(fresh)).encode()
         digest = hashlib.sha256(sids).hexdigest()[:32]
-        statements: list[Statement] = []
-        if digest not in self._sets:
-            statements.append(
-                ("INSERT OR IGNORE INTO sets VALUES (?, ?)", (digest, zlib.compress(sids, 1)))
-            )
+        yield ("INSERT OR IGNORE INTO sets VALUES (?, ?)", (digest, zlib.compress(sids, 1)))
         row = (self._lineage, now, len(fresh), digest, source)
-        statements.append(("INSERT INTO readings VALUES (NULL, ?, ?, ?, ?, ?)", row))
-        return digest, statements
+        yield ("INSERT INTO readings VALUES (NULL, ?, ?, ?, ?, ?)", row)
 
 
 def _lineage(database: Database, account_sid: str, base_url: str) -> int:

@@ -182,7 +182,7 @@ class Journal(Closing):
         name = f"the plan of run {run_id}"
         try:
             whole = _digest(content) == digest
-            plan = loads_plan(zlib.decompress(content), name=name, kept=True) if whole else None
+            plan = loads_plan(_unpacked(content), name=name, kept=True) if whole else None
         except (PlanAltered, UsageError, TypeError, zlib.error):
             plan = None
         if plan is None or plan.checksum != checksum:
@@ -238,12 +238,12 @@ class Journal(Closing):
         what it told is in doubt, and looked up.
         """
         path = left_file(self.home, run_id)
+        if not os.path.lexists(path):
+            return 0
         attempts = {attempt.attempt for attempt in self.attempts(run_id)}
         try:
             text = path.read_text(encoding="utf-8")
             rows = read_lines(text, run_id, attempts=attempts, steps=self.run(run_id).steps)
-        except FileNotFoundError:
-            return 0
         except (OSError, ValueError) as error:
             raise JournalError(
                 f"cannot take in {path}: {error}. It holds results that the disk refused. Correct it, or "
@@ -376,6 +376,18 @@ class Journal(Closing):
             counts=dict(counts),
             note=note,
         )
+
+
+def _unpacked(content: bytes) -> bytearray:
+    """What `zlib.compress` made this of, never twice in memory. Raises `zlib.error` where it is cut."""
+    whole, unpack, left = bytearray(), zlib.decompressobj(), content
+    while left:
+        whole += unpack.decompress(left, 1 << 20)
+        left = unpack.unconsumed_tail
+    whole += unpack.flush()
+    if not unpack.eof:
+        raise zlib.error("it is cut off")
+    return whole
 
 
 def _digest(content: bytes) -> str:

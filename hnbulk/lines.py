@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, overload
 
 Value = TypeVar("Value")
+Raw = bytes | bytearray
 
 #: So many values that were read last are at hand: who works on a line asks for it many times.
 _AT_HAND = 256
@@ -64,13 +65,13 @@ class Made(Sequence[Value]):
 class Lines(Made[Value]):
     """The values of some lines of `content`, in order. `bounds` holds where each begins and ends."""
 
-    def __init__(self, content: bytes, bounds: array[int], read: Callable[[bytes], Value]) -> None:
+    def __init__(self, content: Raw, bounds: array[int], read: Callable[[Raw], Value]) -> None:
         super().__init__(len(bounds) // 2, lambda n: read(content[bounds[2 * n] : bounds[2 * n + 1]]))
         self._content = content
         self._bounds = bounds
         self._read = read
 
-    def texts(self) -> Iterator[bytes]:
+    def texts(self) -> Iterator[Raw]:
         """Every line as it stands, without its end."""
         content, bounds = self._content, iter(self._bounds)
         return (content[start:end] for start, end in zip(bounds, bounds, strict=True))

@@ -27,7 +27,7 @@ import orjson
 
 from hnbulk.errors import PlanAltered, UsageError
 from hnbulk.files import write_private
-from hnbulk.lines import Lines
+from hnbulk.lines import Lines, Raw
 
 FORMAT = 1
 #: How every saved plan begins: the first key of its header.
@@ -286,7 +286,7 @@ def load_plan(path: Path) -> PlanFile:
     return loads_plan(content, name=str(path))
 
 
-def loads_plan(content: bytes, *, name: str, kept: bool = False) -> PlanFile:
+def loads_plan(content: Raw, *, name: str, kept: bool = False) -> PlanFile:
     """The plan in these bytes, its checksum proved; `name` is for messages.
 
     `kept`: they are as `dumps` wrote them, so that the checksum says enough: a line is read when it
@@ -321,7 +321,7 @@ def loads_plan(content: bytes, *, name: str, kept: bool = False) -> PlanFile:
     return plan
 
 
-def _was_a_plan(content: bytes) -> bool:
+def _was_a_plan(content: Raw) -> bool:
     """It begins as a plan does, however it goes on, or its first line is a header."""
     if content.startswith(_BEGINNING) or _BEGINNING.startswith(content):
         return True
@@ -332,7 +332,7 @@ def _was_a_plan(content: bytes) -> bool:
     return isinstance(first, dict) and first.get("kind") == "header"
 
 
-def _bounds(content: bytes) -> Iterator[tuple[int, int]]:
+def _bounds(content: Raw) -> Iterator[tuple[int, int]]:
     """Where each line begins and ends."""
     start, last = 0, len(content) - content.endswith(b"\n")
     while (end := content.find(b"\n", start, last)) >= 0:
@@ -346,7 +346,7 @@ _STEP = b'{"action":'
 
 
 def _read_plan(
-    header: PlanHeader, content: bytes, bounds: Iterator[tuple[int, int]], *, prove: bool
+    header: PlanHeader, content: Raw, bounds: Iterator[tuple[int, int]], *, prove: bool
 ) -> PlanFile:
     """The plan of these lines, none of them kept as a value."""
     steps, rows = array("q"), array("q")
@@ -359,11 +359,11 @@ def _read_plan(
     return PlanFile(header, Lines(content, steps, _step_of), Lines(content, rows, _row_of))
 
 
-def _kind(content: bytes, start: int) -> str:
+def _kind(content: Raw, start: int) -> str:
     return "step" if content.startswith(_STEP, start) else "row"
 
 
-def _prove(text: bytes) -> Any:
+def _prove(text: Raw) -> Any:
     """What kind of line it is; raises where it cannot be read."""
     line = _parse(text)
     if line["kind"] == "step":
@@ -376,14 +376,14 @@ def _prove(text: bytes) -> Any:
     return line["kind"]
 
 
-def _lines(values: Sequence[Step] | Sequence[PlanRow]) -> Iterator[bytes]:
+def _lines(values: Sequence[Step] | Sequence[PlanRow]) -> Iterator[Raw]:
     """Their lines in the plan file: as they stand where they came from one."""
     if isinstance(values, Lines):
         return values.texts()
     return (canonical(value.as_line()).encode() for value in values)
 
 
-def _checksum(head: PlanHeader, steps: Iterator[bytes]) -> str:
+def _checksum(head: PlanHeader, steps: Iterator[Raw]) -> str:
     covered = [head.format, head.dialect, head.account_sid, head.input_hash]
     digest = hashlib.sha256(canonical(covered).encode())
     for step in steps:
@@ -391,7 +391,7 @@ def _checksum(head: PlanHeader, steps: Iterator[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _parse(text: bytes) -> Any:
+def _parse(text: Raw) -> Any:
     """The JSON value of one line. Raises `ValueError`."""
     # past 64 bits orjson makes another number of an integer
     if _NINETEEN in text.translate(_DIGITS) and _LONG.search(text):
@@ -417,11 +417,11 @@ def _read_header(line: Mapping[str, Any]) -> PlanHeader:
     return PlanHeader(**fields)
 
 
-def _step_of(text: bytes) -> Step:
+def _step_of(text: Raw) -> Step:
     return _read_step(_parse(text))
 
 
-def _row_of(text: bytes) -> PlanRow:
+def _row_of(text: Raw) -> PlanRow:
     return _read_row(_parse(text))
 
 
