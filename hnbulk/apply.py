@@ -138,7 +138,7 @@ def _pre_check(number: int, step: Step, desk: Desk) -> list[Ending] | None:
     if desk.plan_is_fresh:
         return None
     if len(desk.plan.steps) >= MANY or desk.clock.frozen:
-        listed = desk.listing().by_number.get(step.phone_number, [])
+        listed = desk.listing().by_number.get(step.phone_number, ())
         found = _judge(number, step, desk, listed)
         # a list shows what is there, and is no proof of what is not: but in a world that stands still
         if found is not None or desk.clock.frozen:
@@ -287,7 +287,7 @@ def _look_for_returned(done: Mapping[int, str], desk: Desk) -> list[Ending]:
     endings = []
     for n, sid in canceled.items():
         number = steps[n].phone_number
-        orders = desk.listing().by_number.get(number, []) if many else lookups.orders_on(number)
+        orders = desk.listing().by_number.get(number, ()) if many else lookups.orders_on(number)
         back = {o.sid for o in orders if o.live and not _is_another(o, steps[n], desk)} - made
         if sid in back and lookups.order(sid) is None:  # a list may show what was deleted
             back.discard(sid)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from sys import intern
 from typing import Any, Literal, Self
 
 from hnbulk.chains import prove_runs, proved
@@ -43,6 +44,7 @@ from hnbulk.steps import Ending, PlanFile, State, loads_plan
 
 FILE = "journal.db"
 
+_STATES: Mapping[str, State] = {str(state): state for state in State}
 _NOTHING: tuple[str | None, str | None] = (None, None)
 _ABOUT_THE_NUMBER = {str(code) for code in ABOUT_THE_NUMBER}
 
@@ -272,16 +274,14 @@ class Journal(Closing):
         """The newest ending of every step that has one, in step order. Raises `JournalError` where
         one is not as it was written."""
         self.flush()
-        newest: dict[int, tuple[Any, ...]] = {}
-        for row in proved(self._database, "endings", run_id):
-            newest[row[1]] = row[1:9]
+        newest: dict[int, Ending] = {}
         with _decoding(self._database):
-            return [
-                Ending(step, State(state), sid, status, code, message, next_step, bool(retryable))
-                for step, state, sid, status, code, message, next_step, retryable in map(
-                    newest.__getitem__, sorted(newest)
-                )
-            ]
+            for row in proved(self._database, "endings", run_id):
+                _, step, state, sid, status, code, message, next_step, retryable, *_ = row
+                status = status and intern(status)
+                told = (sid, status, code, message, next_step, bool(retryable))
+                newest[step] = Ending(step, _STATES[state], *told)
+        return [newest[step] for step in sorted(newest)]
 
     def attempts(self, run_id: str, *, steps: Container[int] | None = None) -> list[Attempt]:
         """Every attempt of a run, or those of some steps, oldest first, with its newest result. Raises

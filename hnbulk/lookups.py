@@ -36,7 +36,7 @@ class Listing:
     read_at: datetime
     mono: float
     orders: dict[str, Sight] = field(default_factory=dict)  # by sid
-    by_number: dict[str, list[Sight]] = field(default_factory=dict)
+    by_number: dict[str, tuple[Sight, ...]] = field(default_factory=dict)
 
 
 class _Charged(threading.local):
@@ -110,9 +110,10 @@ class Lookups:
         request = wire.list_orders(self.dialect, page_size=1000)
         pages = self._pages(request, lambda reply: wire.read_sights(reply, whole=whole))
         orders = {order.sid: order for page in pages for order in page}
-        by_number: dict[str, list[Sight]] = {}
+        by_number: dict[str, tuple[Sight, ...]] = {}
         for order in orders.values():
-            by_number.setdefault(order.phone_number or "", []).append(order)
+            number = order.phone_number or ""
+            by_number[number] = (*by_number.get(number, ()), order)
         return Listing(read_at, mono, orders, by_number)
 
     def greet(self) -> None:

@@ -7,10 +7,11 @@ in these values and this protocol. Nothing here sends.
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol
 
 from hnbulk.errors import JournalError
@@ -29,6 +30,10 @@ MANY = 200
 NO_ACCESS = "no-access"
 #: The code of a row whose order seems to be ours, but for its name.
 NAME_NOT_KEPT = "name-not-kept"
+
+
+#: Orders seen at one time, by whom.
+_Look = tuple[datetime, str, Collection[Sight]]
 
 
 class WorldClock(Protocol):
@@ -125,7 +130,7 @@ class Desk:
         self._reading = threading.Lock()
         self._sids: dict[int, str] = {}
         self._first_sent: dict[int, datetime] = {}
-        self._seen: list[tuple[datetime, str, Seen]] = []
+        self._seen: list[_Look] = []
         self._called: list[tuple[datetime, str]] = []
         self._listing = listing
         if listing is not None:
@@ -183,15 +188,10 @@ class Desk:
         with self._reading:
             self._listing = None
 
-    def saw(self, orders: Iterable[Sight], *, at: datetime, source: str) -> None:
+    def saw(self, orders: Collection[Sight], *, at: datetime, source: str) -> None:
         """These statuses go to the history with the next `remember`."""
-        seen = [
-            (at, source, Seen(order.sid, order.phone_number, order.status, order.date_created))
-            for order in orders
-            if order.phone_number is not None and order.date_created is not None
-        ]
         with self._lock:
-            self._seen += seen
+            self._seen.append((at, source, orders))
 
     def saw_own(self, order: Order, reply: Reply) -> None:
         """This status is the effect of our own write, at the reply's `Date`."""
@@ -214,20 +214,19 @@ class Desk:
                 self._seen, self._called = seen + self._seen, called + self._called
             raise
 
-    def _write(
-        self, seen: Sequence[tuple[datetime, str, Seen]], called: Sequence[tuple[datetime, str]]
-    ) -> None:
+    def _write(self, looks: Sequence[_Look], called: Sequence[tuple[datetime, str]]) -> None:
         if called:
             self._history.note_calls(called, run_id=self.run_id)
-        # an order seen twice keeps its two sights in order, whatever their times' resolution
-        layers: Counter[str] = Counter()
-        groups: dict[tuple[int, datetime, str], list[Seen]] = {}
-        for at, source, record in seen:
-            layers[record.order_sid] += 1
-            groups.setdefault((layers[record.order_sid], at, source), []).append(record)
-        for layer, at, source in sorted(groups):
+        # in the order of the looks: an order seen twice keeps its two sights, whatever their times
+        for (at, source), together in groupby(looks, key=itemgetter(0, 1)):
             run_id = self.run_id if source == OWN else None
-            self._history.observe(groups[layer, at, source], seen_at=at, source=source, run_id=run_id)
+            seen = (
+                Seen(order.sid, order.phone_number, order.status, order.date_created)
+                for _, _, orders in together
+                for order in orders
+                if order.phone_number is not None and order.date_created is not None
+            )
+            self._history.observe(seen, seen_at=at, source=source, run_id=run_id)
 
 
 class Work(Protocol):
