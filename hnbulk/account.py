@@ -21,9 +21,11 @@ from pydantic import SecretStr
 from tqdm.auto import tqdm
 
 from hnbulk import wire
+from hnbulk.cancels import build_cancels
 from hnbulk.clocks import SteppedClock
 from hnbulk.closing import Closing
 from hnbulk.connection import Connection, connect_from, open_connection
+from hnbulk.drafts import Rows, SetAside
 from hnbulk.errors import UsageError
 from hnbulk.frames import classes_frame, events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
@@ -50,7 +52,7 @@ from hnbulk.sandbox import Sandbox, WorldSettings, build_sandbox, make_settings
 from hnbulk.schedule import build_calls
 from hnbulk.serving import serve
 from hnbulk.settings import SANDBOX_PACE, CallLimits, Credentials, Pace, Settings, read_settings
-from hnbulk.steps import PlanFile
+from hnbulk.steps import Goal, PlanFile
 
 #: A plan of fewer rows than this reads its orders by number when the account's list is long.
 FEW_ROWS = 200
@@ -61,6 +63,16 @@ class _Where(TypedDict):
     dialect: str
     base_url: str
     account_sid: str
+
+
+class _MadeOf(_Where):
+    rows: Rows
+    columns: Sequence[str]
+    set_aside: SetAside
+    input_name: str
+    input_hash: str
+    made_at: datetime
+    read_at: datetime
 
 
 class Account(Closing):
@@ -164,19 +176,34 @@ class Account(Closing):
         file = build_plan(
             intake.targets,
             orders,
-            rows=intake.rows,
-            columns=intake.columns,
-            set_aside=intake.set_aside_notes,
-            input_name=intake.name,
-            input_hash=intake.input_hash,
-            made_at=datetime.now(UTC),
-            read_at=read_at,
             prune=prune,
             allow_updates=allow_updates,
             allow_cancels=allow_cancels,
             refused=self.connection.journal.refused(),
             retry_refused=retry_refused,
-            **self._where,
+            **self._made_of(intake, read_at),
+        )
+        return Plan(file)
+
+    def cancel(
+        self,
+        targets: Intake | pd.DataFrame,
+        *,
+        set_aside: bool = False,
+        allow_cancels: int | None = None,
+        progress: bool = False,
+    ) -> Plan:
+        """A plan that cancels the live order of each number in `targets`; nothing else of them counts.
+
+        Only statuses that the service lets go get a step, the others are blocked. Faulty rows and
+        the threshold are as for `plan`.
+        """
+        intake = targets if isinstance(targets, Intake) else Intake.from_frame(targets)
+        if not set_aside:
+            raise_for_problems(intake)
+        orders, read_at = self._current_orders(intake.targets, progress=progress, whole=True)
+        file = build_cancels(
+            intake.targets, orders, allow_cancels=allow_cancels, **self._made_of(intake, read_at)
         )
         return Plan(file)
 
@@ -277,8 +304,11 @@ class Account(Closing):
         kind = kind_of(old)
         if kind == ORDERS:
             again = [(row.row, dict(row.cells)) for row in picked]
+            intake = Intake.from_rows(old.header.columns, again, name=old.header.input_name)
+            if old.header.goal is Goal.CANCELED:
+                return self.cancel(intake, set_aside=True, allow_cancels=allow_cancels)
             return self.plan(
-                Intake.from_rows(old.header.columns, again, name=old.header.input_name),
+                intake,
                 set_aside=True,
                 allow_updates=allow_updates,
                 allow_cancels=allow_cancels,
@@ -332,6 +362,18 @@ class Account(Closing):
             "dialect": self.connection.dialect.name,
             "base_url": self.connection.base_url,
             "account_sid": self.connection.account_sid,
+        }
+
+    def _made_of(self, intake: Intake, read_at: datetime) -> _MadeOf:
+        return {
+            "rows": intake.rows,
+            "columns": intake.columns,
+            "set_aside": intake.set_aside_notes,
+            "input_name": intake.name,
+            "input_hash": intake.input_hash,
+            "made_at": datetime.now(UTC),
+            "read_at": read_at,
+            **self._where,
         }
 
     def _pages(self, *, progress: bool = False, **filters: str) -> Iterator[bytes]:

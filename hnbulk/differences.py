@@ -76,7 +76,8 @@ def as_found(frame: pd.DataFrame, name: str) -> list[Any]:
 
 def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Row by row, the fields that are not blank."""
-    for cells in zip(*(values(frame, name) for name in names), strict=True):
+    columns = [values(frame, name) for name in names]
+    for cells in zip(*columns, strict=True) if columns else ((),) * len(frame):
         yield {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None}
 
 

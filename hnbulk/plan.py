@@ -10,24 +10,20 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 
 from hnbulk import lifecycle
+from hnbulk.cancels import plan_prune, refuse_blind_prune
 from hnbulk.differences import FIXED, UPDATABLE, any_of, as_found, differing, records, values
-from hnbulk.errors import UsageError
+from hnbulk.drafts import Draft, Rows, SetAside, distinct, owners
 from hnbulk.frames import TARGET_COLUMNS
 from hnbulk.live import LiveOrders
-from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, canonical, sort_steps
+from hnbulk.steps import Action, PlanFile, PlanHeader, Step, Verdict, sort_steps
 from hnbulk.thresholds import check_thresholds
-
-Rows = Sequence[tuple[int, Mapping[str, str]]]  # row number and its own cells
-SetAside = Mapping[int, tuple[str, str]]  # row number to code and note
 
 LATER_FIELDS = ("extension", "call_delay")
 #: What a new order can be given; `LATER_FIELDS` need an update after it.
@@ -36,15 +32,6 @@ CREATE_FIELDS = tuple(name for name in TARGET_COLUMNS if name not in ("row", "ph
 # A host this rare among creates that otherwise share one is worth a second look (a changed
 # SmsUrl takes every inbound message with it).
 RARE_HOST, COMMON_HOST = 0.05, 0.80
-
-_NOTES: Mapping[str, str] = {
-    "two-live-orders": "the service has two live orders on this number; nothing is done to either",
-    "conflicting-rows": "several rows want different things for this number",
-    "duplicate-unique-name": "several rows give this unique_name",
-    "unique-name-taken": "a live order on another number has this unique_name",
-    "action-required": "the service holds this order for its own staff; write to its support with the sid",
-    "no-target": "the row names no target",
-}
 
 
 def build_plan(
@@ -87,15 +74,15 @@ def build_plan(
         read_at=read_at.isoformat(),
         snapshot_id=snapshot_id,
     )
-    draft = _Draft.of(rows, set_aside)
-    asked = _distinct(targets[~targets["row"].isin(list(set_aside))], draft)
+    draft = Draft.of(rows, set_aside)
+    asked = distinct(targets[~targets["row"].isin(list(set_aside))], draft)
     live = LiveOrders.of(orders)
     matched = _plan_targets(draft, asked, live, account_sid=account_sid)
     if refused and not retry_refused:
         _block_refused(draft, refused)
     if prune:
-        _refuse_blind_prune(rows, targets, set_aside)
-        _plan_cancels(draft, live, named=targets["phone_number"], account_sid=account_sid)
+        refuse_blind_prune(rows, targets, set_aside)
+        plan_prune(draft, live, named=targets["phone_number"], account_sid=account_sid)
     check_thresholds(
         matched=matched,
         updates=draft.count(Action.UPDATE),
@@ -117,78 +104,7 @@ def unique_name(account_sid: str, phone_number: str, generation: int) -> str:
     return f"hn1-{digest[:20].lower()}"
 
 
-def _refuse_blind_prune(rows: Rows, targets: pd.DataFrame, set_aside: SetAside) -> None:
-    unread = {row for row, _ in rows} - set(targets["row"].tolist()) | set_aside.keys()
-    faulty = sum(set_aside.get(row, ("", ""))[0] != "duplicate-row" for row in unread)
-    if faulty:
-        raise UsageError(
-            f"prune and {faulty:,} faulty rows do not go together: the order of a row that cannot be "
-            "read would count as not in the file and be canceled. Correct those rows first.",
-            rows=faulty,
-        )
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A plan in the making: the steps so far, and what was decided for each row."""
-
-    cells: dict[int, Mapping[str, str]]
-    steps: list[Step] = field(default_factory=list)
-    decided: dict[int, PlanRow] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, rows: Rows, set_aside: SetAside) -> _Draft:
-        draft = cls(dict(rows))
-        for row, (code, note) in set_aside.items():
-            verdict = Verdict.CONFLICT if code == "conflicting-rows" else Verdict.SET_ASIDE
-            draft.leave(row, verdict, code, note)
-        return draft
-
-    def leave(
-        self,
-        row: int,
-        verdict: Verdict,
-        code: str | None = None,
-        note: str | None = None,
-        sid: str | None = None,
-        status: str | None = None,
-    ) -> None:
-        note = note or _NOTES.get(code or "")
-        self.decided[row] = PlanRow(row, self.cells.get(row, {}), verdict, code, note, sid, status)
-
-    def count(self, action: Action) -> int:
-        """Steps on orders that exist: an update of an order yet to be created changes none."""
-        return sum(step.action is action and step.sid is not None for step in self.steps)
-
-    def rows(self) -> tuple[PlanRow, ...]:
-        for row in self.cells.keys() - self.decided.keys():
-            self.leave(row, Verdict.SET_ASIDE, "no-target")
-        return tuple(self.decided[row] for row in sorted(self.decided))
-
-
-def _distinct(asked: pd.DataFrame, draft: _Draft) -> pd.DataFrame:
-    """`asked` with each number once; identical repeats are set aside, contradictions all left."""
-    repeated = asked["phone_number"].duplicated(keep=False).to_numpy(dtype=np.bool_)
-    if not repeated.any():
-        return asked
-    groups: dict[str, dict[str, list[int]]] = {}
-    names = [name for name in asked.columns if name not in ("row", "phone_number")]
-    some = asked[repeated]
-    numbers, wanted = some["phone_number"].tolist(), records(some, names)
-    for row, number, target in zip(some["row"].tolist(), numbers, wanted, strict=True):
-        groups.setdefault(number, {}).setdefault(canonical(target), []).append(int(row))
-    for variants in groups.values():
-        same = len(variants) == 1
-        for first, *rest in variants.values():
-            for row in rest if same else (first, *rest):
-                if same:
-                    draft.leave(row, Verdict.SET_ASIDE, "duplicate-row", f"repeats row {first}")
-                else:
-                    draft.leave(row, Verdict.CONFLICT, "conflicting-rows")
-    return asked[~asked["row"].isin(list(draft.decided))]
-
-
-def _plan_targets(draft: _Draft, asked: pd.DataFrame, live: LiveOrders, *, account_sid: str) -> int:
+def _plan_targets(draft: Draft, asked: pd.DataFrame, live: LiveOrders, *, account_sid: str) -> int:
     """Every target has a verdict; returns how many have a live order to be compared with."""
     at = live.find(asked["phone_number"])
     matched = at >= 0
@@ -200,10 +116,10 @@ def _plan_targets(draft: _Draft, asked: pd.DataFrame, live: LiveOrders, *, accou
     return int(matched.sum())
 
 
-def _plan_updates(draft: _Draft, asked: pd.DataFrame, orders: pd.DataFrame, *, account_sid: str) -> None:
+def _plan_updates(draft: Draft, asked: pd.DataFrame, orders: pd.DataFrame, *, account_sid: str) -> None:
     """A verdict for each row with a live order, and an update where a field differs."""
     fixed = differing(asked, orders, FIXED)
-    accounts = _accounts(orders, account_sid)
+    accounts = owners(orders, account_sid)
     changes = differing(asked, orders, UPDATABLE)
     differs = any_of({**fixed, **changes}, len(asked))
     rows = [int(row) for row in asked["row"].tolist()]
@@ -258,7 +174,7 @@ def _update_risk(names: Sequence[str], status: str) -> str | None:
     return None
 
 
-def _plan_creates(draft: _Draft, asked: pd.DataFrame, live: LiveOrders, *, account_sid: str) -> None:
+def _plan_creates(draft: Draft, asked: pd.DataFrame, live: LiveOrders, *, account_sid: str) -> None:
     """An order for each row whose number has none, and an update behind it where one is needed."""
     given = asked["unique_name"]
     double = (given.notna() & given.duplicated(keep=False)).to_numpy(dtype=np.bool_)
@@ -309,7 +225,7 @@ def _host_risks(asked: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _block_refused(draft: _Draft, refused: Mapping[str, tuple[str, str]]) -> None:
+def _block_refused(draft: Draft, refused: Mapping[str, tuple[str, str]]) -> None:
     """Creates the service refused before, for their number or word for word, are blocked with what
     it said."""
     answers: set[int | None] = set()
@@ -329,45 +245,3 @@ def _block_refused(draft: _Draft, refused: Mapping[str, tuple[str, str]]) -> Non
         if step.row is not None:
             draft.leave(step.row, Verdict.BLOCKED, said[0], way_out.format(said[1].rstrip(".")))
     draft.steps = [step for step in draft.steps if step.row not in answers]
-
-
-def _plan_cancels(draft: _Draft, live: LiveOrders, *, named: pd.Series[Any], account_sid: str) -> None:
-    """A row for each live order the file does not name: a cancel where its status allows it."""
-    others = live.orders[~live.orders["phone_number"].isin(named)].sort_values(["phone_number", "sid"])
-    doubled = set(live.doubled)
-    listed = zip(
-        others["phone_number"].tolist(),
-        others["sid"].tolist(),
-        others["status"].tolist(),
-        _accounts(others, account_sid),
-        strict=True,
-    )
-    first = max([*draft.cells, *draft.decided, 1]) + 1
-    for row, (number, sid, status, account) in enumerate(listed, first):
-        if number in doubled:
-            draft.leave(row, Verdict.CONFLICT, "two-live-orders", sid=sid, status=status)
-        elif lifecycle.may_cancel(status):
-            draft.leave(row, Verdict.PLANNED, sid=sid, status=status)
-            draft.steps.append(_cancel_step(row, number, sid, status, account))
-        else:
-            note = f"not in the file, and an order in {status} cannot be canceled"
-            draft.leave(row, Verdict.BLOCKED, "not-cancelable", note, sid, status)
-
-
-def _accounts(orders: pd.DataFrame, account_sid: str) -> list[dict[str, str]]:
-    """What a step says of its order's account: nothing, where it is the plan's own."""
-    owners = values(orders, "account_sid")
-    return [{} if owner in (None, account_sid) else {"account_sid": owner} for owner in owners]
-
-
-def _cancel_step(row: int, phone_number: str, sid: str, status: str, account: Mapping[str, str]) -> Step:
-    """The step that deletes one order; its incoming phone number goes with it (reference page)."""
-    return Step(
-        row,
-        Action.CANCEL,
-        phone_number,
-        sid=sid,
-        before={"status": status},
-        precondition={"status": status, "sid": sid, **account},
-        risk="high: the order and its incoming phone number are deleted",
-    )

@@ -44,6 +44,13 @@ class Action(StrEnum):
     AUTHORIZE = "authorize"
 
 
+class Goal(StrEnum):
+    """What a plan wants of the numbers in its input."""
+
+    LISTED = "listed"  # orders as the rows say
+    CANCELED = "canceled"  # no live order
+
+
 class Verdict(StrEnum):
     """What the plan decided for an input row."""
 
@@ -192,6 +199,7 @@ class PlanHeader:
     read_at: str  # ISO 8601, UTC
     snapshot_id: str | None = None
     format: int = FORMAT
+    goal: Goal = Goal.LISTED
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -412,8 +420,10 @@ _OF_ROW = itemgetter(*PlanRow.__dataclass_fields__)
 
 
 def _read_header(line: Mapping[str, Any]) -> PlanHeader:
+    line = {"goal": Goal.LISTED, **line}
     fields = {name: line[name] for name in PlanHeader.__dataclass_fields__}
     fields["columns"] = tuple(fields["columns"])
+    fields["goal"] = Goal(fields["goal"])
     return PlanHeader(**fields)
 
 

@@ -53,7 +53,7 @@ LIST = f"""Branch,Phone,Email
 {NAME} V,12,{EMAIL}
 """
 #: Verbs whose stdout is the person's own data: plans and lists of orders.
-OWN_DATA = {"plan", "show", "verify", "authorize", "orders", "retry"}
+OWN_DATA = {"plan", "cancel", "show", "verify", "authorize", "orders", "retry"}
 
 
 def spellings(secret: str) -> dict[str, bytes]:
@@ -201,6 +201,7 @@ def drive_verbs(driven: Driven) -> None:
     driven.run("retry", run_id)
     again = driven.plan("retry", run_id, "--class", "refused-field", "--out", "again.plan")
     assert driven.run("apply", "again.plan", *again).code == 0
+    driven.run("cancel", "list.csv", "--out", "gone.plan", "--set-aside")
     driven.sandbox.clock.advance(48 * 3600)
     calls = driven.plan("verify", "--out", "calls.plan")
     driven.run("audit")

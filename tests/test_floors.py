@@ -37,7 +37,18 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "gate",
         "turnstile",
     ),
-    ("tablefiles", "frames", "considered", "overview", "client", "history", "journalfile", "lineage"),
+    (
+        "tablefiles",
+        "frames",
+        "considered",
+        "overview",
+        "drafts",
+        "client",
+        "history",
+        "journalfile",
+        "lineage",
+    ),
+    ("cancels",),
     (
         "intake",
         "plan",
@@ -70,8 +81,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "workbooks orderpages differences live pictures tablefiles frames considered overview intake plan "
-        "schedule letters durations plancard funnelcard intakecard review charts funnel"
+        "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
+        "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
     ).split()
 )
 RIGHT = set(

@@ -49,6 +49,8 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     take("resume", service.json("resume", str(ran["run_id"]), code=(0, 3)))
     take("runs", json.loads(service.run("runs", "--json").stdout.splitlines()[0]))
     take("audit", service.json("audit"))
+    gone = ("--out", "gone.plan", "--set-aside", "--allow-cancels", str(len(service.creates("b.plan")) - 1))
+    take("cancel", service.json("cancel", few, *gone))
     take("orders", json.loads(service.run("orders", "--json").stdout.splitlines()[0]))
     take("verify", service.json("verify", "--out", "c.plan"))
     letters = ("--contact-title", "Owner", "--contact-phone", "+14155550100")

@@ -1,4 +1,4 @@
-"""Verbs that plan: `check`, `plan`, `show`, `retry`. None of them changes anything in the service."""
+"""Verbs that plan: `check`, `plan`, `cancel`, `show`, `retry`. None of them changes the service."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ Updates = Annotated[
     int | None,
     typer.Option("--allow-updates", metavar="N", help="The exact number of updates, when it is unusual."),
 ]
+SetAside = Annotated[
+    bool, typer.Option("--set-aside", help="Plan the good rows; bad ones come back as unprocessed.")
+]
 Cancels = Annotated[
     int | None,
     typer.Option("--allow-cancels", metavar="N", help="The exact number of cancels, when it is unusual."),
@@ -35,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     """The verbs are part of `app`."""
     app.command(epilog="Example: hnbulk check branches.csv")(check)
     app.command(epilog="Example: hnbulk plan branches.csv --out branches.plan --set-aside")(plan)
+    app.command(epilog="Example: hnbulk cancel closed-branches.csv --out cancels.plan")(cancel)
     app.command(epilog="Example: hnbulk show branches.plan")(show)
     app.command(
         epilog="Example: hnbulk retry r20261123-183012-4f2a --class stale --class busy --out again.plan"
@@ -71,9 +75,7 @@ def plan(
         Path | None, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")
     ] = None,
     sheet: Sheet = None,
-    set_aside: Annotated[
-        bool, typer.Option("--set-aside", help="Plan the good rows; bad ones come back as unprocessed.")
-    ] = False,
+    set_aside: SetAside = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also cancel live orders whose number is not in FILE.")
     ] = False,
@@ -133,6 +135,35 @@ def plan(
     save_plan(talk, made, out)
     if detailed and made.file.steps:
         raise typer.Exit(10)
+
+
+def cancel(
+    file: Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")],
+    out: Annotated[Path, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")],
+    sheet: Sheet = None,
+    set_aside: SetAside = False,
+    allow_cancels: Cancels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan to cancel the live orders of the numbers in a list; only reads.
+
+    Of a row only its number counts. An order and its incoming phone number are deleted together,
+    and only by `hnbulk apply PLAN --approve HASH8`; orders that have come too far are blocked.
+    """
+    from hnbulk.account import connect
+    from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.intake import raise_for_problems
+
+    talk = Talk(as_json)
+    check_plan_out(out)
+    intake = _read(talk, file, sheet)
+    if not set_aside:
+        raise_for_problems(intake)
+    with connect() as account:
+        made = account.cancel(
+            intake, set_aside=set_aside, allow_cancels=allow_cancels, progress=talk.progress
+        )
+    save_plan(talk, made, out)
 
 
 def show(
