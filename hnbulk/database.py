@@ -8,9 +8,11 @@ each was measured (TRUNCATE with EXTRA loses no acknowledged row at power loss).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -113,9 +115,7 @@ class Database:
         try:
             if not os.path.lexists(path):
                 _make(path, shape, first, connect)
-            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-            size = os.fstat(handle).st_size
-            os.close(handle)
+            size = _size_of(path)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise UsageError(
@@ -274,6 +274,20 @@ def _check(connection: Link, shape: Shape) -> None:
         raise _Unusable("it is damaged")
 
 
+def _size_of(path: Path) -> int:
+    """The size of a file that may be read and written. Raises `OSError`.
+
+    It is not opened: closing it would free SQLite's locks on it, those of a writer in this process too
+    (POSIX locks belong to the process and end with the first descriptor that is closed).
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.ELOOP, "it is no plain file")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return found.st_size
+
+
 def _make(path: Path, shape: Shape, first: Sequence[Statement], connect: Connect) -> None:
     """A whole new file lies in `path`: it is made beside it, and moved there in one step.
 
@@ -293,11 +307,13 @@ def _make(path: Path, shape: Shape, first: Sequence[Statement], connect: Connect
         scratch.unlink(missing_ok=True)  # of a process that died here
         handle = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            _fill(connect(scratch), shape, first)
-            os.fsync(handle)
+            try:
+                _fill(connect(scratch), shape, first)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
             scratch.replace(path)
         finally:
-            os.close(handle)
             scratch.unlink(missing_ok=True)
         sync_folder(path.parent)
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -207,3 +209,46 @@ def test_a_place_that_cannot_be_written_is_named(path: Path) -> None:
     with pytest.raises(UsageError, match="HNBULK_HOME"):
         Database.open(path, SHAPE)
     assert not os.path.lexists(path.parent / "elsewhere")
+
+
+_ASK = """
+import sqlite3, sys
+link = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    link.execute("BEGIN IMMEDIATE")
+    print("free")
+except sqlite3.OperationalError:
+    print("taken")
+"""
+
+
+def test_opening_it_again_takes_no_lock_from_a_writer(path: Path, database: Database) -> None:
+    """POSIX locks are the process's: a second opening must not end those of the first."""
+
+    def ask() -> str:
+        asked = subprocess.run(
+            [sys.executable, "-c", _ASK, path], capture_output=True, text=True, check=True
+        )
+        return asked.stdout.strip()
+
+    def halfway() -> Iterator[tuple[str, list[str]]]:
+        yield ADD, ["one"]
+        said.append(ask())
+        Database.open(path, SHAPE).close()
+        said.append(ask())
+
+    said: list[str] = []
+    database.write(halfway())
+    assert (said, ask()) == (["taken", "taken"], "free")
+
+
+@pytest.mark.parametrize("what", ["link", "folder"])
+def test_only_a_plain_file_is_opened(tmp_path: Path, path: Path, what: str) -> None:
+    """What a link points to is somebody else's."""
+    if what == "link":
+        Database.open(tmp_path / "other.db", SHAPE).close()
+        path.symlink_to(tmp_path / "other.db")
+    else:
+        path.mkdir()
+    with pytest.raises(UsageError, match=r"cannot write .*no plain file"):
+        Database.open(path, SHAPE)

@@ -6,14 +6,17 @@ import json
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hnbulk.commits import _Job
+from hnbulk.database import Rows, connect_sqlite
 from hnbulk.entries import ABSENT, Ended, Intent, Result
 from hnbulk.errors import JournalError, RunLocked, UsageError
 from hnbulk.journal import Journal
@@ -395,3 +398,49 @@ def test_run_ids_sort_by_time_and_are_never_given_twice(journal: Journal, tmp_pa
     with open_journal(tmp_path, base_url="http://127.0.0.1:10") as other:
         assert other.runs() == []
         assert other.new_run_id(NOW, "abc") not in ("", first)
+
+
+class Busy:
+    """A connection of one process while another writes an attempt after every statement."""
+
+    def __init__(self, path: Path, write: Callable[[], object]) -> None:
+        self.real, self.write = connect_sqlite(path), write
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.real.in_transaction
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        found = self.real.execute(sql, values).fetchall()
+        self.write()
+        return Found(found)
+
+    def close(self) -> None:
+        self.real.close()
+
+
+class Found(list[Any]):
+    """What a statement gave, read to its end."""
+
+    lastrowid = None
+
+    def fetchall(self) -> list[Any]:
+        return self
+
+    def fetchone(self) -> Any:
+        return self[0]
+
+
+def test_a_journal_that_is_written_to_meanwhile_is_whole(tmp_path: Path) -> None:
+    """Whoever looks at a live run does not take its newest rows for lost ones."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        numbers = count(1)
+        looked = Journal.open(
+            tmp_path,
+            account_sid=ACCOUNT,
+            base_url=URL,
+            connect=lambda path: Busy(path, lambda: journal.intend("r1", [intent(next(numbers))])),
+        )
+        looked.close()
+        assert len(journal.attempts("r1")) > 10
