@@ -73,9 +73,12 @@ class Changes:
         return _prepare_change(act.first, step, desk)
 
     def done(self, act: Act, outcome: Outcome, reply: Reply, desk: Desk) -> list[Ending]:
-        """Done, where an update's reply (or else one more look) shows what was asked for."""
+        """Done, where an update's reply (or else one more look) shows what was asked for, and where what
+        is said to be gone is."""
         step = desk.step(act)
         if step.action is Action.CANCEL:
+            if outcome.reason == "gone" and desk.lookups.order(step.sid or "") is not None:
+                return []
             return [Ending(act.first, State.DONE, step.sid, "deleted")]
         order = _read(reply)
         if order is not None:

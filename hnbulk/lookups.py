@@ -75,14 +75,19 @@ class Lookups:
     def order(self, sid: str) -> Order | None:
         """The order of this sid as it is now; None where the service has none.
 
-        A reply that shows another order is no answer: it is asked for again.
+        A reply that shows another order is no answer: it is asked for again. Without access nothing is
+        there either, in the same words: so what is missing counts once a list can be read. Raises
+        `AccessRefused` where it cannot.
         """
 
         def take(reply: Reply) -> Order | None:
             return None if reply.status == 404 else wire.read_order(reply, lenient=True)
 
         request = wire.fetch_order(self.dialect, sid)
-        return self.read(request, take, expected=Expected(sid=sid), missing_is_fine=True)
+        order = self.read(request, take, expected=Expected(sid=sid), missing_is_fine=True)
+        if order is None:
+            self.greet()
+        return order
 
     def new_order(self, sid: str) -> Order | None:
         """An order this run has just made. A service may show it late: it is waited for half a minute."""

@@ -76,6 +76,7 @@ class Outcome:
 
 #: The service said no, and says so with a code of its own. Any other 4xx proves nothing.
 FINAL = frozenset({400, 404, 405, 409, 413, 415, 422})
+_UNPROVEN = frozenset({"redirect", "unsaid-401", "unsaid-403"})
 #: "Phone Number Not Hostable": also what the service says of a number with a live order.
 NOT_HOSTABLE = 22110
 #: "The requested resource ... was not found": on a list path, no access to this API.
@@ -101,7 +102,10 @@ def _answered(operation: Operation, result: Reply, expected: Expected) -> Outcom
     if 300 <= status < 400:
         return _refused(OutcomeKind.STOP_RUN, "redirect", result)
     if status in (401, 403):
-        return _refused(OutcomeKind.STOP_RUN, f"status-{status}", result)
+        error = read_error(result)
+        # a filter on the way may say so of a reply that it does not let through
+        reason = f"status-{status}" if error.code is not None else f"unsaid-{status}"
+        return _refused(OutcomeKind.STOP_RUN, reason, result, error)
     if status == 429:
         return _refused(OutcomeKind.NOT_PROCESSED, "busy", result)
     if status in FINAL:
@@ -122,9 +126,10 @@ def may_send_again(outcome: Outcome, operation: Operation) -> bool:
 def maybe_processed(outcome: Outcome) -> bool:
     """The service may have acted on the request, though nothing proves it: look it up.
 
-    A redirect counts: a service that has done the work may answer with where to go next.
+    A redirect counts: a service that has done the work may answer with where to go next. So does a
+    401 or 403 without a code of the service's own.
     """
-    return outcome.kind is OutcomeKind.AMBIGUOUS or outcome.reason == "redirect"
+    return outcome.kind is OutcomeKind.AMBIGUOUS or outcome.reason in _UNPROVEN
 
 
 def says_taken(outcome: Outcome) -> bool:

@@ -71,13 +71,21 @@ class StopRules:
     def told_to_stop(self, outcome: Outcome) -> None:
         """The run stops, where the outcome says that it must."""
         if outcome.kind is OutcomeKind.STOP_RUN:
-            refused = outcome.reason in {"status-401", "status-403", "no-access"}
+            refused = outcome.reason in _NO_ACCESS
             code = AccessRefused.exit_code if refused else RunStopped.exit_code
             self._throttle.stop(why_stopped(outcome, refused=refused), exit_code=code)
 
 
+_NO_ACCESS = {"status-401", "status-403", "unsaid-401", "unsaid-403", "no-access"}
+
+
 def why_stopped(outcome: Outcome, *, refused: bool) -> str:
     """What a person is told of it."""
+    if outcome.reason.startswith("unsaid-"):
+        return (
+            f"something refused access ({outcome.reason.removeprefix('unsaid-')}), and not in the words of "
+            "the service: a proxy or filter on the way, perhaps. Check the network and the credentials."
+        )
     if refused:
         code = f", code {outcome.code}" if outcome.code else ""
         return (

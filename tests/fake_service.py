@@ -56,7 +56,7 @@ class Faults:
     broken: float = 0.0  # 5xx; carried out now, later or never
     unanswered: float = 0.0  # carried out, no reply
     late: float = 0.0  # carried out up to `longest` seconds later, no reply
-    turned_away: float = 0.0  # 401 or a redirect: the run has to stop
+    turned_away: float = 0.0  # 401, a filter's 403, a redirect: the run has to stop
     longest: float = 0.0
     lag: float = 0.0  # seconds until what was made is to be seen, at most
 
@@ -271,6 +271,10 @@ class FakeService:
         if fault == "turned_away":
             if self.dice.random() < 0.5:
                 return self._reply(401, {"code": 20003, "message": "no"})
+            if self.dice.random() < 0.5:
+                self._carry_out(request)
+            if self.dice.random() < 0.5:
+                return self._reply(403, {"message": "the filter says no"})  # in nobody's words
             return Reply(307, {"location": "http://elsewhere.example/", "date": self._date()})
         now_or_later = {"lost": "never", "late": "later"}.get(fault, "now")
         if fault == "broken":

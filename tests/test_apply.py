@@ -316,6 +316,26 @@ def test_a_cancel_of_an_order_that_is_gone_does_not_delete_what_is_shown_for_it(
     assert {line["method"] for line in bench.posts()} == {"POST"}
 
 
+@pytest.mark.parametrize("seen", [0, 3])
+def test_without_access_nothing_counts_as_gone(bench: Bench, seen: int) -> None:
+    """The service says of everything that it is not there, from the first look or the first cancel on."""
+    sids = [made(bench, n)["sid"] for n in range(3)]
+    bench.advance(days=2)
+    no = {"action": "status", "status": 404, "code": 20404}
+    bench.sandbox.set_faults(
+        {**no, "method": "GET", "path": "Orders/HR", "nth": list(range(seen + 1, 99))},
+        {**no, "method": "GET", "path": "Orders$"},
+        {**no, "method": "DELETE"},
+    )
+    plan = bench.plan([cancel(sid, "received", n) for n, sid in enumerate(sids)])
+    report = bench.apply(plan)
+    assert (report.exit_code, report.state) == (7, "stopped")
+    assert "done" not in report.counts
+    bench.sandbox.set_faults()
+    assert bench.resume(report.run_id).ok
+    assert all(order_of(bench, n)["deleted"] for n in range(3))
+
+
 @pytest.mark.parametrize("action", [Action.UPDATE, Action.CANCEL])
 def test_an_order_of_another_account_is_not_touched(bench: Bench, action: Action) -> None:
     """It is a subaccount's: only a step that says so changes it."""

@@ -24,6 +24,7 @@ def attempt(kind: str | None, reason: str = "", n: int = 1) -> Attempt:
         ("done", "status-201", True, True),  # its meaning was not recorded with it
         ("rejected", "status-400", True, True),
         ("stop-run", "redirect", True, True),
+        ("stop-run", "unsaid-403", True, True),
         ("absent", "not-there", False, True),
         ("stop-run", "status-403", False, False),
         ("not-sent", "waited", False, False),

@@ -160,6 +160,19 @@ def test_refused_credentials_stop_the_run(operation: Operation, status: int) -> 
     assert kind_of(operation, reply(status, error(20003))) == ("stop-run", f"status-{status}")
 
 
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b'{"message": "no"}'])
+@pytest.mark.parametrize("operation", Operation)
+def test_a_refusal_in_nobodys_words_stops_the_run_and_proves_nothing(
+    operation: Operation, status: int, body: bytes
+) -> None:
+    """A filter may keep back the reply to what was carried out."""
+    outcome = classify(operation, reply(status, body), OURS)
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.STOP_RUN, f"unsaid-{status}")
+    assert maybe_processed(outcome)
+    assert not may_send_again(outcome, operation)
+
+
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 @pytest.mark.parametrize("operation", Operation)
 def test_a_redirect_stops_the_run(operation: Operation, status: int) -> None:
