@@ -42,6 +42,7 @@ from hnbulk.runs import (
     CALLS,
     ORDERS,
     audit_run,
+    endings_of,
     kind_of,
     rebase_plan,
     resume_run,
@@ -282,8 +283,8 @@ class Account(Closing):
 
     def error_classes(self, run_id: str) -> pd.DataFrame:
         """What of a run did not succeed: `class, rows, meaning`, a row for each class that occurs."""
-        journal = self.connection.journal
-        return classes_frame(class_rows(journal.plan_of(run_id), journal.endings(run_id)))
+        plan = self.connection.journal.plan_of(run_id)
+        return classes_frame(class_rows(plan, endings_of(self.connection, run_id, plan)))
 
     def retry(
         self,

@@ -83,9 +83,9 @@ class Changes:
         order = _read(reply)
         if order is not None:
             desk.saw_own(order, reply)
-        if step.action is Action.UPDATE and (order is None or not _has(order, step.after)):
+        if step.action is Action.UPDATE and (order is None or not order.shows(step.after)):
             seen = desk.lookups.order(_sid(step, desk) or "")
-            if seen is None or not _has(seen, step.after):
+            if seen is None or not seen.shows(step.after):
                 return [_review(act.first, outcome, "the order does not show what was asked for")]
         return [Ending(act.first, State.DONE, outcome.sid, outcome.status)]
 
@@ -231,11 +231,11 @@ def _prepare_change(number: int, step: Step, desk: Desk) -> Ready | list[Ending]
 
 
 def _prepare_update(number: int, step: Step, sid: str, live: Order, desk: Desk) -> Ready | list[Ending]:
-    if _has(live, step.after):
+    if live.shows(step.after):
         return [Ending(number, State.DONE, sid, live.status, code="already")]
     if not _takes_updates(live.status, step.precondition.get("status")):
         return [_stale(number, sid, "status", f"the order is {live.status} now", live.status)]
-    if step.sid is not None and not _has(live, step.before):
+    if step.sid is not None and not live.shows(step.before):
         return [_stale(number, sid, "changed", "somebody changed the order since", live.status)]
     expected = Expected(phone_number=step.phone_number, account_sid=desk.account_of(step), sid=sid)
     request = wire.update_order(desk.lookups.dialect, sid, step.after)
@@ -269,9 +269,9 @@ def _settle_change(number: int, step: Step, desk: Desk) -> list[Ending] | None:
         return [_conflict(number, "not-ours", "the order is of another number or account", sid)]
     if step.action is Action.CANCEL:
         return None
-    if _has(live, step.after):
+    if live.shows(step.after):
         return [Ending(number, State.DONE, sid, live.status)]
-    if step.sid is None or _has(live, step.before):
+    if step.sid is None or live.shows(step.before):
         return None
     return [_conflict(number, "changed", "somebody else changed the order meanwhile", sid)]
 
@@ -305,21 +305,6 @@ def _read(reply: Reply) -> Order | None:
         return wire.read_order(reply, lenient=True)
     except ReplyUnreadable:
         return None
-
-
-def _has(order: Order, fields: Mapping[str, Any]) -> bool:
-    """The order shows these values. What the service never echoes cannot be compared."""
-    return all(
-        _plain(getattr(order, name)) == _plain(value)
-        for name, value in fields.items()
-        if hasattr(order, name)
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    return None if value == "" else value
 
 
 # -- endings

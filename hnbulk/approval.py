@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from hnbulk.attempts import is_doubtful
+from hnbulk.attempts import doubted
 from hnbulk.entries import RunRecord
 from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, UsageError
 from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
 from hnbulk.moved import Moved, moved
-from hnbulk.progress import OPEN_STATES
 from hnbulk.steps import Action, PlanFile, Step
 from hnbulk.wire import DIALECTS
 from hnbulk.work import BELIEVED
@@ -176,6 +175,4 @@ def refuse_unfinished(
 
 
 def _doubts_of(record: RunRecord, journal: Journal) -> int:
-    ended = {one.step for one in journal.endings(record.run_id) if one.state not in OPEN_STATES}
-    newest = {attempt.step: attempt for attempt in journal.attempts(record.run_id)}
-    return sum(is_doubtful(attempt) for step, attempt in newest.items() if step not in ended)
+    return len(doubted(journal.attempts(record.run_id), journal.endings(record.run_id)))

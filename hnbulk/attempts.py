@@ -6,12 +6,14 @@ a request that was carried out. This sends nothing and reads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from hnbulk.entries import ABSENT, Attempt
 from hnbulk.outcome import Outcome, OutcomeKind, maybe_processed
+from hnbulk.progress import OPEN_STATES
+from hnbulk.steps import Ending
 from hnbulk.work import Act, Chain
 
 
@@ -63,3 +65,10 @@ def is_doubtful(attempt: Attempt) -> bool:
     if kind in (OutcomeKind.DONE, OutcomeKind.REJECTED):
         return True
     return kind is not None and maybe_processed(Outcome(kind, attempt.reason or ""))
+
+
+def doubted(attempts: Iterable[Attempt], endings: Iterable[Ending]) -> set[int]:
+    """The steps without an end of whose newest attempt nobody has found out what came of it."""
+    ended = {one.step for one in endings if one.state not in OPEN_STATES}
+    newest = {attempt.step: attempt for attempt in attempts}
+    return {step for step, attempt in newest.items() if step not in ended and is_doubtful(attempt)}

@@ -351,6 +351,16 @@ class Journal(Closing):
         self.left_behind += tuple(self._commits.close())
         self._database.close()
 
+    def _unanswered(self, run_id: str) -> int:
+        """How many steps without an ending have an attempt of which nothing came back."""
+        ((count,),) = self._database.read(
+            "SELECT count(DISTINCT step) FROM attempts WHERE run_id = ?1 "
+            "AND step NOT IN (SELECT step FROM endings WHERE run_id = ?1) "
+            "AND id NOT IN (SELECT attempt FROM outcomes WHERE run_id = ?1)",
+            (run_id,),
+        )
+        return int(count)
+
     def _record(self, row: tuple[Any, ...], holder: str | None) -> RunRecord:
         run_id, kind, checksum, input_name, made_at, steps, state, note = row
         counts = Counter(
@@ -362,7 +372,11 @@ class Journal(Closing):
                 )
             )
         )
-        if left := steps - sum(counts.values()):
+        left = steps - sum(counts.values())
+        if left and (sent := self._unanswered(run_id)):
+            counts[str(State.IN_DOUBT)] += sent
+            left -= sent
+        if left > 0:
             counts[str(State.PENDING)] += left
         alive = state != RUNNING or holder == run_id
         return RunRecord(

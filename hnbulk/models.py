@@ -141,6 +141,20 @@ class Order(_Resource):
         """Neither failed nor deleted (a deleted order is not answered at all)."""
         return lifecycle.is_live(self.status)
 
+    def shows(self, values: Mapping[str, Any]) -> bool:
+        """The order has these values. What the service never echoes cannot be compared."""
+        return all(
+            _plain(getattr(self, name)) == _plain(value)
+            for name, value in values.items()
+            if name in Order.model_fields
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return None if value == "" else value
+
 
 #: What says which order it is, and where it stands.
 _IDENTITY = frozenset({"sid", "account_sid", "phone_number", "unique_name", "status"})

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from hnbulk import lifecycle
 from hnbulk.models import Order, Sight
@@ -86,12 +85,12 @@ def _update(step: Step, orders: Sequence[Sight]) -> Reason | None:
         return "gone", "the order is not there any more"
     if order.phone_number != step.phone_number:
         return "not-ours", "the order is of another number"
-    if _shows(order, step.after):
+    if order.shows(step.after):
         return None
     if not lifecycle.may_update(order.status):
         return "status", f"the order is {order.status} now"
-    if not _shows(order, step.before):
-        names = [name for name in step.before if not _shows(order, {name: step.before[name]})]
+    if not order.shows(step.before):
+        names = [name for name in step.before if not order.shows({name: step.before[name]})]
         return "changed", f"somebody changed its {', '.join(names)}"
     return None
 
@@ -144,18 +143,3 @@ def _by_status(step: Step, order: Sight, *, may: Callable[[str], bool]) -> Reaso
     if not may(order.status) or planned not in (None, order.status):
         return "status", f"the order is {order.status} now"
     return None
-
-
-def _shows(order: Order, values: Mapping[str, Any]) -> bool:
-    """The order shows these values. What the service never echoes cannot be compared."""
-    return all(
-        _plain(getattr(order, name)) == _plain(value)
-        for name, value in values.items()
-        if hasattr(order, name)
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    return None if value == "" else value

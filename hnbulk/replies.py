@@ -38,14 +38,18 @@ class ApiError:
     status: int
 
 
+_NO_CODE = 1_000_000  # the API's codes have five digits
+
+
 def read_error(reply: Reply) -> ApiError:
-    """The error in `reply`; never raises. A body that is no JSON object gives code None."""
+    """The error in `reply`; never raises. A body that is no JSON object, or a number that
+    cannot be a code, gives code None."""
     try:
         body = read_object(reply)
     except ReplyUnreadable:
         return ApiError(None, "", reply.status)
     code, message = body.get("code"), body.get("message")
-    whole = isinstance(code, int) and not isinstance(code, bool)
+    whole = isinstance(code, int) and not isinstance(code, bool) and 0 <= code < _NO_CODE
     return ApiError(
         code if whole else None, scrub(message) if isinstance(message, str) else "", reply.status
     )

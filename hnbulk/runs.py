@@ -15,6 +15,7 @@ from typing import Any
 from hnbulk import engine
 from hnbulk.apply import Changes
 from hnbulk.approval import check_place, find_moved
+from hnbulk.attempts import doubted
 from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
 from hnbulk.connection import Connection
@@ -24,9 +25,10 @@ from hnbulk.errors import UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
 from hnbulk.moved import Moved, rebase
+from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
 from hnbulk.settings import Pace
-from hnbulk.steps import Action, PlanFile, State
+from hnbulk.steps import Action, Ending, PlanFile, State
 from hnbulk.verify import Calls, check_calls
 from hnbulk.work import Work
 
@@ -194,7 +196,7 @@ def rows_to_retry(
     if record.unfinished and _WORK[record.kind]().sends_on_resume:
         raise UsageError(f"run {run_id} has not finished: `hnbulk resume {run_id}` first.", run_id=run_id)
     plan = connection.journal.plan_of(run_id)
-    found = class_rows(plan, connection.journal.endings(run_id))
+    found = class_rows(plan, endings_of(connection, run_id, plan))
     wanted = {name for name in classes if name in found and name != "in-doubt"}
     if not wanted or wanted != set(classes):
         there = ", ".join(f"{name} ({len(rows):,})" for name, rows in found.items()) or "none"
@@ -245,7 +247,21 @@ def write_results(results: Results, stem: Path) -> dict[str, Path]:
 def results_of(connection: Connection, run_id: str) -> Results:
     """Every input row of a run with what became of it, by the journal alone."""
     plan = connection.journal.plan_of(run_id)
-    return sort_rows(plan, connection.journal.endings(run_id))
+    return sort_rows(plan, endings_of(connection, run_id, plan))
+
+
+def endings_of(connection: Connection, run_id: str, plan: PlanFile) -> list[Ending]:
+    """What became of the run's steps, those in doubt too; a step without ending was never sent."""
+    journal = connection.journal
+    endings = journal.endings(run_id)
+    if sum(one.state not in OPEN_STATES for one in endings) == len(plan.steps):
+        return endings
+    doubts = doubted(journal.attempts(run_id), endings)
+    groups = {group for step in doubts if (group := plan.steps[step].group) is not None}
+    if groups:  # one request for all of them, journalled under the first
+        doubts |= {n for n, step in enumerate(plan.steps) if step.group in groups}
+        doubts -= {one.step for one in endings if one.state not in OPEN_STATES}
+    return [*endings, *(Ending(step, State.IN_DOUBT) for step in sorted(doubts))]
 
 
 def _means(connection: Connection, pace: Pace | None) -> Means:

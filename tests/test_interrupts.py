@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 import typer
 from run_bench import Bench, number, open_bench
 
-from hnbulk import engine, runs
+from hnbulk import approval, engine, journal, runlock, runs
 from hnbulk.cli import runs as verbs
 from hnbulk.cli.talk import Talk
 from hnbulk.engine import Run
@@ -42,7 +43,10 @@ _TRACED = {
         "Run.__init__",
     },
     runs.__file__: {"start_run", "resume_run", "kind_of", "_means", "results_of", "write_results"},
-    verbs.__file__: {"_follow", "_wait", "_on_change"},
+    verbs.__file__: {"_follow", "_wait", "in_lines"},
+    runlock.__file__: {"RunLock.take"},
+    journal.__file__: {"Journal.lock", "Journal.begin", "Journal.mark"},
+    approval.__file__: {"refuse_moved"},
 }
 
 
@@ -73,6 +77,14 @@ class Tracer:
                 self.struck = True
                 raise KeyboardInterrupt
         return self._line
+
+
+def test_what_is_traced_exists() -> None:
+    """A function that was renamed is not left out quietly."""
+    modules = {module.__file__: module for module in (engine, runs, verbs, runlock, journal, approval)}
+    for file, names in _TRACED.items():
+        for name in names:
+            assert callable(attrgetter(name)(modules[file])), name
 
 
 def _is_traced(code: CodeType) -> bool:

@@ -69,6 +69,14 @@ def test_an_error_in_a_reply_is_scrubbed() -> None:
 
 
 @pytest.mark.parametrize(
+    "code", ["true", "-1", "1000000", "18446744073709551615", "22110.0", '"22110"', "null"]
+)
+def test_a_number_that_cannot_be_a_code_is_none(code: str) -> None:
+    """The journal keeps codes, and takes no number of any size."""
+    assert read_error(Reply(400, {}, b'{"code": %b}' % code.encode())).code is None
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         ("0", 0.0),
