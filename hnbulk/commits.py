@@ -18,7 +18,7 @@ from hnbulk.chains import Links
 from hnbulk.database import CONSTRAINT, UNIQUE, VALUE, Database, Statement
 from hnbulk.errors import JournalError
 from hnbulk.failpoints import failpoint
-from hnbulk.journalfile import Entry, as_line
+from hnbulk.journalfile import Entry, as_line, bare
 
 _MOST = 400  # rows in one transaction
 #: What lies in one job's own rows: the jobs it shared a transaction with are innocent.
@@ -108,7 +108,12 @@ class Commits:
             self._thread.join()
             self._thread = None
         jobs, self._kept, self._set_aside = [*self._set_aside, *self._kept], [], []
-        return list(dict.fromkeys(path for job in jobs if (path := _leave(self._home, job)) is not None))
+        left: dict[str, list[Entry]] = {}
+        for job in jobs:
+            entries = left.setdefault(job.run_id or "", [])
+            entries += [row for row in job.rows if isinstance(row, Entry)]
+        paths = [_leave(self._home, run_id, entries) for run_id, entries in left.items()]
+        return [path for path in paths if path is not None]
 
     def _put(self, job: _Job) -> None:
         with self._wake:
@@ -195,15 +200,21 @@ class Commits:
             job.ids, ids = ids[: len(job.rows)], ids[len(job.rows) :]
 
 
-def _leave(home: Path, job: _Job) -> Path | None:
-    """The file that the job's results and endings lie in; None where no disk takes them."""
-    lines = "".join(as_line(row) + "\n" for row in job.rows if isinstance(row, Entry)).encode()
-    path = left_file(home, job.run_id or "")
+def _leave(home: Path, run_id: str, entries: Sequence[Entry]) -> Path | None:
+    """The file that these results and endings lie in; None where no disk takes them.
+
+    They are then told on stderr: sids and codes, and no hash of a number, which could be guessed.
+    """
+    path = left_file(home, run_id)
     try:
-        _append(path, lines)
-    except OSError:
-        # the last place left: results hold sids and codes, no person's data
-        sys.stderr.write(lines.decode())
+        _append(path, "".join(as_line(entry) + "\n" for entry in entries).encode())
+    except OSError as error:
+        sys.stderr.write(
+            f"hnbulk: {path} cannot be written either ({error.strerror}). Save the lines that follow "
+            f"in a file of that name; `hnbulk resume {run_id}` takes them in. Without them it looks "
+            "the orders up.\n"
+        )
+        sys.stderr.write("".join(as_line(bare(entry)) + "\n" for entry in entries))
         return None
     return path
 

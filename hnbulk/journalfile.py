@@ -148,6 +148,14 @@ def as_line(entry: Entry) -> str:
     return json.dumps({"record": _LINES[entry.table], **dict(zip(names, entry.values, strict=True))})
 
 
+def bare(entry: Entry) -> Entry:
+    """The entry without the hashes of what was asked for."""
+    kept = zip(CHAINED[entry.table], entry.values, strict=True)
+    return Entry(
+        entry.table, tuple(None if name in ("content", "number") else value for name, value in kept)
+    )
+
+
 def read_lines(text: str, run_id: str, *, attempts: Container[int], steps: int) -> list[Entry]:
     """The results and endings that `as_line` made these lines of. A last line that is cut is left out.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import stat
 import threading
@@ -259,6 +260,28 @@ def test_a_result_the_disk_never_takes_ends_in_a_plain_file(tmp_path: Path) -> N
     assert (result["record"], result["attempt"], result["sid"]) == ("result", attempt, "HR7")
     assert (ended["record"], ended["step"], ended["state"], ended["content"]) == ("ended", 0, "done", "c")
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
+
+
+def test_where_no_disk_takes_it_the_lines_are_told_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They name nobody, and are taken in from where a person saves them."""
+    (tmp_path / "r1.errored.jsonl").mkdir()
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        (attempt,) = journal.intend("r1", [intent()])
+        journal._database._connection.execute("PRAGMA max_page_count = 1")
+        ended = Ended(Ending(0, State.DONE, "HR7", "received"), "c" * 64, "n" * 64)
+        journal.record("r1", results=[Result(attempt, "done", "x" * 200_000, NOW)], endings=[ended])
+    assert journal.left_behind == ()
+    said, *lines = capsys.readouterr().err.splitlines()
+    assert re.search(r"Save the lines that follow .*`hnbulk resume r1` takes them in", said)
+    assert "c" * 64 not in "".join(lines)
+    (tmp_path / "r1.errored.jsonl").rmdir()
+    (tmp_path / "r1.errored.jsonl").write_text("\n".join([*lines, ""]))
+    with open_journal(tmp_path) as journal:
+        assert journal.take_in("r1") == 2
+        assert journal.endings("r1") == [Ending(0, State.DONE, "HR7", "received")]
 
 
 def test_what_was_left_is_taken_in_once(tmp_path: Path) -> None:
