@@ -12,7 +12,7 @@ from typing import Any
 
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Sight, mask_phone
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 from hnbulk.steps import Action, Ending, PlanFile, State, Step
 from hnbulk.work import Desk, Wait
 

@@ -16,7 +16,7 @@ import pandas as pd
 from hnbulk import lifecycle
 from hnbulk.palette import color_of
 from hnbulk.pictures import INK, LOOK, SOFT, Picture
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 from hnbulk.wording import all_text, count_text, share_text, when_text
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from hnbulk.models import mask, mask_email, mask_phone
+from hnbulk.plaintext import BIDI
 
 Severity = Literal["error", "warning"]
 
@@ -117,7 +118,6 @@ class Finding:
 
 
 Read = tuple[Any, tuple[Finding, ...]]
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def read_field(field: str, text: str) -> Read:
@@ -126,9 +126,7 @@ def read_field(field: str, text: str) -> Read:
     Text without a shape of its own is taken as it stands.
     """
     plain = text.isascii() and text.isprintable()
-    if not plain and any(
-        sign in _BIDI or unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text
-    ):
+    if not plain and any(sign in BIDI or unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text):
         return None, (Finding("text-signs"),)
     return _READERS.get(field, _as_it_is)(text)
 

@@ -23,7 +23,8 @@ from hnbulk.frames import problems_frame, records_of, targets_frame
 from hnbulk.headers import FIELD_ALIASES, map_headers
 from hnbulk.overview import rows_text
 from hnbulk.phones import PhoneFault, read_phone, tidy
-from hnbulk.results import EXTRA_COLUMNS, restore, single_line
+from hnbulk.plaintext import restore, single_line
+from hnbulk.results import EXTRA_COLUMNS
 from hnbulk.tablefiles import Table, read_file, read_table
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from hnbulk.checks import RULES
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 
 _FIRST = 8  # how many problems are shown in full
 _STYLE = """

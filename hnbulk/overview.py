@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 from hnbulk.steps import Action, PlanFile, PlanRow, Step, Verdict
 
 BLANK = "–"

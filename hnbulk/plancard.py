@@ -12,7 +12,7 @@ from itertools import groupby
 
 from hnbulk import overview
 from hnbulk.overview import BLANK, Line, moment, rows_text
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 from hnbulk.steps import Action, PlanFile
 
 _TONES = {

@@ -24,7 +24,7 @@ from hnbulk.models import mask, mask_phone
 from hnbulk.page import page
 from hnbulk.palette import color_of
 from hnbulk.pictures import Picture
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 from hnbulk.wording import duration_text, parts_text, share_text, time_text, when_text
 
 STUCK_SHOWN = 20

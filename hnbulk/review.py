@@ -17,8 +17,8 @@ import pandas as pd
 
 from hnbulk import overview
 from hnbulk.overview import BLANK, Change, Line, moment, rows_text
+from hnbulk.plaintext import single_line
 from hnbulk.plancard import card
-from hnbulk.results import single_line
 from hnbulk.steps import Action, PlanFile, load_plan
 
 WIDTH = 100

@@ -16,7 +16,7 @@ import pandas as pd
 from hnbulk.considered import Candidate, Considered
 from hnbulk.errors import UsageError
 from hnbulk.lifecycle import ASKABLE, CODE_LIFETIME, MAX_ATTEMPTS, may_call
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 from hnbulk.settings import CallLimits
 from hnbulk.steps import Action, PlanFile, Step, Verdict
 from hnbulk.windows import Window, window_at_or_after, zones_of

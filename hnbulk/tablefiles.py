@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 from hnbulk.workbooks import read_sheet
 
 MAX_BYTES = 50 << 20

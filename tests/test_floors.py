@@ -17,7 +17,7 @@ PACKAGE = ROOT / "hnbulk"
 # One line of the house each, from the ground up. A package in the list stands for all its files.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "lifecycle", "failpoints"),
-    ("files", "clocks", "closing", "deadline", "lines", "reach", "sockets"),
+    ("files", "clocks", "closing", "deadline", "lines", "plaintext", "reach", "sockets"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),

@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hnbulk.plaintext import restore
 from hnbulk.results import (
     ERROR_CLASSES,
     EXTRA_COLUMNS,
     class_rows,
     error_class,
-    neutralise,
     next_step,
-    restore,
-    single_line,
     sort_rows,
 )
 from hnbulk.steps import (
@@ -75,31 +73,6 @@ def test_every_row_is_in_exactly_one_part(case: tuple[PlanFile, list[Ending]]) -
     rows = [row["hn_row"] for row in (*results.success, *results.error, *results.unprocessed)]
     assert sorted(rows, key=int) == [str(row.row) for row in plan.rows]
     assert sum(results.counts.values()) == len(plan.rows)
-
-
-@given(st.text(alphabet=st.sampled_from("'=+-@\t\r\n\x00＝＋－＠ \ufeff\u00a0ab1")) | st.text())
-def test_restore_is_the_exact_inverse_of_neutralise(cell: str) -> None:
-    """Whatever a cell holds, writing it and reading it back changes nothing."""
-    assert restore(neutralise(cell)) == cell
-
-
-@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True).filter(str.isascii))
-def test_a_phone_number_stays_as_it_is(number: str) -> None:
-    """An exact E.164 number is exempt from neutralising."""
-    assert neutralise(number) == number
-
-
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "\x00", "＝", "＋", "－", "＠"])
-@pytest.mark.parametrize("before", ["", " ", "\ufeff", "\u00a0", "\u200b", "  \ufeff"])
-def test_a_formula_sign_is_neutralised_behind_any_blank(sign: str, before: str) -> None:
-    """A cell that begins with a formula sign, blanks or a mark before it, gets a quote."""
-    assert neutralise(f"{before}{sign}SUM(A1)") == f"'{before}{sign}SUM(A1)"
-
-
-@pytest.mark.parametrize("cell", ["+1501712266\n", "+0123456789", "+１５０１７１２２６６１", "+1+150171"])
-def test_what_only_looks_like_a_phone_number_is_neutralised(cell: str) -> None:
-    """A line end, a leading zero or full-width digits end the exemption."""
-    assert neutralise(cell) == f"'{cell}"
 
 
 def test_a_row_takes_the_worst_of_its_steps() -> None:
@@ -190,11 +163,6 @@ def test_a_known_code_says_more_than_the_run_and_the_run_more_than_the_state() -
     assert "carrier" in next_step("22110", State.REFUSED, "change the row")
     assert next_step("99999", State.REFUSED, "change the row") == "change the row"
     assert next_step(None, State.REVIEW, "look at the order") == "look at the order"
-
-
-def test_a_message_of_the_service_becomes_one_harmless_line() -> None:
-    """Control and direction signs of the service's text do not reach a terminal or sheet."""
-    assert single_line("a\x1b[31m\nb\u202ec") == "a [31m b c"
 
 
 def test_reprs_show_counts_only() -> None:

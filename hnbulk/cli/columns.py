@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 
 WIDTH = 100
 

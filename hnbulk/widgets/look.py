@@ -14,7 +14,7 @@ import ipywidgets as ipw
 import pandas as pd
 
 from hnbulk.palette import color_of
-from hnbulk.results import single_line
+from hnbulk.plaintext import single_line
 
 _CSS = """
 .hn-desk { color: var(--jp-ui-font-color1, inherit); }
