@@ -118,11 +118,12 @@ class Run:
         return "paused" if self._throttle.paused else "running"
 
     def pause(self) -> None:
-        """No further row is begun until `resume`; requests under way end as they would."""
+        """No create, update, cancel, call or letter goes out until `resume`, be it the first or one more
+        try. Requests under way end as they would, and what they amount to may be looked up."""
         self._throttle.pause()
 
     def resume(self) -> None:
-        """Rows are begun again."""
+        """What is left goes out again, looked at anew."""
         self._throttle.resume()
 
     def stop(self) -> None:
