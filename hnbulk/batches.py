@@ -94,18 +94,21 @@ class Batches:
     def _send(self, batch: _Batch, following: _Batch | None) -> bool:
         """All of the batch was sent. False where the run stops or rests first: the rest is taken back."""
         for chain in batch.chains:
-            if not self._may_start(batch, following):
-                self._take_back(batch, following)
-                return False
-            self._sender.perform(chain)
+            performed = False
+            while not performed:  # again after each pause that comes before a write of it
+                if not self._may_start(batch, following):
+                    self._take_back(batch, following)
+                    return False
+                performed = self._sender.perform(chain)
             self._sender.take_back([chain])
         return True
 
     def _may_start(self, *waiting: _Batch | None) -> bool:
-        """A row may be begun. While the run is paused nobody knows for how long: what waits meanwhile is
-        taken back, or it would be in doubt if the process died."""
-        if self._throttle.paused:
+        """A row may be begun. Waits while the run is paused, nobody knows for how long: what waits
+        meanwhile is taken back, or it would be in doubt if the process died."""
+        while self._throttle.paused:
             self._take_back(*waiting)
+            self._throttle.wait_out_pause()
         return self._throttle.may_start()
 
     def _take_back(self, *batches: _Batch | None) -> None:

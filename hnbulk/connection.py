@@ -53,7 +53,8 @@ class Connection(Closing):
     ) -> Pace:
         """The connection's pace with what is given changed. `connections` is then the most, too.
 
-        Raises `UsageError` for more connections than there may be.
+        Raises `UsageError` for more connections than there may be, and for a rate or a settle time
+        that cannot be kept.
         """
         now = self.pace
         if connections is not None and not 1 <= connections <= MOST_CONNECTIONS:

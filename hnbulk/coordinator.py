@@ -47,7 +47,8 @@ class Coordinator:
         self._ask_every = _ASK_EVERY[is_loopback(host)]
         self.taken_up = not resumed  # what the journal knows of the run is known here
         self.found: list[Ending] = []  # what was done and, looked at again, is not as it should be
-        self.audited = True  # False where orders could not be looked at once more when they were made
+        # whether all orders were looked at once more when they were made; others than orders are not
+        self.audited = self.work.kind != "orders"
         self.resolver = Resolver(sender, pool, self.clock, throttle, pace.settle)
 
     def run(self) -> None:
@@ -193,7 +194,6 @@ class Coordinator:
     def _look_back(self, wave: Sequence[Chain]) -> None:
         steps = {step for chain in wave for act in chain for step in act.steps}
         ended = [one for one in self.sender.journal.endings(self.sender.run_id) if one.step in steps]
-        self.audited = self.work.kind != "orders"
         try:
             endings = self.work.look_back(ended, self.desk, self._wait_for)
         except (ServiceUnreachable, ServiceRefused, ReplyUnreadable, Halted):

@@ -118,11 +118,12 @@ class Run:
         return "paused" if self._throttle.paused else "running"
 
     def pause(self) -> None:
-        """No further row is begun until `resume`; requests under way end as they would."""
+        """No create, update, cancel, call or letter goes out until `resume`, be it the first or one more
+        try. Requests under way end as they would, and what they amount to may be looked up."""
         self._throttle.pause()
 
     def resume(self) -> None:
-        """Rows are begun again."""
+        """What is left goes out again, looked at anew."""
         self._throttle.resume()
 
     def stop(self) -> None:
@@ -312,7 +313,10 @@ def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
     doubts = counts.get(str(State.IN_DOUBT), 0)
     all_done = counts == {str(State.DONE): sum(counts.values())} or not counts
     if coordinator.taken_up and not left and not doubts:
-        state, code, message = FINISHED, 0 if all_done else 3, _remarks(coordinator, counts)
+        code = 0 if all_done else 3
+        if not coordinator.audited:
+            code = throttle.exit_code or 3
+        state, message = FINISHED, _remarks(coordinator, counts)
     else:
         state = "interrupted" if throttle.interrupted else "stopped"
         reason = throttle.reason or "some rows could not be sent."
@@ -343,7 +347,10 @@ def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
     if counted := ", ".join(f"{count:,} {code}" for code, count in kinds.items()):
         said.append(f"the audit found {counted}; see the error file. Nothing was deleted.")
     if not coordinator.audited:
-        said.append(f"the audit could not be made; do it with `hnbulk audit {coordinator.sender.run_id}`.")
+        reason = f" ({coordinator.throttle.reason.rstrip('.')})" if coordinator.throttle.reason else ""
+        said.append(
+            f"the audit could not be made{reason}; do it with `hnbulk audit {coordinator.sender.run_id}`."
+        )
     return " ".join(said)
 
 

@@ -81,11 +81,12 @@ class RunHandle:
         return self._run.state
 
     def pause(self) -> None:
-        """No new request starts until `resume`; those under way end as they would."""
+        """No create, update, cancel, call or letter goes out until `resume`, be it the first or one more
+        try. Requests under way end as they would, and what they amount to may be looked up."""
         self._run.pause()
 
     def resume(self) -> None:
-        """Requests start again."""
+        """What is left goes out again, looked at anew."""
         self._run.resume()
 
     def stop(self) -> None:

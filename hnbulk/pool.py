@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 
 Job = Callable[[], None]
 
@@ -30,25 +29,14 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    def run(
-        self,
-        jobs: Sequence[Job],
-        *,
-        may_start: Callable[[], bool] = lambda: True,
-        meanwhile: Job | None = None,
-    ) -> None:
-        """The jobs are over, but for those to which `may_start` said no: they are dropped.
+    def run(self, jobs: Sequence[Job], *, meanwhile: Job | None = None) -> None:
+        """The jobs are over.
 
         `meanwhile` is called every half second. Raises the first error a job or `meanwhile` raised,
         once all threads are idle; jobs not started are dropped then.
         """
-
-        def guarded(job: Job) -> None:
-            if may_start():
-                job()
-
         with self._change:
-            self._jobs.extend(partial(guarded, job) for job in jobs)
+            self._jobs.extend(jobs)
             self._change.notify_all()
             while (self._jobs and self._error is None) or self._busy:
                 self._change.wait(0.5)

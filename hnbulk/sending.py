@@ -25,7 +25,7 @@ from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, SEND_ATTEMPTS
 from hnbulk.progress import OPEN_STATES, Tally
 from hnbulk.steps import Action, Ending, State
 from hnbulk.stoprules import MOST_FORBIDDEN, StopRules, why_stopped
-from hnbulk.throttle import Halted, Throttle
+from hnbulk.throttle import Halted, Paused, Throttle
 from hnbulk.work import (
     BELIEVED,
     NO_ACCESS,
@@ -83,23 +83,27 @@ class Sender:
         """What is known of the attempts of each act that has any."""
         return self.intents.sent
 
-    def perform(self, chain: Chain) -> None:
-        """The chain's acts are ended, in doubt, or pending where the run stops or rests.
+    def perform(self, chain: Chain) -> bool:
+        """The chain's acts are ended, in doubt, or pending where the run stops or rests. False where it
+        is paused before their next write: the chain is to be performed again after the pause.
 
         An error of the service or the journal stops the run; the row is then as the journal has it.
         """
         try:
             for act in chain:
                 if self.open_steps(act) and not self._perform(chain, act):
-                    return
+                    break
                 if not self._succeeded(act):
                     self._give_up_rest(chain, act)
-                    return
+                    break
+        except Paused:
+            return False
         except Halted:
-            return
+            pass
         except HnbulkError as error:
             code = error.exit_code if isinstance(error, AccessRefused) else RunStopped.exit_code
             self.throttle.stop(error.message, exit_code=code)
+        return True
 
     def known(self, act: Act) -> Sent:
         """What is known of the act's attempts; its own to change."""
@@ -156,7 +160,7 @@ class Sender:
         """
         prepared: list[Prepared] = []
         for (act,) in chains:
-            if not self.throttle.may_go_on():
+            if self.throttle.paused or not self.throttle.may_go_on():
                 break
             since = self.throttle.monotonic()
             try:
@@ -168,7 +172,8 @@ class Sender:
                 prepared.append(Prepared(act, ready, since))
             else:
                 self.end(ready)
-        if not prepared or self.journal.failing or self.throttle.stopping:
+        held_back = self.throttle.stopping or self.throttle.paused
+        if not prepared or self.journal.failing or held_back:
             return lambda: None
         return self.intents.write_ahead(prepared)
 
@@ -181,11 +186,14 @@ class Sender:
     # -- one act
 
     def _perform(self, chain: Chain, act: Act) -> bool:
-        """The act has ended. False where it is in doubt, or pending because it may not go on."""
+        """The act has ended. False where it is in doubt, or pending because it may not go on.
+
+        Raises `Paused` where the run is paused before a write; its intent is not left waiting.
+        """
         tries = CALL_TRIES if self._operation(act) is Operation.CALL else TRIES
         tried: Counter[OutcomeKind] = Counter()
         waits, until = 0, math.inf
-        while self.throttle.may_go_on():
+        while self.throttle.may_go_on(write=True):
             seen = self.throttle.monotonic()
             try:
                 if (ahead := self.intents.ahead(act)) is not None:
@@ -264,6 +272,7 @@ class Sender:
             raise JournalError(
                 "the journal cannot be written; nothing more is sent. Make room on the disk."
             )
+        self.throttle.refuse_paused()
         written = self.intents.write(act, ready)
         attempt = written.attempt
         failpoint("after_intent")

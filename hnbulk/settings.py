@@ -7,6 +7,7 @@ here: loopback, or the service's own hosts over https.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ SERVICE_HOSTS = frozenset({"preview.twilio.com", "numbers.twilio.com"})
 
 #: More requests under way at once make nothing faster, for the service or for us.
 MOST_CONNECTIONS = 10
+#: Seconds: longer than a day no request in doubt is waited for, as no plan is applied that is older.
+MOST_SETTLE = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Pace:
     `settle` is how many seconds a request in doubt is given to show up.
 
     A run begins with `connections` requests under way and finds out by itself, between one and
-    `most_connections`, how many the service bears.
+    `most_connections`, how many the service bears. Raises `UsageError` for a rate or a time that
+    cannot be kept.
     """
 
     rate: float | None
@@ -39,6 +43,18 @@ class Pace:
     settle: float
     canary: int = 5
     most_connections: int = MOST_CONNECTIONS
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise UsageError(
+                f"a rate of {self.rate:g} requests a second cannot be kept. Give a number above 0, or "
+                "leave it out."
+            )
+        if not 0 <= self.settle <= MOST_SETTLE:
+            raise UsageError(
+                f"a settle time of {self.settle:g} s is not from 0 to {MOST_SETTLE:g}. Give another, or "
+                "leave it out."
+            )
 
 
 REAL_PACE = Pace(rate=5.0, connections=4, settle=120.0)

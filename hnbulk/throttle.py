@@ -48,6 +48,10 @@ class Halted(RunStopped):
     code = "halted"
 
 
+class Paused(Halted):
+    """The run was paused before this write could start; it was not sent, and may be after the pause."""
+
+
 class Throttle:
     """One run's pace and its stop switch. Threads share it."""
 
@@ -85,7 +89,7 @@ class Throttle:
 
     @property
     def paused(self) -> bool:
-        """No further row is begun until `resume`."""
+        """No write starts until `resume`."""
         return self._paused and not self._stopping
 
     @property
@@ -121,12 +125,13 @@ class Throttle:
             self._freed.notify_all()
 
     def pause(self) -> None:
-        """Rows wait to be begun."""
+        """No write starts any more; one that waits for its turn is given up, and may be tried later."""
         with self._change:
             self._paused = True
+            self._freed.notify_all()
 
     def resume(self) -> None:
-        """Rows are begun again."""
+        """Writes start again."""
         with self._change:
             self._paused = False
             self._change.notify_all()
@@ -141,17 +146,32 @@ class Throttle:
         return held
 
     def may_start(self) -> bool:
-        """A row may be begun. Waits while paused; False once the run stops or holds."""
+        """A row may be begun, but for a pause: the run neither stops nor holds."""
+        return not (self._stopping or self._holding)
+
+    def wait_out_pause(self) -> None:
+        """The run is not paused any more, or it stops."""
         with self._change:
             while self._paused and not self._stopping:
                 self._change.wait()
-        return not (self._stopping or self._holding)
 
-    def may_go_on(self) -> bool:
-        """A request may be prepared: not stopping, and the service answers. Waits while it does not."""
-        while self._breaker.is_open and not self._stopping:
+    def may_go_on(self, *, write: bool = False) -> bool:
+        """A request may be prepared: not stopping, and the service answers. Waits while it does not.
+
+        Raises `Paused` where it is for a write and the run is paused.
+        """
+        while not self._stopping:
+            if write:
+                self.refuse_paused()
+            if not self._breaker.is_open:
+                return True
             self._try_the_service()
-        return not self._stopping
+        return False
+
+    def refuse_paused(self) -> None:
+        """Raises `Paused` while the run is paused."""
+        if self.paused:
+            raise _paused()
 
     def rest(self, seconds: float) -> None:
         """Time has passed on the pace clock, less where the run stops meanwhile."""
@@ -163,8 +183,9 @@ class Throttle:
 
     @contextmanager
     def slot(self, operation: Operation) -> Iterator[None]:
-        """Inside, one request is under way and counted. Raises `Halted` where the run stops first."""
-        self._enter(probe=operation is Operation.READ)
+        """Inside, one request is under way and counted. Raises `Halted` where the run stops first, and
+        `Paused` where it is paused first and this is a write."""
+        self._enter(read=operation is Operation.READ)
         with self._change:
             self._sent += 1
             self._started.add(self.monotonic())
@@ -226,24 +247,31 @@ class Throttle:
         if not self._stopping:
             self._waiting = words
 
-    def _enter(self, *, probe: bool) -> None:
-        while not self._took_place(probe=probe):
+    def _enter(self, *, read: bool) -> None:
+        def given_up() -> bool:
+            return self._stopping or (self._paused and not read)
+
+        while not self._took_place(given_up, probe=read):
             self.rest(min(_SLICE, max(self._breaker.wait(self.monotonic()), 0.01)))
             self._give_up_if_hopeless()
         try:
-            if not self._gate.enter(lambda: self._stopping):
-                raise Halted(self.reason or "the run is stopping")
+            if not self._gate.enter(given_up) or given_up():
+                raise self._halted()
         except BaseException:
+            self._gate.left()
             self._leave()
             raise
 
-    def _took_place(self, *, probe: bool) -> bool:
+    def _halted(self) -> Halted:
+        return Halted(self.reason or "the run is stopping") if self._stopping else _paused()
+
+    def _took_place(self, given_up: Callable[[], bool], *, probe: bool) -> bool:
         """One more is under way. False where the breaker is open and this may not try it."""
         with self._change:
-            while self._under_way >= self._concurrency.limit and not self._stopping:
+            while self._under_way >= self._concurrency.limit and not given_up():
                 self._freed.wait()
-            if self._stopping:
-                raise Halted(self.reason or "the run is stopping")
+            if given_up():
+                raise self._halted()
             if not self._breaker.may_send(self.monotonic(), probe=probe):
                 self._freed.notify_all()  # who waits for this place would wait on
                 return False
@@ -257,16 +285,20 @@ class Throttle:
             self._freed.notify(max(0, self._concurrency.limit - self._under_way))
 
     def _try_the_service(self) -> None:
-        self._give_up_if_hopeless()
         wait = self._breaker.wait(self.monotonic())
         if wait > 0:
             self.rest(min(wait, _SLICE))
         elif not self._stopping:
             self.probe()
+        self._give_up_if_hopeless()  # after the probe: during a pause nobody has tried
 
     def _give_up_if_hopeless(self) -> None:
         if self._breaker.given_up(self.monotonic()):
             self.stop("the service has not answered for ten minutes; resume when it does.")
+
+
+def _paused() -> Paused:
+    return Paused("the run is paused")
 
 
 def _trying_again(trouble: str, seconds: float) -> str:

@@ -50,12 +50,10 @@ class InlinePool:
         self,
         jobs: Sequence[Callable[[], None]],
         *,
-        may_start: Callable[[], bool] = lambda: True,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:
         for job in self._dice.sample(list(jobs), len(jobs)):
-            if may_start():
-                job()
+            job()
             if meanwhile is not None and self._dice.random() < 0.2:
                 meanwhile()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -243,5 +244,34 @@ def test_an_audit_that_cannot_be_made_is_told(bench: Bench) -> None:
         {"action": "status", "status": 400, "code": 20001, "method": "GET", "path": "Orders$", "nth": 2}
     )
     report = bench.apply(bench.creates(1))
-    assert (report.state, report.counts) == ("finished", {"done": 1})
+    assert (report.state, report.counts, report.exit_code) == ("finished", {"done": 1}, 3)
+    assert f"the audit could not be made; do it with `hnbulk audit {report.run_id}`" in report.message
+
+
+def test_an_audit_that_access_is_refused_to_gives_its_exit_code(bench: Bench) -> None:
+    """A token revoked after the last create: exit 7 and why, not 0."""
+    bench.sandbox.set_faults(
+        {"action": "status", "status": 401, "code": 20003, "method": "GET", "path": "Orders$", "nth": 2}
+    )
+    report = bench.apply(bench.creates(1))
+    assert (report.state, report.counts, report.exit_code) == ("finished", {"done": 1}, 7)
+    assert "the audit could not be made (the service refused" in report.message
+    assert f"hnbulk audit {report.run_id}" in report.message
+
+
+def test_a_stop_before_the_audit_is_told(bench: Bench) -> None:
+    """Told to stop while the last row is under way: all is done, but nobody has looked at it again."""
+
+    class Stopping(Changes):
+        def done(self, *args: Any) -> list[Ending]:
+            if args[0].first == 2:
+                begun.wait(10)
+                run.stop()
+            return super().done(*args)
+
+    begun = threading.Event()
+    run = bench.start(bench.creates(3), work=Stopping())
+    begun.set()
+    report = run.wait(20)
+    assert (report.state, report.counts, report.exit_code) == ("finished", {"done": 3}, 6)
     assert f"hnbulk audit {report.run_id}" in report.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +15,9 @@ from run_bench import PACE, Bench, number, open_bench
 from hnbulk import engine
 from hnbulk.apply import Changes
 from hnbulk.engine import Run
+from hnbulk.errors import RunInterrupted
 from hnbulk.messages import Failure, Reply, Request
+from hnbulk.progress import Progress
 from hnbulk.settings import Pace
 
 ONE = Pace(rate=None, connections=1, settle=120.0, most_connections=1)
@@ -112,6 +115,66 @@ def test_a_pause_leaves_nothing_in_doubt(bench: Bench) -> None:
     assert run.wait(30).ok
     assert one_live_order_each(bench, 30)
     assert len(bench.posts()) == 30
+
+
+@pytest.mark.parametrize("writes_before", [1, 12])
+def test_a_pause_holds_the_next_try_of_a_row_too(bench: Bench, writes_before: int) -> None:
+    """A create that was answered busy is not sent again, nothing else is, and nothing waits in the
+    journal; after the pause it goes out once."""
+    sent: list[tuple[str, str]] = []
+
+    class Busy(Watching):
+        def send(self, request: Request, **more: Any) -> Reply | Failure:
+            sent.append((request.method, run.state if begun.wait(10) else ""))
+            if request.method == "POST" and self.writes + 1 == writes_before:
+                self.writes += 1
+                run.pause()
+                return Reply(429, {}, b'{"code": 20429, "message": "busy"}')
+            return super().send(request, **more)
+
+    begun = threading.Event()
+    plan = bench.creates(20)
+    means = replace(bench.means, client=Busy(bench, lambda _: None))  # type: ignore[arg-type]
+    run = engine.start(plan, Changes(), means, approve=plan.checksum)
+    begun.set()
+    with pytest.raises(TimeoutError):
+        run.wait(0.7)
+    assert [one for one in sent if one[1] == "paused"] == []
+    assert (waiting(bench), run.progress.done, run.state) == ([], writes_before - 1, "paused")
+    assert [kind for kind, _ in kinds(bench)].count("not-processed") == 1
+    run.resume()
+    assert run.wait(30).ok
+    assert one_live_order_each(bench, 20)
+    assert len(bench.posts()) == 20
+
+
+@pytest.mark.parametrize("how", ["stop", "interrupt"])
+def test_a_paused_run_can_be_stopped(bench: Bench, how: str) -> None:
+    """By hand or by Ctrl-C, and be resumed to its end."""
+
+    def see(writes: int) -> None:
+        if writes == 8 and begun.wait(10):
+            run.pause()
+
+    begun = threading.Event()
+    run = start(bench, 20, see)
+    begun.set()
+    with pytest.raises(TimeoutError):
+        run.wait(0.5)
+    if how == "stop":
+        run.stop()
+        assert run.wait(10).counts == {"pending": 12, "done": 8}
+    else:
+
+        def press(now: Progress) -> None:
+            if not now.doing:
+                raise KeyboardInterrupt
+
+        with pytest.raises(RunInterrupted):
+            run.wait(10, on_progress=press)
+    assert waiting(bench) == []
+    assert bench.resume(run.run_id).ok
+    assert one_live_order_each(bench, 20)
 
 
 def test_what_was_prepared_long_ago_is_looked_at_anew(bench: Bench) -> None:

@@ -67,6 +67,32 @@ def test_too_many_at_once_are_refused_with_the_reason(capsys: pytest.CaptureFixt
         assert f"{asked} is not from 1 to 10: more at once is not faster" in line
 
 
+@pytest.mark.parametrize("verb", ["apply", "resume", "drill"])
+@pytest.mark.parametrize("option", [("--settle", "inf"), ("--settle", "nan"), ("--settle", "1e12")])
+def test_a_settle_time_that_cannot_be_waited_is_a_wrong_call(
+    verb: str, option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line and exit 2, whatever else was asked; the cap is that of the library."""
+    from hnbulk.cli.options import LONGEST
+    from hnbulk.settings import MOST_SETTLE
+
+    assert LONGEST == MOST_SETTLE
+    assert run_main([verb, *(() if verb == "resume" else ("no-such-file",)), *option]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "is not from 0 to 86,400 seconds" in line
+
+
+@pytest.mark.parametrize("verb", ["apply", "resume"])
+@pytest.mark.parametrize("rate", ["inf", "nan"])
+def test_a_rate_that_is_no_number_is_a_wrong_call(
+    verb: str, rate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line and exit 2."""
+    assert run_main([verb, *(() if verb == "resume" else ("no-such-file",)), "--rate", rate]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "'--rate'" in line
+
+
 def test_a_run_is_told_calmly() -> None:
     """What it waits for once, and where it is once a minute; nothing at its end."""
     from hnbulk.cli.runs import in_lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def test_a_number_of_connections_is_also_the_most(tmp_path: Path) -> None:
         for many in (0, 11):
             with pytest.raises(UsageError, match="from 1 to 10"):
                 connection.with_pace(connections=many)
+
+
+@pytest.mark.parametrize("asked", [{"rate": math.inf}, {"rate": math.nan}, {"settle": math.inf}])
+def test_a_pace_that_cannot_be_kept_is_refused(tmp_path: Path, asked: dict[str, float]) -> None:
+    """A wrong call, before anything has begun."""
+    with open_bench(tmp_path) as bench, pytest.raises(UsageError):
+        bench.connection.with_pace(**asked)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("own_world", [False, True])

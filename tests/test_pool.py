@@ -26,14 +26,6 @@ def test_every_job_is_done_when_run_returns(pool: Pool) -> None:
     assert sorted(done) == list(range(51))
 
 
-def test_jobs_that_may_not_start_are_dropped(pool: Pool) -> None:
-    """And none of them is left for the next time."""
-    done: list[int] = []
-    pool.run([lambda: done.append(1)] * 5, may_start=lambda: False)
-    pool.run([])
-    assert done == []
-
-
 def test_a_jobs_error_is_raised_once_all_are_idle(pool: Pool) -> None:
     """The pool is usable afterwards."""
     with pytest.raises(ZeroDivisionError):

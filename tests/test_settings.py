@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 from hnbulk.errors import AccessRefused, UsageError
 from hnbulk.settings import (
     MOST_CONNECTIONS,
+    MOST_SETTLE,
     REAL_PACE,
     SANDBOX_PACE,
     SERVICE_URL,
     CallLimits,
+    Pace,
     check_base_url,
     is_loopback,
     pace_for,
@@ -180,3 +183,18 @@ def test_settings_and_credentials_are_not_pickled(monkeypatch: pytest.MonkeyPatc
     for one in (read_settings(), read_settings().credentials):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(one)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, math.inf, math.nan])
+def test_a_rate_that_cannot_be_kept_is_refused(rate: float) -> None:
+    """Before a run could begin with it."""
+    with pytest.raises(UsageError, match="a rate of"):
+        Pace(rate, 4, 120.0)
+
+
+@pytest.mark.parametrize("settle", [-1.0, MOST_SETTLE + 1, math.inf, math.nan])
+def test_a_settle_time_that_cannot_be_waited_is_refused(settle: float) -> None:
+    """The longest is a day."""
+    assert Pace(None, 4, MOST_SETTLE).settle == 86_400
+    with pytest.raises(UsageError, match="is not from 0 to 86400"):
+        Pace(None, 4, settle)

@@ -16,7 +16,7 @@ from hnbulk.messages import FailureKind
 from hnbulk.outcome import Operation, Outcome, OutcomeKind
 from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE
 from hnbulk.settings import Pace
-from hnbulk.throttle import Bucket, Throttle
+from hnbulk.throttle import Bucket, Halted, Paused, Throttle
 
 BUSY = Outcome(OutcomeKind.NOT_PROCESSED, "busy")
 DONE = Outcome(OutcomeKind.DONE, "status-200")
@@ -38,13 +38,13 @@ def test_a_paused_row_does_not_take_the_wake_up_of_a_waiting_request(ticks: Pace
     throttle, sent = throttle_of(ticks, connections=1, most_connections=1), threading.Event()
 
     def send() -> None:
-        with throttle.slot(Operation.CREATE):
+        with throttle.slot(Operation.READ):
             sent.set()
 
     throttle.pause()
-    rows = [threading.Thread(target=throttle.may_start, daemon=True) for _ in range(3)]
+    rows = [threading.Thread(target=throttle.wait_out_pause, daemon=True) for _ in range(3)]
     request = threading.Thread(target=send, daemon=True)
-    with throttle.slot(Operation.CREATE):
+    with throttle.slot(Operation.READ):
         for thread in (*rows, request):  # the paused rows have waited longest
             thread.start()
             time.sleep(0.05)
@@ -53,6 +53,66 @@ def test_a_paused_row_does_not_take_the_wake_up_of_a_waiting_request(ticks: Pace
     for thread in (*rows, request):
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_a_pause_gives_up_writes_that_wait_and_lets_reads_go(ticks: PaceClock) -> None:
+    """A write that waits for a place leaves empty-handed, a new one is not let in, a stop counts more."""
+    throttle, met = throttle_of(ticks, connections=1, most_connections=1), []
+
+    def send() -> None:
+        try:
+            with throttle.slot(Operation.CREATE):
+                met.append(None)
+        except Halted as error:
+            met.append(type(error))
+
+    with throttle.slot(Operation.CREATE):
+        waiting = threading.Thread(target=send, daemon=True)
+        waiting.start()
+        time.sleep(0.05)
+        throttle.pause()
+        waiting.join(5)
+        assert met == [Paused]
+    with throttle.slot(Operation.READ):
+        pass
+    assert throttle.may_go_on()
+    with pytest.raises(Paused):
+        throttle.may_go_on(write=True)
+    throttle.stop("enough")
+    send()
+    assert met == [Paused, Halted]
+    assert not throttle.may_go_on(write=True)
+
+
+def test_a_write_that_waits_for_the_rate_is_given_up_by_a_pause() -> None:
+    """And nobody is kept out by the place it had."""
+
+    class Pausing(PaceClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            throttle.pause()
+
+    ticks = Pausing()
+    pace = Pace(0.1, 1, 1.0, most_connections=1)
+    throttle = Throttle(pace, Gate(0.1, monotonic=ticks.monotonic, sleep=ticks.sleep))
+    with throttle.slot(Operation.CREATE):
+        pass
+    with pytest.raises(Paused), throttle.slot(Operation.CREATE):
+        pass
+    throttle.resume()
+    with throttle.slot(Operation.READ):
+        pass
+
+
+def test_a_service_that_came_back_during_a_pause_is_tried_before_it_is_given_up(ticks: PaceClock) -> None:
+    """Nobody has asked it meanwhile: the ten minutes alone do not stop the run."""
+    throttle = throttle_of(ticks)
+    throttle.probe = lambda: throttle.note(DONE)
+    for _ in range(5):
+        throttle.note(LOST)
+    ticks.sleep(3600)
+    assert throttle.may_go_on(write=True)
+    assert not throttle.stopping
 
 
 def test_every_place_that_is_free_is_given_out(ticks: PaceClock) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hnbulk.cli.columns import in_columns
-from hnbulk.cli.options import AsJson
+from hnbulk.cli.options import AsJson, settle_time
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
 
@@ -35,7 +35,7 @@ def drill(
         typer.Option(
             "--settle",
             metavar="SECONDS",
-            min=0,
+            callback=settle_time,
             help="Seconds a request in doubt is given to show up; a late one takes 1.",
         ),
     ] = 2.0,

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout, on failure too.")]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--rate", metavar="N", min=0.1, help="Requests in any one second. [service: 5; sandbox: no ceiling]"
-    ),
-]
-#: As `settings.MOST_CONNECTIONS`, which would bring along more than `--help` needs.
+#: As `settings.MOST_CONNECTIONS` and `MOST_SETTLE`, which would bring along more than `--help` needs.
 MOST = 10
+LONGEST = 86_400
+
+
+def _a_rate(asked: float | None) -> float | None:
+    if asked is not None and not math.isfinite(asked):
+        raise typer.BadParameter(f"{asked} is not a number of requests; leave it out for the usual rate")
+    return asked
+
+
+def settle_time(asked: float | None) -> float | None:
+    """`asked`, if it is a time that can be waited. Raises `BadParameter`."""
+    if asked is not None and not 0 <= asked <= LONGEST:
+        raise typer.BadParameter(f"{asked} is not from 0 to {LONGEST:,} seconds, which is a day")
+    return asked
 
 
 def _few_enough(asked: int | None) -> int | None:
@@ -27,6 +35,17 @@ def _few_enough(asked: int | None) -> int | None:
     return asked
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout, on failure too.")]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--rate",
+        metavar="N",
+        min=0.1,
+        callback=_a_rate,
+        help="Requests in any one second. [service: 5; sandbox: no ceiling]",
+    ),
+]
 Connections = Annotated[
     int | None,
     typer.Option(
@@ -39,7 +58,10 @@ Connections = Annotated[
 Settle = Annotated[
     float | None,
     typer.Option(
-        "--settle", metavar="SECONDS", min=0, help="Seconds a request in doubt is given to show up. [120]"
+        "--settle",
+        metavar="SECONDS",
+        callback=settle_time,
+        help="Seconds a request in doubt is given to show up. [120]",
     ),
 ]
 ResultsFolder = Annotated[
