@@ -15,9 +15,10 @@ from pathlib import Path
 
 from hnbulk.errors import JournalError, RunLocked
 
-#: How often, ten milliseconds apart, a lock without a name is tried for: several who only ask may
-#: hold it in turns for longer than it looks, and nobody runs without a name but on a full disk.
-_TRIES = 200
+#: How often, ten milliseconds apart, a held lock is tried for. Several who only ask may hold it in
+#: turns for longer than it looks. The name in it may be that of a killed run, so it is not believed
+#: at once; without a name nobody runs but on a full disk.
+_TRIES, _TRIES_NAMED = 200, 25
 
 
 class RunLock:
@@ -100,12 +101,11 @@ def holder_of(home: Path) -> str | None:
 
 def _try_for_a_moment(handle: int) -> str | None:
     """The lock is held (None), or whoever has it is named ("" where it never said)."""
-    for _ in range(_TRIES):
+    for tried in range(_TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            # nobody's name in it: somebody is only asking who holds it, for some microseconds
-            if holder := _named_in(handle):
+            if tried >= _TRIES_NAMED and (holder := _named_in(handle)):
                 return holder
             time.sleep(0.01)
         else:

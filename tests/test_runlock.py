@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import threading
 from pathlib import Path
@@ -41,6 +42,20 @@ def test_asking_keeps_nobody_from_running(tmp_path: Path) -> None:
         over.set()
         for asker in askers:
             asker.join()
+
+
+def test_the_name_of_a_killed_run_is_not_believed_while_somebody_only_asks(tmp_path: Path) -> None:
+    """Its lock died with it; who asks holds the file for a moment, and the start waits for that."""
+    with (tmp_path / "run.lock").open("w+") as asking:
+        asking.write("r-dead")
+        asking.flush()
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        over = threading.Timer(0.05, fcntl.flock, (asking, fcntl.LOCK_UN))
+        over.start()
+        lock = RunLock.take(tmp_path, "r-new")
+        over.join()
+    assert holder_of(tmp_path) == "r-new"
+    lock.release()
 
 
 def test_what_is_given_up_is_free_unless_somebody_keeps_it(tmp_path: Path) -> None:
