@@ -85,6 +85,7 @@ class Commits:
 
     def flush(self) -> None:
         """Nothing waits. Raises `JournalError` where the disk refuses what must be kept."""
+        self._database.must_be_ours()
         if self._thread is None:
             return
         job = _Job([])
@@ -100,7 +101,10 @@ class Commits:
             )
 
     def close(self) -> list[Path]:
-        """The thread is over. The files that hold what the disk still refused, one a run."""
+        """The thread is over. The files that hold what the disk still refused, one a run. A forked
+        child has neither."""
+        if self._database.forked:
+            return []
         with self._wake:
             self._closing = True
             self._wake.notify_all()
@@ -111,6 +115,7 @@ class Commits:
         return list(dict.fromkeys(path for job in jobs if (path := _leave(self._home, job)) is not None))
 
     def _put(self, job: _Job) -> None:
+        self._database.must_be_ours()
         with self._wake:
             if self._closing:
                 raise JournalError(f"{self._database.path} is closed.", path=str(self._database.path))

@@ -88,7 +88,7 @@ class Shape:
 
 
 class Database:
-    """One open file and one connection, which threads may share. Close it."""
+    """One open file and one connection, which threads may share and forked children not. Close it."""
 
     def __init__(self, path: Path, shape: Shape, connection: Link) -> None:
         self.path = path
@@ -97,6 +97,7 @@ class Database:
         self._lock = threading.Lock()
         self._open = True
         self._broken = ""
+        self._process = os.getpid()
         self._version = int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     @classmethod
@@ -157,6 +158,7 @@ class Database:
         Raises `JournalError` where the disk is full or fails, or where a statement cannot be;
         nothing of them is there then.
         """
+        self.must_be_ours()
         with self._lock:
             self._must_be_usable()
             try:
@@ -174,6 +176,7 @@ class Database:
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of one query. Raises `JournalError` where the file cannot be read."""
+        self.must_be_ours()
         with self._lock:
             self._must_be_usable()
             try:
@@ -195,8 +198,26 @@ class Database:
         changed, self._version = version != self._version, version
         return changed
 
+    @property
+    def forked(self) -> bool:
+        """This is a forked child of the process that opened it."""
+        return self._process != os.getpid()
+
+    def must_be_ours(self) -> None:
+        """Raises `JournalError` in a forked child, before that waits for a lock nobody will free."""
+        if self.forked:
+            raise JournalError(
+                f"{self.path} was opened by the process that this one was forked from, and is for that one "
+                "alone. Open it anew here, or leave it to the parent.",
+                path=str(self.path),
+                reason="forked",
+            )
+
     def close(self) -> None:
-        """The file is closed; closing twice is fine."""
+        """The file is closed; closing twice is fine. A forked child closes nothing: it would undo
+        the transaction that the parent is in."""
+        if self.forked:
+            return
         with self._lock:
             if self._open:
                 self._open = False

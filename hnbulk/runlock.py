@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
 from hnbulk.errors import JournalError, RunLocked
 
@@ -31,6 +32,7 @@ class RunLock:
     def __init__(self, handle: int) -> None:
         self._handle: int | None = handle
         self._turn = threading.Lock()  # whoever gets it decides about the lock
+        _live.add(self)
 
     @classmethod
     def take(cls, home: Path, run_id: str) -> RunLock:
@@ -78,9 +80,26 @@ class RunLock:
                 os.ftruncate(handle, 0)
             os.close(handle)
 
+    def forget(self) -> None:
+        """A forked child has no part in it: the lock dies with the process that took it."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)  # no more: unlocked here, it would be free for the parent too
+
     def __del__(self) -> None:
         # an interrupt fell between taking it and having it
         self.release()
+
+
+_live: WeakSet[RunLock] = WeakSet()
+
+
+def _forget_all() -> None:
+    for lock in list(_live):
+        lock.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 def holder_of(home: Path) -> str | None:

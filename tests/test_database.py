@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import in_a_child
 
 from hnbulk.database import BROKEN, CONSTRAINT, UNIQUE, VALUE, Database, Link, Rows, Shape, connect_sqlite
 from hnbulk.errors import JournalError, UsageError
@@ -189,6 +192,63 @@ def test_a_full_or_busy_disk_may_be_tried_again(path: Path, code: int) -> None:
     database.write([(ADD, ("after",))])
     assert (texts(database), database.broken) == (["after"], False)
     database.close()
+
+
+def test_a_forked_child_has_no_part_in_it(database: Database, path: Path) -> None:
+    """It is told so, closes nothing, and may open the file itself."""
+
+    def child() -> None:
+        for use in (lambda: texts(database), lambda: database.write([(ADD, ("by the child",))])):
+            with pytest.raises(JournalError, match="forked"):
+                use()
+        database.close()
+        anew = Database.open(path, SHAPE)
+        anew.write([(ADD, ("anew",))])
+        anew.close()
+
+    database.write([(ADD, ("before",))])
+    assert in_a_child(child) == 0
+    database.write([(ADD, ("after",))])
+    assert texts(database) == ["before", "anew", "after"]
+
+
+def test_a_child_forked_in_the_midst_of_a_transaction_does_not_undo_it(path: Path) -> None:
+    """Nor when it closes what it has and ends as a program does; the parent's file stays whole."""
+    script = """
+import os, sys, threading
+from pathlib import Path
+from test_database import ADD, SHAPE, Database
+database = Database.open(Path(sys.argv[1]), SHAPE)
+database.write([(ADD, (f"{n} " + "x" * 200,)) for n in range(2000)])
+midst, forked = threading.Event(), threading.Event()
+def much():
+    yield "PRAGMA cache_size = 2", ()
+    yield "UPDATE notes SET n = 1, text = 'y' || text", ()
+    midst.set()
+    forked.wait()
+    yield ADD, ("last",)
+writer = threading.Thread(target=database.write, args=(much(),))
+writer.start()
+midst.wait()
+child = os.fork()
+if child == 0:
+    database.close()
+    sys.exit(0)
+os.waitpid(child, 0)
+forked.set()
+writer.join()
+database.close()
+"""
+    paths = os.pathsep.join(sys.path)
+    subprocess.run(
+        [sys.executable, "-c", script, path],
+        env={**os.environ, "PYTHONPATH": paths},
+        check=True,
+        timeout=60,
+    )
+    whole = Database.open(path, SHAPE)
+    assert {text[0] for text in texts(whole)} == {"y", "l"}
+    whole.close()
 
 
 def test_what_the_statements_are_to_blame_for_is_told_apart(database: Database) -> None:

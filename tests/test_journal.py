@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from forked import in_a_child
 
 from hnbulk.commits import _Job
 from hnbulk.entries import ABSENT, Ended, Intent, Result
@@ -83,6 +84,28 @@ def test_an_attempt_without_result_says_so(journal: Journal) -> None:
     journal.record("r1", results=[Result(attempt, ABSENT, "not-there", NOW)])
     assert journal.attempts("r1")[0].kind == ABSENT
     assert journal.attempts("r1")[0].fence == {"attempts": 0}
+
+
+def test_a_forked_child_is_told_at_once_that_the_journal_is_its_parents(journal: Journal) -> None:
+    """It has no writer to wait for, and leaves what is kept in memory to the parent."""
+    begin(journal)
+
+    def child() -> None:
+        for use in (
+            journal.runs,
+            journal.flush,
+            lambda: journal.plan_of("r1"),
+            lambda: journal.intend("r1", [intent()]),
+            lambda: journal.record("r1", results=[Result(1, "ambiguous", "read", NOW)]),
+            lambda: journal.lock("r2"),
+        ):
+            with pytest.raises(JournalError, match="forked"):
+                use()
+        journal.close()
+        assert journal.left_behind == ()
+
+    assert in_a_child(child) == 0
+    assert len(journal.intend("r1", [intent()])) == 1
 
 
 @pytest.mark.parametrize("table", ["attempts", "outcomes", "endings", "states"])
