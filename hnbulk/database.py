@@ -25,7 +25,7 @@ Statement = tuple[str, Sequence[Any]]
 _SETTINGS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
+    "PRAGMA busy_timeout = 30000",
     "PRAGMA journal_mode = TRUNCATE",
     "PRAGMA synchronous = EXTRA",
     "PRAGMA secure_delete = ON",
@@ -125,7 +125,7 @@ class Database:
                 reason=reason,
             ) from None
         except (sqlite3.Error, _Unusable) as error:
-            raise _refusal(path, shape, str(error)) from None
+            raise _unopened(path, shape, error) from None
         if size < _HEADER:
             # SQLite would take it for a new file; every file made here is whole from the start
             raise _refusal(path, shape, f"it is cut off after {size} bytes")
@@ -138,7 +138,7 @@ class Database:
             raise _refusal(path, shape, str(error), way_out=shape.way_on) from None
         except (sqlite3.Error, _Unusable) as error:
             connection.close()
-            raise _refusal(path, shape, str(error)) from None
+            raise _unopened(path, shape, error) from None
         except UnicodeDecodeError:
             connection.close()
             raise _refusal(path, shape, "a text in it is none") from None
@@ -184,6 +184,8 @@ class Database:
             except sqlite3.Error as error:
                 kind = _kind(error)
                 self._broken = str(error) if kind == BROKEN else self._broken
+                if kind == BUSY:
+                    raise _in_use(self.path, error) from None
                 raise _refusal(self.path, self._shape, str(error), kind=kind) from None
             except UnicodeDecodeError:
                 raise self.refusal("a text in it is none") from None
@@ -241,9 +243,11 @@ class Database:
         kind = _kind(error)
         if kind == BROKEN:
             self._broken = str(error)
+        if kind == BUSY:
+            return _in_use(self.path, error)
         return JournalError(
-            f"cannot {what} {self.path}: {error}. Make room or check the disk; nothing was sent "
-            "that is not written down.",
+            f"cannot {what} {self.path}: {error}. {what_to_do(kind)}; nothing was sent that is not written "
+            "down.",
             path=str(self.path),
             reason=str(error),
             kind=kind,
@@ -357,6 +361,29 @@ def _plain_statements(script: str) -> list[str]:
 def _plain(statement: str) -> str:
     """One text for one statement, however its lines are broken."""
     return " ".join(statement.removesuffix(";").split())
+
+
+def what_to_do(kind: object) -> str:
+    """What a person does about a write that was refused for this, as the beginning of a sentence."""
+    if kind == BUSY:
+        return "Another process is using it; wait until that has ended, then try again"
+    return "Make room or check the disk"
+
+
+def _in_use(path: Path, error: sqlite3.Error) -> JournalError:
+    return JournalError(
+        f"cannot use {path}: another process is using it ({error}). Wait until that has ended, then try "
+        "again; nothing was sent that is not written down.",
+        path=str(path),
+        reason=str(error),
+        kind=BUSY,
+    )
+
+
+def _unopened(path: Path, shape: Shape, error: sqlite3.Error | _Unusable) -> JournalError:
+    if isinstance(error, sqlite3.Error) and _kind(error) == BUSY:
+        return _in_use(path, error)
+    return _refusal(path, shape, str(error))
 
 
 def _refusal(path: Path, shape: Shape, reason: str, *, way_out: str = "", **facts: str) -> JournalError:

@@ -262,7 +262,7 @@ class Sender:
         known = self.known(act)
         if self.journal.failing:
             raise JournalError(
-                "the journal cannot be written; nothing more is sent. Make room on the disk."
+                f"the journal cannot be written; nothing more is sent. {self.journal.what_to_do}."
             )
         written = self.intents.write(act, ready)
         attempt = written.attempt

@@ -257,6 +257,29 @@ def test_a_result_that_cannot_be_written_is_kept_and_written_later(tmp_path: Pat
         assert not journal.failing
 
 
+def test_results_kept_while_another_process_uses_the_journal_are_not_told_as_a_full_disk(
+    tmp_path: Path,
+) -> None:
+    """One waits for it; what is kept is written down with the next write."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        (attempt,) = journal.intend("r1", [intent()])
+        assert "disk" in journal.what_to_do
+        journal._database._connection.execute("PRAGMA busy_timeout = 10")
+        with sqlite3.connect(tmp_path / "journal.db") as other:
+            other.execute("BEGIN IMMEDIATE")
+            journal.record("r1", results=[Result(attempt, "done", "", NOW, sid="HR7")])
+            with pytest.raises(
+                JournalError, match=r"1 results are kept.*Another process is using it"
+            ) as caught:
+                journal.flush()
+            assert journal.failing
+            assert "Another process" in journal.what_to_do
+            assert "room" not in caught.value.message + journal.what_to_do
+        other.close()
+        assert journal.attempts("r1")[0].kind == "done"
+
+
 def leave_something(home: Path) -> int:
     """A journal whose disk refused a result and an ending to the end; the attempt they are of."""
     with open_journal(home) as journal:
