@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hnbulk.chains import Links
-from hnbulk.database import CONSTRAINT, UNIQUE, VALUE, Database, Statement
+from hnbulk.database import CONSTRAINT, UNIQUE, VALUE, Database, Statement, what_to_do
 from hnbulk.errors import JournalError
 from hnbulk.failpoints import failpoint
 from hnbulk.journalfile import Entry, as_line, bare
@@ -62,6 +62,12 @@ class Commits:
         """Something that must be kept is not on disk, or nothing more can be written."""
         return bool(self._kept or self._set_aside or self._database.broken)
 
+    @property
+    def what_to_do(self) -> str:
+        """What a person does about what is not on disk, as the beginning of a sentence."""
+        left = next((job.error for job in (*self._kept, *self._set_aside) if job.error is not None), None)
+        return what_to_do(left.facts.get("kind") if left else None)
+
     def now(self, rows: Sequence[Row]) -> list[int]:
         """The rows are durable; their ids. Raises `JournalError`; then none of them is there."""
         return self.soon(rows)()
@@ -85,6 +91,7 @@ class Commits:
 
     def flush(self) -> None:
         """Nothing waits. Raises `JournalError` where the disk refuses what must be kept."""
+        self._database.must_be_ours()
         if self._thread is None:
             return
         job = _Job([])
@@ -93,14 +100,17 @@ class Commits:
         if left := [*self._kept, *self._set_aside]:
             run_id = left[0].run_id or ""
             raise JournalError(
-                f"cannot write {self._database.path}: {len(left)} results are kept in memory. Make room on "
-                f"the disk; what it still refuses when this ends lies in {left_file(self._home, run_id)}, "
-                f"and `hnbulk resume {run_id}` takes it in.",
+                f"cannot write {self._database.path}: {len(left)} results are kept in memory. "
+                f"{self.what_to_do}; what cannot be written to the end lies in "
+                f"{left_file(self._home, run_id)} then, and `hnbulk resume {run_id}` takes it in.",
                 path=str(self._database.path),
             )
 
     def close(self) -> list[Path]:
-        """The thread is over. The files that hold what the disk still refused, one a run."""
+        """The thread is over. The files that hold what the disk still refused, one a run. A forked
+        child has neither."""
+        if self._database.forked:
+            return []
         with self._wake:
             self._closing = True
             self._wake.notify_all()
@@ -116,6 +126,7 @@ class Commits:
         return [path for path in paths if path is not None]
 
     def _put(self, job: _Job) -> None:
+        self._database.must_be_ours()
         with self._wake:
             if self._closing:
                 raise JournalError(f"{self._database.path} is closed.", path=str(self._database.path))

@@ -27,7 +27,7 @@ Statement = tuple[str, Sequence[Any]]
 _SETTINGS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
+    "PRAGMA busy_timeout = 30000",
     "PRAGMA journal_mode = TRUNCATE",
     "PRAGMA synchronous = EXTRA",
     "PRAGMA secure_delete = ON",
@@ -90,7 +90,7 @@ class Shape:
 
 
 class Database:
-    """One open file and one connection, which threads may share. Close it."""
+    """One open file and one connection, which threads may share and forked children not. Close it."""
 
     def __init__(self, path: Path, shape: Shape, connection: Link) -> None:
         self.path = path
@@ -99,6 +99,7 @@ class Database:
         self._lock = threading.Lock()
         self._open = True
         self._broken = ""
+        self._process = os.getpid()
         self._version = int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     @classmethod
@@ -124,7 +125,7 @@ class Database:
                 reason=reason,
             ) from None
         except (sqlite3.Error, _Unusable) as error:
-            raise _refusal(path, shape, str(error)) from None
+            raise _unopened(path, shape, error) from None
         if size < _HEADER:
             # SQLite would take it for a new file; every file made here is whole from the start
             raise _refusal(path, shape, f"it is cut off after {size} bytes")
@@ -137,7 +138,7 @@ class Database:
             raise _refusal(path, shape, str(error), way_out=shape.way_on) from None
         except (sqlite3.Error, _Unusable) as error:
             connection.close()
-            raise _refusal(path, shape, str(error)) from None
+            raise _unopened(path, shape, error) from None
         except UnicodeDecodeError:
             connection.close()
             raise _refusal(path, shape, "a text in it is none") from None
@@ -157,6 +158,7 @@ class Database:
         Raises `JournalError` where the disk is full or fails, or where a statement cannot be;
         nothing of them is there then.
         """
+        self.must_be_ours()
         with self._lock:
             self._must_be_usable()
             try:
@@ -174,6 +176,7 @@ class Database:
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of one query. Raises `JournalError` where the file cannot be read."""
+        self.must_be_ours()
         with self._lock:
             self._must_be_usable()
             try:
@@ -181,6 +184,8 @@ class Database:
             except sqlite3.Error as error:
                 kind = _kind(error)
                 self._broken = str(error) if kind == BROKEN else self._broken
+                if kind == BUSY:
+                    raise _in_use(self.path, error) from None
                 raise _refusal(self.path, self._shape, str(error), kind=kind) from None
             except UnicodeDecodeError:
                 raise self.refusal("a text in it is none") from None
@@ -195,8 +200,26 @@ class Database:
         changed, self._version = version != self._version, version
         return changed
 
+    @property
+    def forked(self) -> bool:
+        """This is a forked child of the process that opened it."""
+        return self._process != os.getpid()
+
+    def must_be_ours(self) -> None:
+        """Raises `JournalError` in a forked child, before that waits for a lock nobody will free."""
+        if self.forked:
+            raise JournalError(
+                f"{self.path} was opened by the process that this one was forked from, and is for that one "
+                "alone. Open it anew here, or leave it to the parent.",
+                path=str(self.path),
+                reason="forked",
+            )
+
     def close(self) -> None:
-        """The file is closed; closing twice is fine."""
+        """The file is closed; closing twice is fine. A forked child closes nothing: it would undo
+        the transaction that the parent is in."""
+        if self.forked:
+            return
         with self._lock:
             if self._open:
                 self._open = False
@@ -220,9 +243,11 @@ class Database:
         kind = _kind(error)
         if kind == BROKEN:
             self._broken = str(error)
+        if kind == BUSY:
+            return _in_use(self.path, error)
         return JournalError(
-            f"cannot {what} {self.path}: {error}. Make room or check the disk; nothing was sent "
-            "that is not written down.",
+            f"cannot {what} {self.path}: {error}. {what_to_do(kind)}; nothing was sent that is not written "
+            "down.",
             path=str(self.path),
             reason=str(error),
             kind=kind,
@@ -352,6 +377,29 @@ def _plain_statements(script: str) -> list[str]:
 def _plain(statement: str) -> str:
     """One text for one statement, however its lines are broken."""
     return " ".join(statement.removesuffix(";").split())
+
+
+def what_to_do(kind: object) -> str:
+    """What a person does about a write that was refused for this, as the beginning of a sentence."""
+    if kind == BUSY:
+        return "Another process is using it; wait until that has ended, then try again"
+    return "Make room or check the disk"
+
+
+def _in_use(path: Path, error: sqlite3.Error) -> JournalError:
+    return JournalError(
+        f"cannot use {path}: another process is using it ({error}). Wait until that has ended, then try "
+        "again; nothing was sent that is not written down.",
+        path=str(path),
+        reason=str(error),
+        kind=BUSY,
+    )
+
+
+def _unopened(path: Path, shape: Shape, error: sqlite3.Error | _Unusable) -> JournalError:
+    if isinstance(error, sqlite3.Error) and _kind(error) == BUSY:
+        return _in_use(path, error)
+    return _refusal(path, shape, str(error))
 
 
 def _refusal(path: Path, shape: Shape, reason: str, *, way_out: str = "", **facts: str) -> JournalError:

@@ -109,6 +109,7 @@ class History(Closing):
         older than what is known of its order changes nothing.
         """
         now = _micros(seen_at)
+        self._database.must_be_ours()
         with self._lock:
             if self._database.changed_elsewhere():
                 self._load()
@@ -155,6 +156,7 @@ class History(Closing):
     def note_calls(self, calls: Iterable[tuple[datetime, str]], *, run_id: str | None = None) -> None:
         """Calls by us are durable: when, and to the order of which sid."""
         rows = [(self._lineage, sid, _micros(at), run_id) for at, sid in calls]
+        self._database.must_be_ours()
         with self._lock:
             self._database.write([("INSERT INTO calls VALUES (NULL, ?, ?, ?, ?)", row) for row in rows])
 
@@ -184,6 +186,7 @@ class History(Closing):
 
     def last_statuses(self) -> dict[str, str]:
         """The last status seen of every order, by sid."""
+        self._database.must_be_ours()
         with self._lock:
             return {sid: status for sid, (status, _) in self._last.items()}
 

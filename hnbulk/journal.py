@@ -268,6 +268,11 @@ class Journal(Closing):
         """The disk refused something that happened; no further request may be sent."""
         return self._commits.failing
 
+    @property
+    def what_to_do(self) -> str:
+        """What a person does about a journal that is failing, as the beginning of a sentence."""
+        return self._commits.what_to_do
+
     # -- what a run left
 
     def endings(self, run_id: str) -> list[Ending]:

@@ -19,7 +19,8 @@ from hnbulk.steps import State
 
 _SCHEMA = """
 CREATE TABLE lineage (
-    id INTEGER PRIMARY KEY, lineage TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL, at TEXT NOT NULL
+    id INTEGER PRIMARY KEY, lineage TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL, at TEXT NOT NULL,
+    home TEXT, device TEXT, inode TEXT
 ) STRICT;
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, account_sid TEXT NOT NULL, base_url TEXT NOT NULL, checksum TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""Which journal belongs to a home, and which machine it was last used on.
+"""Which journal belongs to a home, and on which machine and in which place it was last used.
 
 A journal has an id of its own, and the file `lineage` beside it holds the same one. So a journal
 that is missing or is another one is noticed before anything is sent, and not taken for a first
@@ -7,6 +7,7 @@ start. The way to say "this is how it shall be" is to remove that file, by hand 
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import socket
@@ -41,15 +42,37 @@ def this_machine() -> Machine:
     return Machine(socket.gethostname() or "unknown", boot)
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a journal lies: the real path of its home, the number of its disk, its number on it."""
+
+    home: str
+    device: str
+    inode: str
+
+    def is_the(self, known: Spot) -> bool:
+        """The very file that is known, and no copy: it was renamed at most, or its disk has another
+        number since a restart."""
+        return self.inode == known.inode and (self.device == known.device or self.home == known.home)
+
+
+def spot_of(path: Path) -> Spot:
+    """Where the file lies now. Raises `OSError`."""
+    found = path.stat()
+    home = os.fsencode(os.path.realpath(path.parent)).decode("utf-8", "backslashreplace")
+    return Spot(home, str(found.st_dev), str(found.st_ino))
+
+
 def new_lineage() -> str:
     """An id no other journal has."""
     return secrets.token_hex(16)
 
 
-def used_on(machine: Machine, lineage: str, at: datetime) -> Statement:
-    """The journal of this id is used on `machine` from now on."""
-    values = (lineage, machine.host, machine.boot, at.isoformat())
-    return ("INSERT INTO lineage VALUES (NULL, ?, ?, ?, ?)", values)
+def used_on(machine: Machine, lineage: str, at: datetime, spot: Spot | None = None) -> Statement:
+    """The journal of this id is used on `machine` from now on, and there; None: it lies nowhere yet."""
+    where = (spot.home, spot.device, spot.inode) if spot else (None, None, None)
+    values = (lineage, machine.host, machine.boot, at.isoformat(), *where)
+    return ("INSERT INTO lineage VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +85,7 @@ class Place:
 
     def take(self, known: str | None, at: datetime) -> None:
         """The journal belongs here; `known` is what the marker says. Raises `JournalError`."""
-        lineage, _ = self._last()
+        lineage, _, _ = self._last()
         if known == lineage:
             return
         if known is not None:
@@ -76,31 +99,56 @@ class Place:
         write_private(marker(self.home), f"{lineage}\n".encode())
 
     def move_in(self, at: datetime) -> None:
-        """It is used on this machine. Raises `JournalError` where another one may be running it."""
-        _, last = self._last()
-        if self.machine.is_other(last) and self.database.read(
+        """It is used on this machine, and here. Raises `JournalError` where it may be running on another
+        one, or in another copy."""
+        _, machine, spot = self._last()
+        here = self._here()
+        if self.machine.is_other(machine):
+            self._only_finished(
+                f"{self.home} was last used on {machine.host}", "on two machines", "used on another machine"
+            )
+        elif spot is not None and not here.is_the(spot):
+            was = (
+                "is not the one that was here before, but a copy of it"
+                if spot.home == here.home
+                else f"is a copy of {spot.home}, or was moved from there"
+            )
+            self._only_finished(f"{self.database.path} {was}", "in two copies", "a copy")
+        self._use(at)
+
+    def _only_finished(self, what: str, twice: str, reason: str) -> None:
+        if self.database.read(
             "SELECT 1 FROM states WHERE state != ? AND id IN (SELECT max(id) FROM states GROUP BY run_id)",
             (FINISHED,),
         ):
             raise JournalError(
-                f"{self.home} was last used on {last.host} and holds a run that is not finished: resumed "
-                "on two machines it would be sent twice. Finish it there; or, where the work moved here "
-                f"for good, remove {marker(self.home)} and try again.",
+                f"{what}. It holds a run that is not finished: resumed {twice} it would be sent twice. "
+                f"Finish it there; or, where the work moved here for good, remove {marker(self.home)} and "
+                "try again.",
                 path=str(self.database.path),
-                reason="used on another machine",
+                reason=reason,
             )
-        self._use(at)
 
     def _use(self, at: datetime) -> None:
-        lineage, last = self._last()
-        if last != self.machine:
-            self.database.write([used_on(self.machine, lineage, at)])
+        lineage, *last = self._last()
+        here = self._here()
+        if last != [self.machine, here]:
+            self.database.write([used_on(self.machine, lineage, at, here)])
 
-    def _last(self) -> tuple[str, Machine]:
-        rows = self.database.read("SELECT lineage, host, boot FROM lineage ORDER BY id DESC LIMIT 1")
+    def _here(self) -> Spot:
+        try:
+            return spot_of(self.database.path)
+        except OSError:
+            raise missing(self.home) from None
+
+    def _last(self) -> tuple[str, Machine, Spot | None]:
+        rows = self.database.read(
+            "SELECT lineage, host, boot, home, device, inode FROM lineage ORDER BY id DESC LIMIT 1"
+        )
         if not rows:
             raise self.database.refusal("it has no id")
-        return str(rows[0][0]), Machine(rows[0][1], rows[0][2])
+        lineage, host, boot, home, device, inode = rows[0]
+        return str(lineage), Machine(host, boot), Spot(home, device, inode) if inode else None
 
 
 def marker(home: Path) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from hnbulk import wire
 from hnbulk.apply import Changes
 from hnbulk.approval import check_approval
+from hnbulk.database import BUSY, Connect, connect_sqlite
 from hnbulk.entries import Intent, Result
 from hnbulk.errors import JournalError, PlanRefused, UsageError
 from hnbulk.files import private_folder, sync_folder
@@ -46,12 +47,14 @@ def rebuild(
     account_sid: str,
     base_url: str,
     wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    connect: Connect = connect_sqlite,
 ) -> Rebuilt:
     """The journal of `home` holds a run of this plan in which every step may have been sent.
 
     A journal that cannot be used is moved aside first; one that is whole and knows nothing of the
     plan takes the run in. Raises `PlanRefused` where it has a run of the plan that can be resumed,
-    `RunLocked` while a run is under way, and as `check_approval` does.
+    `RunLocked` while a run is under way, `JournalError` while another process uses the journal, and as
+    `check_approval` does.
     """
     check_approval(plan, account_sid=account_sid, base_url=base_url, approve=approve)
     if kind_of(plan) != ORDERS:
@@ -62,7 +65,7 @@ def rebuild(
     private_folder(home)
     lock = RunLock.take(home, "rebuild")
     try:
-        if _is_whole(home, plan, account_sid=account_sid, base_url=base_url):
+        if _is_whole(home, plan, connect, account_sid=account_sid, base_url=base_url):
             with Journal.open(home, account_sid=account_sid, base_url=base_url) as journal:
                 run_id = _begin(journal, plan, wall())
             moved = None
@@ -73,18 +76,21 @@ def rebuild(
     return Rebuilt(run_id, plan.checksum, len(plan.steps), moved)
 
 
-def _is_whole(home: Path, plan: PlanFile, *, account_sid: str, base_url: str) -> bool:
-    """The journal opens and all of it can be read. Raises `PlanRefused` where it knows the plan."""
+def _is_whole(home: Path, plan: PlanFile, connect: Connect, *, account_sid: str, base_url: str) -> bool:
+    """The journal opens and all of it can be read. Raises `PlanRefused` where it knows the plan, and
+    `JournalError` where nobody can say, for another process uses it."""
     if not (home / FILE).exists():
         return False
     try:
-        with Journal.open(home, account_sid=account_sid, base_url=base_url) as journal:
+        with Journal.open(home, account_sid=account_sid, base_url=base_url, connect=connect) as journal:
             known = journal.runs()
             for run in known:
                 journal.plan_of(run.run_id)
                 journal.attempts(run.run_id)
                 journal.endings(run.run_id)
-    except JournalError:
+    except JournalError as error:
+        if error.facts.get("kind") == BUSY:
+            raise
         return False
     for run in known:
         if run.checksum == plan.checksum:

@@ -12,12 +12,14 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
 from hnbulk.errors import JournalError, RunLocked
 
-#: How often, ten milliseconds apart, a lock without a name is tried for: several who only ask may
-#: hold it in turns for longer than it looks, and nobody runs without a name but on a full disk.
-_TRIES = 200
+#: How often, ten milliseconds apart, a held lock is tried for. Several who only ask may hold it in
+#: turns for longer than it looks. The name in it may be that of a killed run, so it is not believed
+#: at once; without a name nobody runs but on a full disk.
+_TRIES, _TRIES_NAMED = 200, 25
 
 
 class RunLock:
@@ -30,6 +32,7 @@ class RunLock:
     def __init__(self, handle: int) -> None:
         self._handle: int | None = handle
         self._turn = threading.Lock()  # whoever gets it decides about the lock
+        _live.add(self)
 
     @classmethod
     def take(cls, home: Path, run_id: str) -> RunLock:
@@ -77,9 +80,26 @@ class RunLock:
                 os.ftruncate(handle, 0)
             os.close(handle)
 
+    def forget(self) -> None:
+        """A forked child has no part in it: the lock dies with the process that took it."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)  # no more: unlocked here, it would be free for the parent too
+
     def __del__(self) -> None:
         # an interrupt fell between taking it and having it
         self.release()
+
+
+_live: WeakSet[RunLock] = WeakSet()
+
+
+def _forget_all() -> None:
+    for lock in list(_live):
+        lock.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 def holder_of(home: Path) -> str | None:
@@ -100,12 +120,11 @@ def holder_of(home: Path) -> str | None:
 
 def _try_for_a_moment(handle: int) -> str | None:
     """The lock is held (None), or whoever has it is named ("" where it never said)."""
-    for _ in range(_TRIES):
+    for tried in range(_TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            # nobody's name in it: somebody is only asking who holds it, for some microseconds
-            if holder := _named_in(handle):
+            if tried >= _TRIES_NAMED and (holder := _named_in(handle)):
                 return holder
             time.sleep(0.01)
         else:

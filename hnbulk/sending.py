@@ -270,7 +270,7 @@ class Sender:
         known = self.known(act)
         if self.journal.failing:
             raise JournalError(
-                "the journal cannot be written; nothing more is sent. Make room on the disk."
+                f"the journal cannot be written; nothing more is sent. {self.journal.what_to_do}."
             )
         self.throttle.refuse_paused()
         written = self.intents.write(act, ready)

@@ -14,9 +14,8 @@ import math
 import os
 import stat
 import struct
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,18 +35,22 @@ _SIZE = _START + 8 * CAPACITY
 _MAGIC = b"hnpace1\n"
 _TRIES, _BETWEEN = 4000, 0.0005  # for the lock: two seconds in all
 
+#: Folders that all processes of one machine share.
+SHARED = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - ours alone in there, or not used
+
 _log = logging.getLogger("hnbulk")
 
 
-def place_for(account_sid: str, base_url: str) -> Path:
+def place_for(account_sid: str, base_url: str, *, among: Sequence[Path] = SHARED) -> Path:
     """Where the file of this account's rate lies; nothing is made yet.
 
-    In the folder of the user's session where there is one, else among the temporary files.
+    In the first folder of `among` that is there. Neither the environment nor a login decides: what
+    they name differs between a terminal, a cron job and `docker exec`. A container or a service
+    with a `/tmp` of its own keeps a rate of its own.
     """
-    session = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = session if Path(session).is_absolute() and os.access(session, os.W_OK) else tempfile.gettempdir()
+    base = next((folder for folder in among if folder.is_dir()), among[0])
     name = hashlib.sha256(f"{account_sid}\n{base_url}".encode()).hexdigest()[:16]
-    return Path(base) / f"hnbulk-{os.geteuid()}" / f"{name}.pace"
+    return base / f"hnbulk-{os.geteuid()}" / f"{name}.pace"
 
 
 @dataclass(slots=True)

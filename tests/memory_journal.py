@@ -32,6 +32,7 @@ class MemoryJournal:
     def __init__(self, dice: random.Random) -> None:
         self.full = 0.0  # how often the disk refuses
         self.failing = False
+        self.what_to_do = "Make room"
         self.intents: list[Intent] = []
         self.durable: Counter[str] = Counter()  # intents by fingerprint
         self._dice = dice

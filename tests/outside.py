@@ -30,7 +30,6 @@ class Service:
             "TWILIO_ACCOUNT_SID": self.document["account_sid"],
             "TWILIO_AUTH_TOKEN": self.document["auth_token"],
             "HNBULK_HOME": str(self.home / ".hnbulk"),
-            "XDG_RUNTIME_DIR": str(self.home),
             **self.extra,
         }
 

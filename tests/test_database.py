@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import in_a_child
 
-from hnbulk.database import BROKEN, CONSTRAINT, UNIQUE, VALUE, Database, Link, Rows, Shape, connect_sqlite
+from hnbulk.database import (
+    BROKEN,
+    BUSY,
+    CONSTRAINT,
+    UNIQUE,
+    VALUE,
+    Database,
+    Link,
+    Rows,
+    Shape,
+    connect_sqlite,
+)
 from hnbulk.errors import JournalError, UsageError
 
 SHAPE = Shape(
@@ -191,6 +205,120 @@ def test_a_full_or_busy_disk_may_be_tried_again(path: Path, code: int) -> None:
     database.write([(ADD, ("after",))])
     assert (texts(database), database.broken) == (["after"], False)
     database.close()
+
+
+class Hasty:
+    """A connection that waits for no other process."""
+
+    def __init__(self, path: Path) -> None:
+        self.real = connect_sqlite(path)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.real.in_transaction
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        return self.real.execute("PRAGMA busy_timeout = 0" if "busy_timeout" in sql else sql, values)
+
+    def close(self) -> None:
+        self.real.close()
+
+
+@contextmanager
+def in_use(path: Path, how: str) -> Iterator[None]:
+    """Somebody else reads the file, or writes to it."""
+    other = connect_sqlite(path)
+    other.execute(how)
+    other.execute("SELECT count(*) FROM notes").fetchall()
+    yield
+    other.close()
+
+
+def said_while_in_use(act: Callable[[], object]) -> str:
+    with pytest.raises(JournalError, match="another process is using it") as caught:
+        act()
+    assert caught.value.facts["kind"] == BUSY
+    assert not re.search("disk|make room|begin anew|restore|left as it is", caught.value.message, re.I)
+    return caught.value.message
+
+
+def test_a_file_that_another_process_uses_is_neither_damaged_nor_full(path: Path) -> None:
+    """Whether it is opened, read or written: one waits, and tries again."""
+    database = Database.open(path, SHAPE, connect=Hasty)
+    database.write([(ADD, ("before",))])
+    with in_use(path, "BEGIN EXCLUSIVE"):
+        for act in (
+            lambda: Database.open(path, SHAPE, connect=Hasty),
+            lambda: texts(database),
+            lambda: database.write([(ADD, ("lost",))]),
+        ):
+            assert "try again" in said_while_in_use(act)
+    with in_use(path, "BEGIN"):
+        said_while_in_use(lambda: database.write([(ADD, ("lost",))]))
+    assert (texts(database), database.broken) == (["before"], False)
+    database.close()
+
+
+def test_half_a_minute_of_another_process_is_waited_out(database: Database) -> None:
+    """A backup or a viewer stops no run."""
+    assert database.read("PRAGMA busy_timeout") == [(30_000,)]
+
+
+def test_a_forked_child_has_no_part_in_it(database: Database, path: Path) -> None:
+    """It is told so, closes nothing, and may open the file itself."""
+
+    def child() -> None:
+        for use in (lambda: texts(database), lambda: database.write([(ADD, ("by the child",))])):
+            with pytest.raises(JournalError, match="forked"):
+                use()
+        database.close()
+        anew = Database.open(path, SHAPE)
+        anew.write([(ADD, ("anew",))])
+        anew.close()
+
+    database.write([(ADD, ("before",))])
+    assert in_a_child(child) == 0
+    database.write([(ADD, ("after",))])
+    assert texts(database) == ["before", "anew", "after"]
+
+
+def test_a_child_forked_in_the_midst_of_a_transaction_does_not_undo_it(path: Path) -> None:
+    """Nor when it closes what it has and ends as a program does; the parent's file stays whole."""
+    script = """
+import os, sys, threading
+from pathlib import Path
+from test_database import ADD, SHAPE, Database
+database = Database.open(Path(sys.argv[1]), SHAPE)
+database.write([(ADD, (f"{n} " + "x" * 200,)) for n in range(2000)])
+midst, forked = threading.Event(), threading.Event()
+def much():
+    yield "PRAGMA cache_size = 2", ()
+    yield "UPDATE notes SET n = 1, text = 'y' || text", ()
+    midst.set()
+    forked.wait()
+    yield ADD, ("last",)
+writer = threading.Thread(target=database.write, args=(much(),))
+writer.start()
+midst.wait()
+child = os.fork()
+if child == 0:
+    database.close()
+    sys.exit(0)
+os.waitpid(child, 0)
+forked.set()
+writer.join()
+database.close()
+"""
+    paths = os.pathsep.join(sys.path)
+    subprocess.run(
+        [sys.executable, "-c", script, path],
+        env={**os.environ, "PYTHONPATH": paths},
+        check=True,
+        timeout=60,
+    )
+    whole = Database.open(path, SHAPE)
+    assert {text[0] for text in texts(whole)} == {"y", "l"}
+    whole.close()
 
 
 def test_what_the_statements_are_to_blame_for_is_told_apart(database: Database) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from forked import in_a_child
 
 from hnbulk.errors import JournalError
 from hnbulk.history import History, Seen
@@ -143,3 +144,20 @@ def test_a_poll_without_news_writes_one_reading(history: History) -> None:
         assert history.observe(many, seen_at=at(hour), source="poll") == 0
     assert len(history.readings()) == 11
     assert time.process_time() - began < 2.0
+
+
+def test_a_forked_child_is_told_at_once_that_the_history_is_its_parents(history: History) -> None:
+    """Not even what is in memory is waited for."""
+
+    def child() -> None:
+        for use in (
+            history.last_statuses,
+            history.events,
+            lambda: history.observe([seen("received")], seen_at=at(6), source="poll"),
+            lambda: history.note_calls([(at(1), "HR1")]),
+        ):
+            with pytest.raises(JournalError, match="forked"):
+                use()
+
+    assert in_a_child(child) == 0
+    assert history.observe([seen("received")], seen_at=at(6), source="poll") == 2

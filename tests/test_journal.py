@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import in_a_child
 
 from hnbulk.commits import _Job
 from hnbulk.database import Rows, connect_sqlite
@@ -87,6 +88,28 @@ def test_an_attempt_without_result_says_so(journal: Journal) -> None:
     journal.record("r1", results=[Result(attempt, ABSENT, "not-there", NOW)])
     assert journal.attempts("r1")[0].kind == ABSENT
     assert journal.attempts("r1")[0].fence == {"attempts": 0}
+
+
+def test_a_forked_child_is_told_at_once_that_the_journal_is_its_parents(journal: Journal) -> None:
+    """It has no writer to wait for, and leaves what is kept in memory to the parent."""
+    begin(journal)
+
+    def child() -> None:
+        for use in (
+            journal.runs,
+            journal.flush,
+            lambda: journal.plan_of("r1"),
+            lambda: journal.intend("r1", [intent()]),
+            lambda: journal.record("r1", results=[Result(1, "ambiguous", "read", NOW)]),
+            lambda: journal.lock("r2"),
+        ):
+            with pytest.raises(JournalError, match="forked"):
+                use()
+        journal.close()
+        assert journal.left_behind == ()
+
+    assert in_a_child(child) == 0
+    assert len(journal.intend("r1", [intent()])) == 1
 
 
 @pytest.mark.parametrize("table", ["attempts", "outcomes", "endings", "states"])
@@ -236,6 +259,29 @@ def test_a_result_that_cannot_be_written_is_kept_and_written_later(tmp_path: Pat
         connection.execute("PRAGMA max_page_count = 1000000")
         assert journal.attempts("r1")[0].kind == "done"
         assert not journal.failing
+
+
+def test_results_kept_while_another_process_uses_the_journal_are_not_told_as_a_full_disk(
+    tmp_path: Path,
+) -> None:
+    """One waits for it; what is kept is written down with the next write."""
+    with open_journal(tmp_path) as journal:
+        begin(journal)
+        (attempt,) = journal.intend("r1", [intent()])
+        assert "disk" in journal.what_to_do
+        journal._database._connection.execute("PRAGMA busy_timeout = 10")
+        with sqlite3.connect(tmp_path / "journal.db") as other:
+            other.execute("BEGIN IMMEDIATE")
+            journal.record("r1", results=[Result(attempt, "done", "", NOW, sid="HR7")])
+            with pytest.raises(
+                JournalError, match=r"1 results are kept.*Another process is using it"
+            ) as caught:
+                journal.flush()
+            assert journal.failing
+            assert "Another process" in journal.what_to_do
+            assert "room" not in caught.value.message + journal.what_to_do
+        other.close()
+        assert journal.attempts("r1")[0].kind == "done"
 
 
 def leave_something(home: Path) -> int:

@@ -11,7 +11,7 @@ from test_journal import ACCOUNT, NOW, URL, begin, open_journal
 
 from hnbulk.errors import JournalError
 from hnbulk.journal import Journal
-from hnbulk.lineage import Machine
+from hnbulk.lineage import Machine, Spot
 
 HERE, THERE = Machine("here", "boot-1"), Machine("there", "boot-2")
 
@@ -88,3 +88,92 @@ def test_where_every_run_has_finished_a_journal_may_move(tmp_path: Path) -> None
         journal.mark("r1", "finished", at=NOW)
     with on(THERE, tmp_path) as journal:
         journal.lock("r2").release()
+
+
+def copied(home: Path, to: Path) -> Path:
+    shutil.copytree(home, to)
+    return to
+
+
+def test_an_unfinished_run_is_not_resumed_from_a_copy_on_the_same_machine(tmp_path: Path) -> None:
+    """It can be looked at, and the original goes on; a person who removes the marker says otherwise."""
+    home = tmp_path / "home"
+    with on(HERE, home) as journal:
+        begin(journal)
+    copy = copied(home, tmp_path / "copy")
+    with on(HERE, copy) as journal:
+        assert len(journal.runs()) == 1
+        with pytest.raises(JournalError, match=rf"{home}.*sent twice.*remove {copy}/lineage") as caught:
+            journal.lock("r1")
+        assert caught.value.facts["reason"] == "a copy"
+    with on(HERE, home) as journal:
+        journal.lock("r1").release()
+    (copy / "lineage").unlink()
+    for _ in range(2):
+        with on(HERE, copy) as journal:
+            journal.lock("r1").release()
+
+
+def test_a_copy_in_the_place_of_the_original_is_refused_too(tmp_path: Path) -> None:
+    """A backup that was put back: what was here before may be running somewhere else."""
+    home = tmp_path / "home"
+    with on(HERE, home) as journal:
+        begin(journal)
+    home.rename(tmp_path / "old")
+    copied(tmp_path / "old", home)
+    with on(HERE, home) as journal, pytest.raises(JournalError, match="sent twice"):
+        journal.lock("r1")
+    with on(HERE, tmp_path / "old") as journal:
+        journal.lock("r1").release()
+
+
+def test_a_home_that_was_renamed_is_the_same_one(tmp_path: Path) -> None:
+    """It is the very file; nothing is left where it was."""
+    with on(HERE, tmp_path / "home") as journal:
+        begin(journal)
+    (tmp_path / "home").rename(tmp_path / "moved")
+    with on(HERE, tmp_path / "moved") as journal:
+        journal.lock("r1").release()
+
+
+def test_a_link_to_a_home_leads_to_the_same_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As do a relative name, and another name of the machine."""
+    with on(HERE, tmp_path / "home") as journal:
+        begin(journal)
+    (tmp_path / "link").symlink_to("home")
+    with on(HERE, tmp_path / "link") as journal:
+        journal.lock("r1").release()
+    monkeypatch.chdir(tmp_path)
+    with on(Machine("container-7", "boot-1"), Path("home")) as journal:
+        journal.lock("r1").release()
+
+
+def test_where_every_run_has_finished_a_copy_just_works(tmp_path: Path) -> None:
+    """And so it does where no run ever was; each is then at home where it is."""
+    with on(HERE, tmp_path / "home") as journal:
+        begin(journal)
+        journal.mark("r1", "finished", at=NOW)
+    copy = copied(tmp_path / "home", tmp_path / "copy")
+    for home in (copy, tmp_path / "home"):
+        with on(HERE, home) as journal:
+            journal.lock("r2").release()
+            begin(journal, "r2")
+            journal.lock("r2").release()
+    with on(HERE, copied(copy, tmp_path / "next")) as journal, pytest.raises(JournalError, match=str(copy)):
+        journal.lock("r2")
+
+
+@pytest.mark.parametrize(
+    ("there", "same"),
+    [
+        (Spot("/home", "1", "7"), True),
+        (Spot("/moved", "1", "7"), True),
+        (Spot("/home", "2", "7"), True),
+        (Spot("/mnt/copy", "2", "7"), False),
+        (Spot("/home", "1", "8"), False),
+        (Spot("/copy", "1", "8"), False),
+    ],
+)
+def test_a_file_is_known_by_its_number_and_its_disk_or_its_path(there: Spot, same: bool) -> None:
+    """A disk may have another number after a restart; two disks may number two files alike."""
+    assert there.is_the(Spot("/home", "1", "7")) is same

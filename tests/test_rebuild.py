@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from run_bench import Bench, create, number, open_bench
+from test_database import Hasty
 
 from hnbulk.errors import JournalError, PlanRefused, RunLocked, UsageError
 from hnbulk.journal import Journal
@@ -28,8 +30,8 @@ def where(bench: Bench) -> dict[str, Any]:
     return {"account_sid": bench.client.account_sid, "base_url": bench.client.base_url}
 
 
-def rebuilt(bench: Bench, plan: PlanFile) -> Rebuilt:
-    return rebuild(bench.home, plan, approve=plan.checksum[:8], **where(bench))
+def rebuilt(bench: Bench, plan: PlanFile, **more: Any) -> Rebuilt:
+    return rebuild(bench.home, plan, approve=plan.checksum[:8], **where(bench), **more)
 
 
 def half_applied(bench: Bench) -> PlanFile:
@@ -140,6 +142,18 @@ def test_a_whole_journal_is_not_rebuilt(bench: Bench) -> None:
     assert len(bench.journal.runs()) == 2
     assert resume(bench, made.run_id) == 0
     assert len(bench.truth()[number(10)]) == 1
+
+
+def test_a_journal_that_another_process_uses_is_not_moved_aside(bench: Bench) -> None:
+    """It is whole, for all one knows; the message says to wait."""
+    plan = bench.creates(2)
+    bench.journal.close()
+    with sqlite3.connect(bench.home / "journal.db") as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalError, match="another process is using it"):
+            rebuilt(bench, plan, connect=Hasty)
+    other.close()
+    assert list(bench.home.glob("*.damaged")) == []
 
 
 def test_rebuild_waits_for_nobody_and_needs_the_approval(bench: Bench) -> None:

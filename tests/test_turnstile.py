@@ -147,18 +147,29 @@ def test_file_and_folder_are_ours_alone(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_one_place_for_one_account_at_one_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the session's folder where there is one, else among the temporary files."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    place = place_for(SID, URL)
+def test_one_place_for_one_account_at_one_address(tmp_path: Path) -> None:
+    """In the first of the folders that is there; each user's own."""
+    place = place_for(SID, URL, among=(tmp_path / "missing", tmp_path, tmp_path.parent))
     assert place.parent == tmp_path / f"hnbulk-{os.geteuid()}"
     assert SID not in str(place)
     assert len(place.stem) == 16
-    assert place not in {place_for(SID, URL + ":443"), place_for("AC" + "b" * 32, URL)}
-    for nowhere in (str(tmp_path / "missing"), "relative", ""):
-        monkeypatch.setenv("XDG_RUNTIME_DIR", nowhere)
-        assert place_for(SID, URL).name == place.name
-        assert place_for(SID, URL).parent.parent not in {tmp_path, Path()}
+    others = {place_for(SID, URL + ":443"), place_for("AC" + "b" * 32, URL)}
+    assert place.name not in {other.name for other in others}
+    assert place_for(SID, URL, among=(tmp_path / "missing",)).parent.parent == tmp_path / "missing"
+
+
+def test_the_place_does_not_depend_on_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login, a cron job and `docker exec` have different ones, and one pace."""
+    place = place_for(SID, URL)
+    for name in ("XDG_RUNTIME_DIR", "TMPDIR", "TEMP", "TMP", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        assert place_for(SID, URL) == place
+        monkeypatch.delenv(name)
+        monkeypatch.setattr("tempfile.tempdir", None)
+        assert place_for(SID, URL) == place
 
 
 def cut(path: Path) -> None:

@@ -149,15 +149,16 @@ def audit(
 
 @contextmanager
 def _telling_what_is_left(talk: Talk, connection: Connection) -> Iterator[None]:
-    """Results that the disk refused to the end lie in a file, and a person knows where."""
+    """Results that could not be written to the end lie in a file, and a person knows where."""
     try:
         yield
     finally:
         connection.journal.close()
         for path in connection.journal.left_behind:
             talk.say(
-                f"the disk refused some results: they lie in {path}. Make room, then `hnbulk resume "
-                f"{path.name.partition('.')[0]}` takes them in."
+                f"some results could not be written to the journal: they lie in {path}. Make room, or wait "
+                f"for the process that uses it; then `hnbulk resume {path.name.partition('.')[0]}` takes "
+                "them in."
             )
 
 
