@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -342,3 +343,32 @@ class FakeService:
 
     def _date(self) -> str:
         return format_datetime(self.time.now(), usegmt=True)
+
+
+class ToldService(FakeService):
+    """Its next writes and reads meet what they are told to, in turn: a kind of trouble by its name, a
+    reply that is given in place of carrying anything out, or "" for none. After that all goes well."""
+
+    def __init__(self, *writes: str | Reply | Failure, rules: Rules | None = None, **faults: float) -> None:
+        super().__init__(Time(), random.Random(1), Faults(**faults), rules or Rules())
+        self.next_writes: deque[str | Reply | Failure] = deque(writes)
+        self.next_reads: deque[str | Reply | Failure] = deque()
+
+    def _write(self, request: Request) -> Reply | Failure:
+        told = self.next_writes[0] if self.next_writes else ""
+        if isinstance(told, str):
+            return super()._write(request)
+        self.next_writes.popleft()
+        self.in_flight("arrived", request)
+        self.writes.append(Write(self.time.seconds, request, "told", proved=True))
+        return told
+
+    def _draw(self) -> str:
+        return str(self.next_writes.popleft()) if self.next_writes else ""
+
+    def _read(self, request: Request) -> Reply | Failure:
+        told = self.next_reads.popleft() if self.next_reads else ""
+        if told == "":
+            return super()._read(request)
+        self.reads += 1
+        return told if not isinstance(told, str) else self._bad_read(told, request)
