@@ -82,6 +82,8 @@ class Record:
     visible: float
     friendly_name: str = ""
     status: str = "twilio-processing"
+    account_sid: str = ACCOUNT
+    fields: dict[str, Any] = field(default_factory=dict)  # whatever else it shows
     deleted_by: str | None = None
     names_by: list[tuple[str, str]] = field(default_factory=list)  # who set which friendly name
     calls_by: list[str] = field(default_factory=list)
@@ -94,7 +96,7 @@ class Record:
         made = (EPOCH + timedelta(seconds=self.made)).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "sid": self.sid,
-            "account_sid": ACCOUNT,
+            "account_sid": self.account_sid,
             "phone_number": self.phone_number,
             "unique_name": self.unique_name,
             "friendly_name": self.friendly_name,
@@ -103,6 +105,7 @@ class Record:
             "date_updated": made,
             "verification_attempts": len(self.calls_by),
             "verification_call_sids": [f"CA{n:032x}" for n, _ in enumerate(self.calls_by)] or None,
+            **self.fields,
         }
 
 
