@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from fake_service import ToldService
+from fake_service import EPOCH, ToldService
 from simulation import RUN, Options, World
 
 from hnbulk import failpoints
@@ -37,6 +37,7 @@ class Waiting:
 def in_doubt(*writes: str) -> tuple[World, Coordinator]:
     """A run whose rows were all sent once; their requests met this trouble, and nothing is sent again."""
     service = ToldService(*writes)
+    service.time.sleep(1000)
     world = World(Options(creates=len(writes)), 0, service=service)
     coordinator = world.open()
     for wave in coordinator.work.waves(world.plan):
@@ -120,8 +121,21 @@ def test_the_window_is_over_by_both_clocks(clock: str) -> None:
         doubt.since -= timedelta(seconds=1000)
     else:
         doubt.since_mono -= 1000
+    began = world.time.seconds
     settled(world, coordinator)
-    assert world.time.seconds >= 120
+    assert world.time.seconds - began >= 118
+
+
+@pytest.mark.parametrize(("age", "own", "looks"), [(120, 120, 2), (119.9, 120, 1), (120, 119.9, 1)])
+def test_the_window_is_over_when_the_last_look_begins(age: float, own: float, looks: int) -> None:
+    """To the second, by each clock."""
+    world, coordinator = in_doubt("lost")
+    (doubt,) = coordinator.sender.doubts
+    doubt.since, doubt.since_mono = EPOCH + timedelta(seconds=2000 - age), 2000 - own
+    for _ in range(2):
+        world.time.seconds = 2000.0
+        coordinator.resolver.look_once()
+    assert doubt.empty_looks == looks
 
 
 def test_where_the_world_stands_still_our_own_clock_says_nothing() -> None:
