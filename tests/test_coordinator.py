@@ -88,6 +88,19 @@ def test_a_stop_ends_the_waiting() -> None:
     assert service.reads == 1
 
 
+def test_the_time_is_asked_for_when_the_turn_has_come_again() -> None:
+    """A minute after the last answer, in slices of half a second."""
+    world = World(Options(), 0, service=ToldService())
+    header = replace(world.plan.header, base_url="https://preview.example")
+    world.plan = replace(world.plan, header=header)
+    world.time.sleep(5000)
+    coordinator = world.open()
+    assert coordinator.wait_until(world.time.now() + WHOLE)
+    starts = world.service.starts
+    gaps = [two - one for one, two in zip([5000, *starts], starts, strict=False)]
+    assert gaps == pytest.approx([60.3] * len(starts), abs=0.5)
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_world_that_stands_still_is_stepped(stopped: bool) -> None:
     """At once, and nothing is asked."""
