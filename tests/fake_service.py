@@ -134,6 +134,7 @@ class FakeService:
         self.reads = 0
         self.look_ups = 0
         self.unheard = 0  # requests while it was down
+        self.takes = (0.01, 0.2)  # seconds for one request, at least and at most
         self.down_until = 0.0
         self.down_from = 0.0
         self.in_flight: Callable[[str, Request], None] = lambda _place, _request: None
@@ -146,7 +147,7 @@ class FakeService:
     def send(self, request: Request, **_: Any) -> Reply | Failure:
         """One request and what comes of it; takes a little of the virtual time."""
         self.starts.append(self.time.seconds)
-        self.time.sleep(self.dice.uniform(0.01, 0.2))
+        self.time.sleep(self.dice.uniform(*self.takes))
         self.catch_up()
         if self.down_from <= self.time.seconds < self.down_until:
             self.unheard += 1

@@ -31,6 +31,8 @@ class MemoryJournal:
 
     def __init__(self, dice: random.Random) -> None:
         self.full = 0.0  # how often the disk refuses
+        self.slow: Callable[[], object] = lambda: None  # called where somebody waits for the disk
+        self.together: list[int] = []  # how many intents each commit had
         self.failing = False
         self.intents: list[Intent] = []
         self.durable: Counter[str] = Counter()  # intents by fingerprint
@@ -42,8 +44,10 @@ class MemoryJournal:
     def intend_soon(self, _run_id: str, intents: Sequence[Intent]) -> Callable[[], list[int]]:
         job = _Job(intents)
         self._queue.append(job)
+        self.together.append(len(intents))
 
         def wait() -> list[int]:
+            self.slow()
             if not job.attempts and not job.lost:
                 with suppress(JournalError):
                     self.flush()
