@@ -92,7 +92,7 @@ class Sender:
                 if self.open_steps(act) and not self._perform(chain, act):
                     return
                 if not self._succeeded(act):
-                    self._give_up_rest(chain, act)
+                    self._give_up_rest(chain)
                     return
         except Halted:
             return
@@ -354,12 +354,11 @@ class Sender:
     def _succeeded(self, act: Act) -> bool:
         return all(self.tally.state(step) is State.DONE for step in act.steps)
 
-    def _give_up_rest(self, chain: Chain, failed: Act) -> None:
-        rest = chain[chain.index(failed) + 1 :]
+    def _give_up_rest(self, chain: Chain) -> None:
         self.end(
             [
                 Ending(step, State.REFUSED, code="no-order", message="not sent: the step before it failed")
-                for act in rest
+                for act in chain
                 for step in self.open_steps(act)
             ]
         )

@@ -702,6 +702,83 @@ def test_what_follows_a_step_that_failed_is_refused_with_it() -> None:
     assert one.perform() == [("in-doubt", "read")]
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([DOWN] * 5, []),
+        ([BUSY] * 10, []),
+        ([Reply(401, JSON, FORBIDDEN.body)], []),
+        ([Reply(429, {**JSON, "retry-after": "301"}, BUSY.body)], []),
+        (["lost"], [("in-doubt", "read")]),
+        ([Reply(307, {"location": "https://elsewhere.example/"})], [("in-doubt", "redirect")]),
+        ([Reply(201, JSON, b'{"sid": "HR1"}')], [("in-doubt", "identity-mismatch")]),
+    ],
+)
+def test_what_follows_a_step_that_has_not_ended_is_left_as_it_is(
+    answers: list[str | Reply | Failure], expected: list[tuple[str, str | None]]
+) -> None:
+    """Pending, with the step before it."""
+    steps = [virtual(), Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})]
+    assert One(*answers, steps=steps).perform() == expected
+    one = One(*answers, steps=steps)
+    one.throttle.stop("by hand")
+    assert one.perform() == []
+
+
+def test_a_row_that_cannot_be_asked_about_leaves_what_follows_it() -> None:
+    """The chain as a whole is tried once more."""
+    steps = [virtual(), Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})]
+    one = One(TAKEN, steps=steps)
+    one.service.in_flight = lambda *_: one.service.next_reads.extend([HALF] * 5)
+    assert one.perform() == []
+    assert one.sender.take_left() == list(one.chains)
+
+
+def test_a_no_that_is_looked_into_and_stays_open_is_in_doubt() -> None:
+    """The first of two requests may have been carried out: what follows waits."""
+    steps = [virtual(), Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})]
+    one = One(NO, steps=steps)
+    one.sender.known(one.chains[0][0]).possible = 1
+    assert one.perform() == [("in-doubt", "status-400")]
+
+
+def test_a_stop_before_the_request_starts_leaves_nothing_in_doubt() -> None:
+    """Its intent is recorded as not sent."""
+    one = One()
+
+    def stop(place: str) -> None:
+        if place == "after_intent":
+            one.throttle.stop("by hand")
+
+    with failpoints.on(stop):
+        assert one.perform() == []
+    assert (one.attempts(), one.service.writes) == ([("not-sent", "halted")], [])
+
+
+def test_a_pace_of_a_request_in_two_minutes_is_kept_and_sends() -> None:
+    """What was seen is too old each time: after three waits the request goes out all the same."""
+    one = One(steps=[virtual(), virtual(1)])
+    one.world.options = replace(one.world.options, rate=1 / 120)
+    one.open()
+    assert one.perform() == [("done", None)] * 2
+    waited = [reason for _, reason in one.attempts() if reason == "waited"]
+    assert len(waited) == 3
+    assert len(one.service.writes) == 2
+
+
+def test_twenty_refusals_stop_the_run_and_twenty_done_do_not() -> None:
+    """Half of them are enough; orders that were there already are none."""
+    for answers, stops in ((["", NO] * 10, True), ([""] * 20, False)):
+        one = One(*answers, steps=[virtual(n) for n in range(20)])
+        one.perform()
+        assert one.throttle.stopping is stops
+    one = One(*[TAKEN] * 20, steps=[virtual(n) for n in range(20)])
+    for n in range(20):
+        one.service.make(virtual(n).phone_number, f"hn1-sim-{n}", by="us")
+    assert one.perform() == [("done", "adopted")] * 20
+    assert (one.throttle.stopping, one.sender.taken_over) == (False, 20)
+
+
 # -- a journal that fails
 
 
