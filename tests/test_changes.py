@@ -15,7 +15,7 @@ from hnbulk.messages import Reply
 from hnbulk.outcome import Expected, Operation, Outcome, OutcomeKind
 from hnbulk.steps import Action, Ending, State, Step
 from hnbulk.wire import PREVIEW, fetch_order, list_orders
-from hnbulk.work import Act, Ready
+from hnbulk.work import MANY, Act, Ready
 
 NAME = "hn1-sim-0"
 OTHER = "AC" + "b" * 32
@@ -195,6 +195,20 @@ def test_in_a_world_that_stands_still_one_list_shows_every_number() -> None:
     assert (at.service.reads, at.service.look_ups) == (1, 0)
 
 
+def test_of_many_rows_a_list_shows_what_is_there_and_no_proof_of_what_is_not() -> None:
+    """One reading for all; a row that is not in it is looked for by its number."""
+    steps = [replace(CREATE, row=n + 2, phone_number=number(n)) for n in range(MANY)]
+    at = Desk(*steps, old=True)
+    at.service.make(number(7), "theirs", by="rival")
+    assert told(at.prepare(7)) == ("conflict", "not-ours")
+    assert (at.service.reads, at.service.look_ups) == (1, 0)
+    assert isinstance(at.prepare(8), Ready)
+    assert (at.service.reads, at.service.look_ups) == (2, 1)
+    few = Desk(*steps[1:], old=True)
+    assert isinstance(few.prepare(8), Ready)
+    assert (few.service.reads, few.service.look_ups) == (1, 1)
+
+
 # -- what a change finds
 
 
@@ -312,6 +326,15 @@ def test_a_cancel_is_sent_in_the_planned_status_only(
     assert isinstance(ready, Ready)
     assert (ready.request.method, ready.request.path.endswith(at.record.sid)) == ("DELETE", True)
     assert (ready.expected, dict(ready.fence)) == (Expected(), {"status": at.record.status})
+
+
+def test_a_cancel_of_what_is_gone_says_that_it_is_deleted() -> None:
+    """Before it was sent, and after."""
+    at = Change(Action.CANCEL)
+    GONE(at.record)
+    for endings in (at.prepare(), at.work.settle(Act((0,)), {}, at.desk)):
+        assert isinstance(endings, list)
+        assert [(one.sid, one.status) for one in endings] == [(at.record.sid, "deleted")]
 
 
 def test_what_was_stale_says_status_and_way_out() -> None:
