@@ -148,13 +148,43 @@ def test_a_doubt_from_before_waits_behind_the_rows_that_can_be_sent() -> None:
     assert states(world) == ["done"] * 5
 
 
+@pytest.mark.parametrize(("done", "wary"), [(1, True), (2, False), (3, False)])
+def test_a_resume_of_what_has_come_out_well_needs_no_first_rows(done: int, wary: bool) -> None:
+    """As many done as go alone at first are enough; with fewer, one that nobody can tell of stops it."""
+    stop = Reply(401, {"content-type": "application/json"}, b'{"code": 20003, "message": "no"}')
+    world, service, _ = opened(*[""] * done, stop, options=Options(creates=8))
+    assert not world.process()
+    assert states(world) == ["done"] * done
+    others = 1 if wary else 7 - done  # so many go before what is in doubt is decided
+    service.next_writes.extend(["lost", *[""] * others, "lost"])
+    assert world.process() is not wary
+    assert ("cannot be told" in world.story[-1]) is wary
+    assert sorted(states(world)).count("review") == 1
+
+
+def test_calls_have_no_first_rows() -> None:
+    """One that the service is too busy for holds up no other."""
+    busy = Reply(429, {"content-type": "application/json"}, b'{"code": 20429, "message": "busy"}')
+    world, _, _ = opened(*[busy] * 3, options=Options(calls=1))
+    calls(world, 0, 0, together=True)
+    coordinator = world.open()
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"pending": 1, "done": 1}
+    assert coordinator.throttle.reason == ""
+
+
 # -- holds
 
 
-@pytest.mark.parametrize(("fault", "waits"), [("unanswered", False), ("lost", True)])
-def test_more_than_twenty_in_doubt_are_looked_into_before_more_is_sent(fault: str, waits: bool) -> None:
+@pytest.mark.parametrize(
+    ("found", "lost", "waits"), [(21, 0, False), (0, 21, True)], ids=["all are found", "none is"]
+)
+def test_more_than_twenty_in_doubt_are_looked_into_before_more_is_sent(
+    found: int, lost: int, waits: bool
+) -> None:
     """What is found goes on at once; what is not has the whole window first."""
-    _, service, coordinator = opened("", "", *[fault] * 21, options=Options(creates=40))
+    faults = [*["unanswered"] * found, *["lost"] * lost]
+    _, service, coordinator = opened("", "", *faults, options=Options(creates=40))
     most = []
     service.in_flight = lambda _place, _request: most.append(len(coordinator.sender.doubts))
     coordinator.run()
@@ -163,6 +193,16 @@ def test_more_than_twenty_in_doubt_are_looked_into_before_more_is_sent(fault: st
     assert (gaps[22] >= 100) is waits
     assert sum(gap >= 100 for gap in gaps) == waits
     assert coordinator.sender.tally.counts == {"done": 40}
+
+
+def test_few_that_a_look_does_not_find_wait_for_the_end() -> None:
+    """After a hold as at any time."""
+    faults = [*["unanswered"] * 20, "lost"]
+    _, service, coordinator = opened("", "", *faults, options=Options(creates=40))
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"done": 40}
+    gaps = [two.at - one.at for one, two in zip(service.writes, service.writes[1:], strict=False)]
+    assert [n for n, gap in enumerate(gaps) if gap >= 60] == [39]
 
 
 def test_doubts_that_cannot_be_looked_up_stop_the_run() -> None:
@@ -190,7 +230,7 @@ def test_while_doubts_are_looked_up_it_is_told_for_how_long_at_most() -> None:
 # -- waves
 
 
-def calls(world: World, *opens: float) -> None:
+def calls(world: World, *opens: float, together: bool = False) -> None:
     """In place of its plan: one wave of one call after the other, each from so many seconds on."""
     steps = []
     for n, seconds in enumerate(opens):
@@ -199,7 +239,9 @@ def calls(world: World, *opens: float) -> None:
             "not_before": (EPOCH + timedelta(seconds=seconds)).isoformat(),
             "not_after": (EPOCH + timedelta(hours=5)).isoformat(),
         }
-        steps.append(Step(n + 2, Action.VERIFY, number(n), sid, {}, {}, {"wave": n, **hours}))
+        steps.append(
+            Step(n + 2, Action.VERIFY, number(n), sid, {}, {}, {"wave": 0 if together else n, **hours})
+        )
     world.plan = replace(world.plan, steps=tuple(steps))
 
 
@@ -326,6 +368,16 @@ def test_a_run_without_steps_is_over_at_once() -> None:
     world = World(Options(), 0, service=ToldService(), steps=[])
     world.open().run()
     assert world.service.starts == []
+
+
+def test_what_was_looked_back_on_is_told_to_be_audited() -> None:
+    """Of calls, too, also where a resume places none."""
+    world, _, _ = opened(options=Options(calls=1))
+    calls(world, 0)
+    assert not world.process(crash_at("answered"))
+    resumed = world.open(resumed=True)
+    resumed.run()
+    assert resumed.audited
 
 
 def test_a_run_of_few_rows_is_read_by_number_at_its_end() -> None:
