@@ -107,7 +107,7 @@ def test_another_order_than_the_one_asked_for_is_no_answer() -> None:
 
 def test_an_order_that_never_comes_is_not_replaced_by_another() -> None:
     """Five answers about another order are none."""
-    with pytest.raises(ServiceUnreachable, match="identity-mismatch"):
+    with pytest.raises(ServiceUnreachable, match=r"\(identity-mismatch\)"):
         lookups(Answering(order("HR" + "b" * 32))).order(SID)
 
 
@@ -124,7 +124,7 @@ def test_a_list_that_cannot_be_read_is_asked_for_again(body: bytes) -> None:
 def test_a_service_that_only_stammers_is_given_up_on_after_five_tries() -> None:
     """As one that does not answer."""
     client = Answering(Reply(200, JSON, b'{"sid": NaN}'))
-    with pytest.raises(ServiceUnreachable, match="unreadable"):
+    with pytest.raises(ServiceUnreachable, match=r"\(unreadable\)"):
         lookups(client).orders_on("+15012000000")
     assert len(client.asked) == 5
 
@@ -142,7 +142,7 @@ def test_an_order_with_one_bad_field_is_judged_by_the_others(bad: dict[str, Any]
 
 def test_an_order_whose_number_cannot_be_read_is_not_left_out() -> None:
     """Left out, it would pass for an order that is not there."""
-    with pytest.raises(ServiceUnreachable, match="unreadable"):
+    with pytest.raises(ServiceUnreachable, match=r"\(unreadable\)"):
         lookups(Answering(page({"sid": SID, "status": "received", "phone_number": 7}))).orders_on("+1")
 
 
@@ -359,6 +359,16 @@ def test_a_read_that_was_given_up_says_what_and_why() -> None:
     path = wire.PREVIEW.orders
     assert str(refused.value).startswith(f"the service did not answer GET {path} in 5 tries (read).")
     assert refused.value.facts == {"kind": "read", "method": "GET", "path": path}
+
+
+def test_answers_count_for_how_many_may_be_under_way() -> None:
+    """Twenty in a row are calm."""
+    ticks = PaceClock()
+    throttle = Throttle(Pace(None, 1, 1.0), Gate(None, monotonic=ticks.monotonic, sleep=ticks.sleep))
+    looking = Lookups(Answering(page()), wire.PREVIEW, throttle, now=lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    for limit in [1] * 19 + [2]:
+        looking.orders_on(NUMBER)
+        assert throttle.limit == limit
 
 
 def test_a_run_that_stops_reads_no_more() -> None:
