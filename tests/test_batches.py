@@ -99,20 +99,21 @@ def test_a_stop_leaves_nothing_in_doubt_that_was_not_sent(bench: Bench) -> None:
     assert len(bench.posts()) == 30
 
 
-def test_a_pause_leaves_nothing_in_doubt(bench: Bench) -> None:
+@pytest.mark.parametrize("count", [2, 12], ids=["one by one", "in a batch"])
+def test_a_pause_leaves_nothing_in_doubt(bench: Bench, count: int) -> None:
     """Intents whose turn has not come are taken back before the wait begins; later they are sent once."""
 
     def see(writes: int) -> None:
-        if writes == 12:
+        if writes == count:
             run.pause()
 
     run = start(bench, 30, see)
     for _ in range(100):
-        if run.progress.done == 12 and not waiting(bench):
+        if run.progress.done == count and not waiting(bench):
             break
         with pytest.raises(TimeoutError):
             run.wait(0.05)
-    assert len(bench.posts()) == 12
+    assert len(bench.posts()) == count
     run.resume()
     assert run.wait(30).ok
     assert one_live_order_each(bench, 30)
@@ -195,6 +196,33 @@ def test_a_batch_is_as_small_as_it_can_be(rows: Rows, more: dict[str, int], expe
     """It grows while the disk is waited for, and shrinks where sending is slow or leaves a doubt; the
     last rows are shared out among the workers."""
     assert rows.work(**more) == expected
+
+
+def test_a_run_writes_down_sixteen_together_at_most() -> None:
+    """More is hardly faster and leaves more in doubt."""
+    rows = Rows(120, takes=1 / 64, disk=1 / 8)
+    coordinator = rows.world.open()
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"done": 120}
+    assert max(rows.world.journal.together) == 16
+
+
+def test_a_row_by_itself_leaves_the_next_one_to_who_is_free() -> None:
+    """A second worker that comes while the first row is sent has all the others."""
+    rows = Rows(4, takes=1 / 32)
+    (wave,) = Changes().waves(rows.world.plan)
+    batches = Batches(wave, rows.sender, rows.throttle, workers=2, most=16)
+    arrived: list[str] = []
+
+    def second(place: str, request: Request) -> None:
+        if place == "arrived":
+            arrived.append(dict(request.form)["PhoneNumber"])
+            if len(arrived) == 1:
+                batches.work()
+
+    rows.service.in_flight = second
+    batches.work()
+    assert arrived == [step.phone_number for step in rows.world.plan.steps]
 
 
 @pytest.mark.parametrize("place", ["before", "between"])
