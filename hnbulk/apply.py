@@ -285,8 +285,6 @@ def _look_for_returned(done: Mapping[int, str], desk: Desk) -> list[Ending]:
     canceled = {n: sid for n, sid in done.items() if steps[n].action is Action.CANCEL}
     made = set(done.values()) - set(canceled.values())
     many = len(canceled) > FEW
-    if many:
-        desk.forget_listing()
     endings = []
     for n, sid in canceled.items():
         number = steps[n].phone_number

@@ -59,7 +59,6 @@ class Batches:
         now, size = self._throttle.monotonic, 1
         try:
             batch = self._begin(size)
-            batch.wait()
             while batch.chains:
                 # a row by itself leaves the next one to whoever is free first
                 following = self._begin(size, batch) if size > 1 else None

@@ -89,8 +89,7 @@ class Coordinator:
 
     def _wave(self, wave: Sequence[Chain]) -> None:
         opens = self.work.open_wave(wave, self.desk)
-        words = f"next {self.work.kind} at {opens:%Y-%m-%d %H:%M} UTC" if opens else ""
-        if opens is not None and not self._wait_for(words, opens):
+        if opens and not self._wait_for(f"next {self.work.kind} at {opens:%Y-%m-%d %H:%M} UTC", opens):
             return
         todo = self._pending(wave)
         done = self.sender.tally.counts.get(str(State.DONE), 0)

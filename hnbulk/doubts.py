@@ -86,7 +86,7 @@ class Resolver:
                 return  # the next look asks again
             if endings is None:
                 # only a look begun after the window may be the last one
-                doubt.empty_looks = min(doubt.empty_looks, 1) + 1 if settled else 1
+                doubt.empty_looks = doubt.empty_looks + 1 if settled else 1
                 return
             decided.add(doubt)
             self._decide(doubt, endings)

@@ -80,11 +80,7 @@ class Lookups:
         `AccessRefused` where it cannot.
         """
 
-        def take(reply: Reply) -> Order | None:
-            return None if reply.status == 404 else wire.read_order(reply, lenient=True)
-
-        request = wire.fetch_order(self.dialect, sid)
-        order = self.read(request, take, expected=Expected(sid=sid), missing_is_fine=True)
+        order = self._shown(sid)
         if order is None:
             self.greet()
         return order
@@ -92,10 +88,17 @@ class Lookups:
     def new_order(self, sid: str) -> Order | None:
         """An order this run has just made. A service may show it late: it is waited for half a minute."""
         for delay in _SHOWN_AFTER:
-            if (order := self.order(sid)) is not None:
+            if (order := self._shown(sid)) is not None:
                 return order
             self._throttle.rest(delay)
         return self.order(sid)
+
+    def _shown(self, sid: str) -> Order | None:
+        def take(reply: Reply) -> Order | None:
+            return None if reply.status == 404 else wire.read_order(reply, lenient=True)
+
+        request = wire.fetch_order(self.dialect, sid)
+        return self.read(request, take, expected=Expected(sid=sid), missing_is_fine=True)
 
     def orders_on(self, phone_number: str) -> list[Order]:
         """Every order on this number, live or not."""

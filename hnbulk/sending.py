@@ -20,7 +20,7 @@ from hnbulk.failpoints import failpoint
 from hnbulk.intents import HALTED, WAITED, Intents, Prepared, result_of
 from hnbulk.journal import Journal
 from hnbulk.messages import Reply
-from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed, says_taken
+from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed
 from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, SEND_ATTEMPTS
 from hnbulk.progress import OPEN_STATES, Tally
 from hnbulk.steps import Action, Ending, State
@@ -36,7 +36,6 @@ from hnbulk.work import (
     Work,
     another_request,
     no_access,
-    refusal,
 )
 
 #: How often a request that was not processed is tried in all (safety rules, section 3 and 2.5).
@@ -94,7 +93,7 @@ class Sender:
                 if self.open_steps(act) and not self._perform(chain, act):
                     break
                 if not self._succeeded(act):
-                    self._give_up_rest(chain, act)
+                    self._give_up_rest(chain)
                     break
         except Paused:
             return False
@@ -306,8 +305,9 @@ class Sender:
                 endings = self._refused(act, ready, outcome)
         except (Halted, ServiceUnreachable) as error:
             if outcome.kind is OutcomeKind.REJECTED and not self.known(act).possible:
-                return self._put_off(chain, act, outcome, attempt, error)
-            self._doubt(chain, act, ready, outcome, attempt)
+                self._put_off(chain, outcome, attempt, error)
+            else:
+                self._doubt(chain, act, ready, outcome, attempt)
             return False
         except HnbulkError:
             # what it amounts to could not be read: a look later will tell
@@ -335,17 +335,12 @@ class Sender:
                 return found or []
         return self.work.refused(act, outcome, self.desk)
 
-    def _put_off(self, chain: Chain, act: Act, outcome: Outcome, attempt: int, error: HnbulkError) -> bool:
-        """Refused, and it could not be looked at why. Nothing of it can be there: the service's own no
-        is enough, unless it says that something is. Then the act is pending, as if not processed."""
-        if says_taken(outcome):
-            self.intents.record(attempt, replace(outcome, kind=OutcomeKind.NOT_PROCESSED))
-            if isinstance(error, ServiceUnreachable):
-                self._leave(chain, error)
-            return False
-        endings = [refusal(step, None, outcome, "change the row") for step in self.open_steps(act)]
-        self.end(endings, results=[result_of(attempt, outcome, self.desk.clock.now())])
-        return True
+    def _put_off(self, chain: Chain, outcome: Outcome, attempt: int, error: HnbulkError) -> None:
+        """Refused because something is there, and it could not be looked at what. Nothing of ours can be:
+        the act is pending, as if its request was not processed."""
+        self.intents.record(attempt, replace(outcome, kind=OutcomeKind.NOT_PROCESSED))
+        if isinstance(error, ServiceUnreachable):
+            self._leave(chain, error)
 
     def _doubt(self, chain: Chain, act: Act, ready: Ready, outcome: Outcome, attempt: int) -> None:
         now = self.desk.clock.now()
@@ -368,14 +363,11 @@ class Sender:
     def _succeeded(self, act: Act) -> bool:
         return all(self.tally.state(step) is State.DONE for step in act.steps)
 
-    def _give_up_rest(self, chain: Chain, failed: Act) -> None:
-        rest = chain[chain.index(failed) + 1 :]
-        if self.open_steps(failed):
-            return
+    def _give_up_rest(self, chain: Chain) -> None:
         self.end(
             [
                 Ending(step, State.REFUSED, code="no-order", message="not sent: the step before it failed")
-                for act in rest
+                for act in chain
                 for step in self.open_steps(act)
             ]
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,8 @@ class Record:
     visible: float
     friendly_name: str = ""
     status: str = "twilio-processing"
+    account_sid: str = ACCOUNT
+    fields: dict[str, Any] = field(default_factory=dict)  # whatever else it shows
     deleted_by: str | None = None
     names_by: list[tuple[str, str]] = field(default_factory=list)  # who set which friendly name
     calls_by: list[str] = field(default_factory=list)
@@ -93,7 +96,7 @@ class Record:
         made = (EPOCH + timedelta(seconds=self.made)).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "sid": self.sid,
-            "account_sid": ACCOUNT,
+            "account_sid": self.account_sid,
             "phone_number": self.phone_number,
             "unique_name": self.unique_name,
             "friendly_name": self.friendly_name,
@@ -102,6 +105,7 @@ class Record:
             "date_updated": made,
             "verification_attempts": len(self.calls_by),
             "verification_call_sids": [f"CA{n:032x}" for n, _ in enumerate(self.calls_by)] or None,
+            **self.fields,
         }
 
 
@@ -130,6 +134,7 @@ class FakeService:
         self.reads = 0
         self.look_ups = 0
         self.unheard = 0  # requests while it was down
+        self.takes = (0.01, 0.2)  # seconds for one request, at least and at most
         self.down_until = 0.0
         self.down_from = 0.0
         self.in_flight: Callable[[str, Request], None] = lambda _place, _request: None
@@ -142,7 +147,7 @@ class FakeService:
     def send(self, request: Request, **_: Any) -> Reply | Failure:
         """One request and what comes of it; takes a little of the virtual time."""
         self.starts.append(self.time.seconds)
-        self.time.sleep(self.dice.uniform(0.01, 0.2))
+        self.time.sleep(self.dice.uniform(*self.takes))
         self.catch_up()
         if self.down_from <= self.time.seconds < self.down_until:
             self.unheard += 1
@@ -346,3 +351,32 @@ class FakeService:
 
     def _date(self) -> str:
         return format_datetime(self.time.now(), usegmt=True)
+
+
+class ToldService(FakeService):
+    """Its next writes and reads meet what they are told to, in turn: a kind of trouble by its name, a
+    reply that is given in place of carrying anything out, or "" for none. After that all goes well."""
+
+    def __init__(self, *writes: str | Reply | Failure, rules: Rules | None = None, **faults: float) -> None:
+        super().__init__(Time(), random.Random(1), Faults(**faults), rules or Rules())
+        self.next_writes: deque[str | Reply | Failure] = deque(writes)
+        self.next_reads: deque[str | Reply | Failure] = deque()
+
+    def _write(self, request: Request) -> Reply | Failure:
+        told = self.next_writes[0] if self.next_writes else ""
+        if isinstance(told, str):
+            return super()._write(request)
+        self.next_writes.popleft()
+        self.in_flight("arrived", request)
+        self.writes.append(Write(self.time.seconds, request, "told", proved=True))
+        return told
+
+    def _draw(self) -> str:
+        return str(self.next_writes.popleft()) if self.next_writes else ""
+
+    def _read(self, request: Request) -> Reply | Failure:
+        told = self.next_reads.popleft() if self.next_reads else ""
+        if told == "":
+            return super()._read(request)
+        self.reads += 1
+        return told if not isinstance(told, str) else self._bad_read(told, request)

@@ -31,20 +31,24 @@ class MemoryJournal:
 
     def __init__(self, dice: random.Random) -> None:
         self.full = 0.0  # how often the disk refuses
+        self.slow: Callable[[], object] = lambda: None  # called where somebody waits for the disk
+        self.together: list[int] = []  # how many intents each commit had
         self.failing = False
         self.what_to_do = "Make room"
         self.intents: list[Intent] = []
         self.durable: Counter[str] = Counter()  # intents by fingerprint
         self._dice = dice
-        self._results: dict[int, Result] = {}
+        self.results: dict[int, Result] = {}
         self._endings: dict[int, Ending] = {}
         self._queue: list[_Job] = []
 
     def intend_soon(self, _run_id: str, intents: Sequence[Intent]) -> Callable[[], list[int]]:
         job = _Job(intents)
         self._queue.append(job)
+        self.together.append(len(intents))
 
         def wait() -> list[int]:
+            self.slow()
             if not job.attempts and not job.lost:
                 with suppress(JournalError):
                     self.flush()
@@ -89,7 +93,7 @@ class MemoryJournal:
         for number, one in enumerate(self.intents):
             if steps is not None and one.step not in steps:
                 continue
-            result = self._results.get(number)
+            result = self.results.get(number)
             kind, reason = (result.kind, result.reason) if result else (None, None)
             sent = (one.step, one.n, one.operation, one.fingerprint, dict(one.fence), one.wall)
             found.append(Attempt(number, *sent, kind, reason))
@@ -100,6 +104,6 @@ class MemoryJournal:
             job.attempts += range(len(self.intents), len(self.intents) + len(job.intents))
             self.intents += job.intents
             self.durable.update(intent.fingerprint for intent in job.intents)
-            self._results.update((result.attempt, result) for result in job.results)
+            self.results.update((result.attempt, result) for result in job.results)
             self._endings.update((ended.ending.step, ended.ending) for ended in job.endings)
         del self._queue[:jobs]

@@ -267,7 +267,8 @@ class World:
         self.time.sleep(1.0 + self.dice.uniform(0, 30))  # until somebody starts it again
         return self.finished
 
-    def _run(self, *, resumed: bool) -> bool:
+    def open(self, *, resumed: bool = False) -> Coordinator:
+        """The run as one process has it in hand, before it does anything."""
         some, time = self.options, self.time
         pace = Pace(some.rate, 4, some.settle, canary=2)
         gate = Gate(some.rate, monotonic=time.monotonic, sleep=time.sleep)
@@ -286,10 +287,14 @@ class World:
             settle=timedelta(seconds=some.settle),
             resumed=resumed,
         )
-        tally = Tally(len(self.plan.steps))
+        tally = Tally(len(self.plan.steps), monotonic=time.monotonic, settle=some.settle)
         sender = Sender(RUN, self.work, desk, service, journal, throttle, tally)
         pool: Any = InlinePool(self.dice)
-        coordinator = Coordinator(sender, pool, throttle, pace, resumed=resumed)
+        return Coordinator(sender, pool, throttle, pace, resumed=resumed)
+
+    def _run(self, *, resumed: bool) -> bool:
+        coordinator = self.open(resumed=resumed)
+        throttle, tally = coordinator.throttle, coordinator.sender.tally
         try:
             coordinator.run()
         except HnbulkError as error:

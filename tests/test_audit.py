@@ -7,15 +7,19 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_service import ToldService
 from run_bench import Bench, create, number, open_bench
+from simulation import Options, World
+from simulation import number as virtual_number
 
 from hnbulk import wire
 from hnbulk.apply import Changes
-from hnbulk.audit import Findings
+from hnbulk.audit import Findings, audit, look_back
 from hnbulk.engine import start
 from hnbulk.entries import Ended, Intent, Result
 from hnbulk.errors import UsageError
@@ -273,5 +277,221 @@ def test_a_stop_before_the_audit_is_told(bench: Bench) -> None:
     run = bench.start(bench.creates(3), work=Stopping())
     begun.set()
     report = run.wait(20)
-    assert (report.state, report.counts, report.exit_code) == ("finished", {"done": 3}, 6)
+    assert (report.state, report.counts, report.exit_code) == ("finished", {"done": 3}, 3)
     assert f"hnbulk audit {report.run_id}" in report.message
+
+
+# -- one create beside what is on its number
+
+
+class Beside:
+    """A finished run of one create, and a world in which anything may have happened since."""
+
+    def __init__(self, *, nameless: bool = False, creates: int = 1) -> None:
+        self.service = ToldService()
+        self.world = World(Options(creates=creates), 0, service=self.service)
+        self.desk = self.world.open().desk
+        if nameless:
+            self.desk.lookups.dialect = replace(wire.PREVIEW, has_unique_name=False)
+        self.waited = 0
+        self.may_wait = True
+
+    def make(self, name: str = "hn1-sim-0", **fields: Any) -> str:
+        return self.service.make(virtual_number(0), name, by="us", **fields).sid
+
+    def wait(self) -> bool:
+        self.waited += 1
+        self.service.time.sleep(10.0)
+        return self.may_wait
+
+    def audit(self, *endings: Ending, **more: Any) -> Findings:
+        return audit(self.world.plan, endings, self.desk.lookups, wait=self.wait, **more)
+
+
+def told(found: Findings) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    return [(one.kind, one.sid, one.others) for one in found]
+
+
+MISSING = "HR" + "e" * 32
+
+
+@pytest.mark.parametrize("nameless", [False, True])
+def test_an_order_as_it_was_made_is_no_finding(nameless: bool) -> None:
+    """Nor is a failed one beside it, or one that has failed itself; nothing is waited for."""
+    at = Beside(nameless=nameless)
+    sid = at.make()
+    at.make("theirs", status="failed")
+    at.make(status="failed")
+    found = at.audit(Ending(0, State.DONE, sid))
+    assert (told(found), found.numbers, found.unseen, found.clean) == ([], 1, 0, True)
+    assert at.audit(Ending(0, State.DONE, at.make(status="failed")), since=[sid]).clean
+    assert at.waited == 0
+
+
+def test_two_of_ours_are_doubled_and_others_are_strangers() -> None:
+    """Ours by sid, by name, or made by a later run; each kind with those beside ours, in order."""
+    at = Beside()
+    sid, named, later = at.make(), at.make(), at.make("later")
+    strangers = tuple(sorted(at.make(f"theirs {n}") for n in range(2)))
+    found = at.audit(Ending(0, State.DONE, sid), since=[later])
+    assert told(found) == [
+        ("doubled", sid, tuple(sorted([named, later]))),
+        ("stranger", sid, strangers),
+    ]
+    doubled, stranger = (one.message for one in found)
+    assert doubled == f"beside our order {sid}, {named}, {later} is live on the number"
+    assert stranger == f"{', '.join(strangers)} is live on the number and not ours; ours is {sid}"
+    assert found.counts == {"doubled": 1, "vanished": 0, "unnamed": 0, "strangers": 1, "unexpected": 0}
+
+
+def test_a_strangers_order_alone_is_told_unless_the_row_says_so_itself() -> None:
+    """In conflict with it, the row has; with ours beside it, it has not."""
+    at = Beside()
+    other = at.make("theirs")
+    pending = at.audit(Ending(0, State.PENDING))
+    assert told(pending) == [("stranger", None, (other,))]
+    assert [one.message for one in pending] == [f"{other} is live on the number and not ours"]
+    conflict = Ending(0, State.CONFLICT, code="not-ours")
+    assert told(at.audit(conflict)) == []
+    ours = at.make()
+    assert told(at.audit(conflict)) == [("stranger", ours, (other,))]
+    second = at.make()
+    assert told(at.audit(conflict)) == [("doubled", ours, (second,)), ("stranger", ours, (other,))]
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.REFUSED, State.REVIEW])
+def test_an_order_behind_a_row_that_has_none_is_unexpected(state: State) -> None:
+    """Unless a later run made it."""
+    at = Beside()
+    sid = at.make()
+    found = at.audit(Ending(0, state, code="not-there"))
+    assert told(found) == [("unexpected", sid, ())]
+    assert [one.message for one in found] == [
+        f"the row is {state}, and our order {sid} is live on its number"
+    ]
+    assert at.audit(Ending(0, state), since=[sid]).clean
+    other = at.make()
+    assert told(at.audit(Ending(0, state), since=[sid])) == [("unexpected", sid, (other,))]
+
+
+def test_a_row_without_ending_is_pending_and_one_in_doubt_is_left_out() -> None:
+    """A resume looks it up."""
+    at = Beside()
+    at.make()
+    assert [one.kind for one in at.audit()] == ["unexpected"]
+    found = at.audit(Ending(0, State.IN_DOUBT))
+    assert (told(found), found.numbers, str(found)) == ([], 0, "no creates, nothing to audit")
+
+
+def test_an_order_that_is_not_to_be_seen_is_asked_for_once_more() -> None:
+    """When the window is over; gone, there after all, or not to be told because nobody waits."""
+    at = Beside()
+    ending = Ending(0, State.DONE, MISSING)
+    found = at.audit(ending)
+    assert told(found) == [("vanished", MISSING, ())]
+    assert [one.message for one in found] == [f"the service made {MISSING} and does not have it any more"]
+    assert (at.waited, at.service.reads) == (1, 3)
+    at.may_wait = False
+    found = at.audit(ending)
+    assert (told(found), found.unseen, found.clean) == ([], 1, False)
+    assert "1 orders not to be seen yet (run the audit again later)" in str(found)
+    assert at.audit(ending, canceled=[MISSING]).clean
+    at.may_wait = True
+    sid = at.make()
+    shown = at.service.orders[sid]
+    shown.visible = at.service.time.seconds + 5.0
+    assert at.audit(Ending(0, State.DONE, sid)).clean
+    assert (at.waited, at.service.reads) == (3, 7)
+
+
+@pytest.mark.parametrize("code", ["two-live-orders", "stranger", "vanished", "unnamed"])
+def test_what_an_audit_has_found_of_a_row_it_stands_by(code: str) -> None:
+    """Its order was made; of one that was found and never made nothing is missed."""
+    at = Beside()
+    assert [one.kind for one in at.audit(Ending(0, State.REVIEW, MISSING, code=code))] == ["vanished"]
+    assert at.audit(Ending(0, State.REVIEW, MISSING, code="unexpected")).clean
+
+
+@pytest.mark.parametrize(
+    ("nameless", "after", "kinds"),
+    [
+        (False, {"unique_name": "hn1-sim-0"}, ["unnamed"]),
+        (True, {"unique_name": "hn1-sim-0"}, []),
+        (False, {}, []),
+    ],
+)
+def test_an_order_without_the_name_it_was_given_is_told(
+    nameless: bool, after: dict[str, str], kinds: list[str]
+) -> None:
+    """Where names are given."""
+    at = Beside(nameless=nameless)
+    at.world.plan = replace(at.world.plan, steps=(replace(at.world.plan.steps[0], after=after),))
+    sid = at.make("renamed")
+    found = at.audit(Ending(0, State.DONE, sid))
+    assert [one.kind for one in found] == kinds
+    assert all(one.message == f"{sid} does not have the unique name it was given" for one in found)
+
+
+@pytest.mark.parametrize(("creates", "look_ups"), [(10, 10), (11, 0)])
+def test_many_creates_are_looked_at_in_one_reading(creates: int, look_ups: int) -> None:
+    """More than ten; a reading that is given is used."""
+    at = Beside(creates=creates)
+    found = at.audit()
+    assert (found.numbers, found.clean) == (creates, True)
+    assert (at.service.reads, at.service.look_ups) == (max(1, look_ups), look_ups)
+    if not look_ups:
+        assert at.audit(listing=at.desk.listing).clean
+        assert at.service.reads == 2
+        assert str(found) == "11 numbers looked at: all as the journal says"
+
+
+def test_a_finding_is_one_line_and_one_object() -> None:
+    """With its row, or its step where it has none; its number is masked, and no person's data in a repr."""
+    at = Beside()
+    sid = at.make()
+    found = at.audit(Ending(0, State.PENDING))
+    (one,) = found
+    assert str(found).splitlines() == ["1 number looked at: 1 unexpected", str(one)]
+    row = f"the row is pending, and our order {sid} is live on its number; look at the order, then plan"
+    assert str(one).startswith(f"row 2     +1501***0000  unexpected  {row}")
+    assert str(replace(one, row=None)).startswith("step 0    +1501***0000")
+    assert one.as_line() == {
+        "kind": "unexpected",
+        "step": 0,
+        "row": 2,
+        "phone_number": virtual_number(0),
+        "sid": sid,
+        "others": [],
+        "message": one.message,
+        "next_step": one.next_step,
+    }
+    assert repr(one) == f"Finding(unexpected, row 2, {sid})"
+    assert repr(found).startswith("Findings(1 numbers, {'doubled': 0")
+
+
+def test_looking_back_ends_a_row_anew_by_the_gravest_finding() -> None:
+    """State, code and next step by its kind; rows that were never sent stay as they are."""
+    at = Beside(creates=2)
+    sid, _ = at.make(), at.make("theirs")
+    at.service.make(virtual_number(1), "hn1-sim-1", by="us")
+    asked: list[tuple[str, datetime]] = []
+
+    def wait(doing: str, moment: datetime) -> bool:
+        asked.append((doing, moment))
+        return True
+
+    ended = [Ending(0, State.DONE, sid), Ending(1, State.PENDING)]
+    (newer,) = look_back(ended, at.desk, wait)
+    assert (newer.step, newer.state, newer.sid, newer.code) == (0, State.CONFLICT, sid, "stranger")
+    assert (newer.message or "").startswith("audit: HR")
+    assert newer.next_step == "find out who made the other order; neither was touched"
+    at.make()
+    (newer,) = look_back(ended, at.desk, wait)
+    assert (newer.state, newer.code) == (State.CONFLICT, "two-live-orders")
+    assert asked == []
+    gone = [Ending(0, State.DONE, MISSING), Ending(1, State.REFUSED)]
+    codes = [(str(one.state), one.code) for one in look_back(gone, at.desk, wait)]
+    assert sorted(codes) == [("conflict", "two-live-orders"), ("review", "unexpected")]
+    ((doing, moment),) = asked
+    assert doing == "waiting for orders that are not to be seen yet"
+    assert 119 < (moment - at.service.time.now()).total_seconds() <= 120

@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from run_bench import PaceClock
 
 from hnbulk import wire
-from hnbulk.errors import HnbulkError, ReplyUnreadable, RunStopped, ServiceUnreachable
+from hnbulk.client import MOST_PAGES
+from hnbulk.errors import (
+    AccessRefused,
+    HnbulkError,
+    ReplyUnreadable,
+    RunStopped,
+    ServiceRefused,
+    ServiceUnreachable,
+)
 from hnbulk.lookups import Lookups
 from hnbulk.messages import Failure, FailureKind, Phase, Reply, Request
+from hnbulk.models import Order
+from hnbulk.outcome import Outcome, OutcomeKind
 from hnbulk.settings import Pace
-from hnbulk.throttle import Gate, Throttle
+from hnbulk.throttle import Gate, Halted, Throttle
 
 SID = "HR" + "a" * 32
 JSON = {"content-type": "application/json"}
@@ -53,16 +64,26 @@ class Answering:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def lookups(client: Answering, clock: PaceClock | None = None) -> Lookups:
+def lookups(
+    client: Answering,
+    clock: PaceClock | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Lookups:
     ticks = clock or PaceClock()
     gate = Gate(None, monotonic=ticks.monotonic, sleep=ticks.sleep)
     throttle = Throttle(Pace(None, 1, 1.0), gate, chance=lambda: 0.5)
-    return Lookups(client, wire.PREVIEW, throttle, now=lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    return Lookups(client, wire.PREVIEW, throttle, now=now)  # type: ignore[arg-type]
 
 
 def test_an_order_is_gone_when_the_api_says_so() -> None:
-    """Its own 404, with its own code."""
-    assert lookups(Answering(OWN)).order(SID) is None
+    """Its own 404, with its own code, while it lets us read a list."""
+    assert lookups(Answering(OWN, page())).order(SID) is None
+
+
+def test_nothing_is_gone_for_one_who_has_no_access() -> None:
+    """The API says the same of every order and of the list."""
+    with pytest.raises(AccessRefused):
+        lookups(Answering(OWN)).order(SID)
 
 
 def test_a_proxys_404_is_no_word_of_the_api() -> None:
@@ -92,7 +113,7 @@ def test_another_order_than_the_one_asked_for_is_no_answer() -> None:
 
 def test_an_order_that_never_comes_is_not_replaced_by_another() -> None:
     """Five answers about another order are none."""
-    with pytest.raises(ServiceUnreachable, match="identity-mismatch"):
+    with pytest.raises(ServiceUnreachable, match=r"\(identity-mismatch\)"):
         lookups(Answering(order("HR" + "b" * 32))).order(SID)
 
 
@@ -109,7 +130,7 @@ def test_a_list_that_cannot_be_read_is_asked_for_again(body: bytes) -> None:
 def test_a_service_that_only_stammers_is_given_up_on_after_five_tries() -> None:
     """As one that does not answer."""
     client = Answering(Reply(200, JSON, b'{"sid": NaN}'))
-    with pytest.raises(ServiceUnreachable, match="unreadable"):
+    with pytest.raises(ServiceUnreachable, match=r"\(unreadable\)"):
         lookups(client).orders_on("+15012000000")
     assert len(client.asked) == 5
 
@@ -127,7 +148,7 @@ def test_an_order_with_one_bad_field_is_judged_by_the_others(bad: dict[str, Any]
 
 def test_an_order_whose_number_cannot_be_read_is_not_left_out() -> None:
     """Left out, it would pass for an order that is not there."""
-    with pytest.raises(ServiceUnreachable, match="unreadable"):
+    with pytest.raises(ServiceUnreachable, match=r"\(unreadable\)"):
         lookups(Answering(page({"sid": SID, "status": "received", "phone_number": 7}))).orders_on("+1")
 
 
@@ -196,3 +217,199 @@ def test_reads_that_fail_are_not_tried_again_for_ever(among_doubts: bool) -> Non
     else:
         with reads.for_doubts():
             assert ask() == 5
+
+
+# -- what is looked for
+
+
+NUMBER, NAME = "+15012000000", "hn1-x"
+GONE = Reply(404, JSON, b'{"code": 20404, "message": "not found"}')
+OTHER = "HR" + "b" * 32
+
+
+def entry(sid: str = SID, **fields: Any) -> dict[str, Any]:
+    """One order of a list."""
+    return {"sid": sid, "status": "received", "phone_number": NUMBER, "unique_name": NAME, **fields}
+
+
+def paged(following: str | None, *items: object) -> Reply:
+    """A list of these, and the address of the next page."""
+    body = {"meta": {"key": "items", "next_page_url": following}, "items": items}
+    return Reply(200, JSON, json.dumps(body).encode())
+
+
+def test_a_filter_is_never_believed() -> None:
+    """Of what comes back only what was asked for is taken."""
+    others = [entry(OTHER, phone_number="+15012000001", unique_name="hn1-y"), entry()]
+    client = Answering(page(*others))
+    assert [one.sid for one in lookups(client).orders_on(NUMBER)] == [SID]
+    assert [one.sid for one in lookups(client).orders_named(NAME)] == [SID]
+    by_number, by_name = (dict(asked.query) for asked in client.asked)
+    assert by_number == {"PhoneNumber": NUMBER, "PageSize": "50"}
+    assert by_name == {"UniqueName": NAME, "PageSize": "50"}
+
+
+def test_where_there_are_no_names_none_is_asked_for() -> None:
+    """No order has one."""
+    client = Answering(page(entry()))
+    looking = lookups(client)
+    looking.dialect = replace(wire.PREVIEW, has_unique_name=False)
+    assert (looking.orders_named(NAME), client.asked) == ([], [])
+
+
+@pytest.mark.parametrize(("shown_at", "waited"), [(0, 0), (1, 1), (3, 7), (5, 31), (9, 31)])
+def test_a_new_order_is_waited_for_half_a_minute(shown_at: int, waited: float) -> None:
+    """Looked for at once, then after 1, 2, 4, 8 and 16 seconds; then it is not there."""
+    ticks = PaceClock()
+    client = Answering(*[GONE] * min(shown_at, 6), order() if shown_at <= 5 else page())
+    found = lookups(client, ticks).new_order(SID)
+    assert (found is not None) is (shown_at <= 5)
+    assert ticks.now - 1000 == waited
+    assert sum(asked.path.endswith(SID) for asked in client.asked) == min(shown_at, 5) + 1
+
+
+def test_a_listing_has_every_order_once_and_by_its_number() -> None:
+    """Page after page, as of the time at which it was begun."""
+    following = f"https://preview.twilio.com{wire.PREVIEW.orders}?Page=1"
+    client = Answering(paged(following, entry()), page(entry(), entry(OTHER, phone_number=None)))
+    ticks = PaceClock()
+    listing = lookups(client, ticks).listing()
+    assert sorted(listing.orders) == [SID, OTHER]
+    assert {number: [one.sid for one in some] for number, some in listing.by_number.items()} == {
+        NUMBER: [SID],
+        "": [OTHER],
+    }
+    assert listing.mono == 1000.0
+    assert [dict(asked.query) for asked in client.asked] == [{"PageSize": "1000"}, {"Page": "1"}]
+
+
+def test_an_order_that_is_wanted_whole_is_whole() -> None:
+    """The others are seen at a glance."""
+    listing = lookups(Answering(page(entry(), entry(OTHER)))).listing(whole={SID})
+    assert isinstance(listing.orders[SID], Order)
+    assert not isinstance(listing.orders[OTHER], Order)
+
+
+def test_pages_that_go_in_a_circle_are_not_believed() -> None:
+    """No order is taken from them, and nobody reads for ever."""
+    following = f"https://preview.twilio.com{wire.PREVIEW.orders}?Page=1"
+    client = Answering(paged(following, entry()))
+    with pytest.raises(ReplyUnreadable, match="circle") as refused:
+        lookups(client).listing()
+    assert len(client.asked) == 2
+    assert refused.value.facts["path"] == wire.PREVIEW.orders
+
+
+def test_a_list_without_end_is_not_believed() -> None:
+    """Each page names another next one."""
+
+    class Endless(Answering):
+        def send(self, request: Request, **_more: Any) -> Reply | Failure:
+            self.asked.append(request)
+            return paged(f"https://preview.twilio.com{wire.PREVIEW.orders}?Page={len(self.asked)}")
+
+    client = Endless()
+    with pytest.raises(ReplyUnreadable, match=f"more than {MOST_PAGES} pages") as refused:
+        lookups(client).orders_on(NUMBER)
+    assert len(client.asked) == MOST_PAGES
+    assert refused.value.facts["path"] == wire.PREVIEW.orders
+
+
+@pytest.mark.parametrize(
+    ("world", "own", "recent"), [(60, 60, True), (61, 60, False), (60, 61, False), (0, 0, True)]
+)
+def test_a_listing_is_as_old_as_the_older_clock_says(world: float, own: float, recent: bool) -> None:
+    """To the second."""
+    ticks, begun = PaceClock(), datetime(2026, 11, 23, 15, tzinfo=UTC)
+    times = iter([begun, begun + timedelta(seconds=world)])
+    looking = lookups(Answering(page()), ticks, now=lambda: next(times))
+    listing = looking.listing()
+    assert listing.read_at == begun
+    ticks.sleep(own)
+    assert looking.is_recent(listing, timedelta(seconds=60)) is recent
+
+
+def test_a_greeting_and_a_probe_are_one_small_read_each() -> None:
+    """The service answers: the breaker hears of it."""
+    client = Answering(page())
+    ticks = PaceClock()
+    gate = Gate(None, monotonic=ticks.monotonic, sleep=ticks.sleep)
+    throttle = Throttle(Pace(None, 1, 1.0), gate, chance=lambda: 0.5)
+    looking = Lookups(client, wire.PREVIEW, throttle, now=lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    looking.greet()
+    for _ in range(5):
+        throttle.note(Outcome(OutcomeKind.NOT_SENT, "connect"))
+    assert "does not answer" in throttle.waiting
+    throttle.probe()
+    assert throttle.waiting == ""
+    assert [dict(asked.query) for asked in client.asked] == [{"PageSize": "1"}] * 2
+
+
+def test_who_is_refused_is_told_so_and_not_asked_again() -> None:
+    """Access, a bad request, and another service each in its own words."""
+    for reply, error in (
+        (Reply(401, JSON, b'{"code": 20003, "message": "no"}'), AccessRefused),
+        (Reply(400, JSON, b'{"code": 20001, "message": "bad"}'), ServiceRefused),
+        (Reply(302, {"location": "https://elsewhere.example/"}), HnbulkError),
+    ):
+        client = Answering(reply)
+        with pytest.raises(error):
+            lookups(client).orders_on(NUMBER)
+        assert len(client.asked) == 1
+
+
+def test_a_read_that_was_given_up_says_what_and_why() -> None:
+    """Method and path, tries and reason."""
+    with pytest.raises(ServiceUnreachable) as refused:
+        lookups(Answering(LOST)).orders_on(NUMBER)
+    path = wire.PREVIEW.orders
+    assert str(refused.value).startswith(f"the service did not answer GET {path} in 5 tries (read).")
+    assert refused.value.facts == {"kind": "read", "method": "GET", "path": path}
+
+
+def test_answers_count_for_how_many_may_be_under_way() -> None:
+    """Twenty in a row are calm."""
+    ticks = PaceClock()
+    throttle = Throttle(Pace(None, 1, 1.0), Gate(None, monotonic=ticks.monotonic, sleep=ticks.sleep))
+    looking = Lookups(Answering(page()), wire.PREVIEW, throttle, now=lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    for limit in [1] * 19 + [2]:
+        looking.orders_on(NUMBER)
+        assert throttle.limit == limit
+
+
+def test_a_run_that_stops_reads_no_more() -> None:
+    """It says why."""
+    client = Answering(page())
+    ticks = PaceClock()
+    throttle = Throttle(Pace(None, 1, 1.0), Gate(None, monotonic=ticks.monotonic, sleep=ticks.sleep))
+    throttle.stop("by hand")
+    looking = Lookups(client, wire.PREVIEW, throttle, now=lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    with pytest.raises(Halted, match="by hand"):
+        looking.orders_on(NUMBER)
+    assert client.asked == []
+
+
+def test_retries_are_charged_to_their_own_budget_even_after_an_error() -> None:
+    """Who leaves the look-ups of doubts by an error charges the requests again."""
+    client = Answering(HTML)
+    looking = lookups(client)
+    with pytest.raises(ServiceUnreachable), looking.for_doubts():
+        looking.order(SID)
+    tries = []
+    for _ in range(6):
+        before = len(client.asked)
+        with pytest.raises(ServiceUnreachable):
+            looking.order(SID)
+        tries.append(len(client.asked) - before)
+    assert tries == [5, 5, 5, 5, 5, 1]
+
+
+@pytest.mark.parametrize(("after", "asked"), [(299, 3), (100, 7)])
+def test_ten_minutes_of_busy_replies_are_counted_from_the_first(after: int, asked: int) -> None:
+    """The try after them is the last."""
+    ticks = PaceClock()
+    wait = Reply(429, {**JSON, "retry-after": str(after)}, BUSY.body)
+    client = Answering(wait)
+    with pytest.raises(ServiceUnreachable, match=f"in {asked} tries"):
+        lookups(client, ticks).order(SID)
+    assert len(client.asked) == asked

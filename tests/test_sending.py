@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_service import ACCOUNT, ToldService
 from run_bench import Bench, create, number, open_bench
+from simulation import RUN, Options, World
+from simulation import create as virtual_create
 
-from hnbulk import wire
+from hnbulk import failpoints, wire
 from hnbulk.apply import Changes
-from hnbulk.attempts import Doubt
+from hnbulk.attempts import Doubt, sent_before
 from hnbulk.clocks import SteppedClock
 from hnbulk.engine import Means, resume, start
-from hnbulk.entries import Intent, Result
+from hnbulk.entries import Ended, Intent, Result
 from hnbulk.lookups import Lookups
-from hnbulk.messages import Failure, Reply, Request
+from hnbulk.messages import Failure, FailureKind, Phase, Reply, Request
+from hnbulk.outcome import Outcome, OutcomeKind
 from hnbulk.progress import Report, Tally
 from hnbulk.sending import Sender
 from hnbulk.steps import Action, PlanFile, Step
@@ -415,3 +419,483 @@ def test_an_update_waits_for_the_order_made_before_it(bench: Bench) -> None:
     report = run(bench.plan([first, second]), replace(on_a_running_clock(bench), gate=gate))
     assert (report.counts, len(bench.posts())) == ({"done": 2}, 2)
     assert bench.truth()[number(0)][0]["extension"] == "12"
+
+
+# -- one act, whatever its request meets
+
+
+class One:
+    """One row at its sender, in virtual time; its requests meet what they are told to."""
+
+    def __init__(self, *writes: str | Reply | Failure, steps: Sequence[Step] | None = None) -> None:
+        self.service = ToldService(*writes)
+        options = Options(creates=1)
+        self.world = World(options, 0, service=self.service, steps=steps)
+        self.open()
+
+    def open(self, *, resumed: bool = False) -> None:
+        """A process has it in hand."""
+        coordinator = self.world.open(resumed=resumed)
+        self.sender, self.throttle = coordinator.sender, coordinator.throttle
+        (wave,) = coordinator.work.waves(self.world.plan)
+        self.chains = wave
+
+    def perform(self) -> list[tuple[str, str | None]]:
+        """The rows are sent; state and code of each that has them."""
+        for chain in sorted(self.chains, key=lambda chain: chain[0].first):
+            self.sender.perform(chain)
+        return [(str(one.state), one.code) for one in self.world.journal.endings(RUN)]
+
+    def attempts(self) -> list[tuple[str | None, str | None]]:
+        """What is known of each."""
+        return [(one.kind, one.reason) for one in self.world.journal.attempts(RUN)]
+
+
+JSON = {"content-type": "application/json"}
+NO = Reply(400, JSON, b'{"code": 22102, "message": "no"}')
+TAKEN = Reply(400, JSON, b'{"code": 22110, "message": "not hostable"}')
+FORBIDDEN = Reply(403, JSON, b'{"code": 20003, "message": "no"}')
+BUSY = Reply(429, JSON, b'{"code": 20429, "message": "busy"}')
+DOWN = Failure(FailureKind.CONNECT, Phase.BEFORE_SEND)
+HALF = Reply(200, JSON, b'{"items": [')
+
+
+def virtual(n: int = 0, **fields: Any) -> Step:
+    """The create of the nth number of the simulated world."""
+    return replace(virtual_create(n), **fields)
+
+
+@pytest.mark.parametrize(("answer", "tries"), [(DOWN, 5), (BUSY, 10), (FORBIDDEN, 3)])
+def test_what_was_not_carried_out_is_tried_so_often(answer: Reply | Failure, tries: int) -> None:
+    """Not sent five times, busy ten times, forbidden three times; then it is pending."""
+    for calls in (tries - 1, tries):
+        one = One(*[answer] * calls)
+        done = one.perform()
+        assert done == ([("done", None)] if calls < tries else [])
+        assert len(one.attempts()) == tries
+        kinds = {kind for kind, _ in one.attempts()} - {"done"}
+        assert len(kinds) == 1
+        assert one.sender.doubts == []
+
+
+def test_a_call_is_tried_three_times_where_the_service_is_busy() -> None:
+    """Not ten times: somebody may have had it called meanwhile."""
+    service = ToldService(*[BUSY] * 3)
+    record = service.make("+15015550300", "old", by="before", status="received")
+    step = Step(2, Action.VERIFY, record.phone_number, record.sid, {}, {}, {"wave": 0})
+    world = World(Options(creates=0, calls=1), 0, service=service, steps=[step])
+    sender = world.open().sender
+    sender.perform((Act((0,)),))
+    assert [one.reason for one in world.journal.attempts(RUN)] == ["busy"] * 3
+
+
+def test_a_busy_request_is_given_ten_minutes() -> None:
+    """A wait that would end after them is not begun."""
+    after = Reply(429, {**JSON, "retry-after": "290"}, BUSY.body)
+    one = One(*[after] * 9)
+    assert one.perform() == []
+    assert len(one.attempts()) == 2
+    assert one.world.time.seconds < 600
+
+
+def test_a_request_that_must_not_be_repeated_is_not() -> None:
+    """The service said to stop: the run does, and the row is pending."""
+    one = One(Reply(401, JSON, b'{"code": 20003, "message": "no"}'))
+    assert one.perform() == []
+    assert (one.throttle.exit_code, one.attempts()) == (7, [("stop-run", "status-401")])
+
+
+def test_a_redirect_stops_the_run_and_may_have_been_carried_out() -> None:
+    """It is in doubt."""
+    one = One(Reply(307, {"location": "https://elsewhere.example/"}))
+    assert one.perform() == [("in-doubt", "redirect")]
+    assert (one.throttle.exit_code, len(one.sender.doubts)) == (6, 1)
+    assert one.sender.known(one.chains[0][0]).possible == 1
+
+
+def test_retries_end_with_their_budget() -> None:
+    """The row is pending; one that is sent again is tried once then."""
+    one = One(*[DOWN] * 3)
+    while one.throttle.may_retry(Outcome(OutcomeKind.NOT_SENT, "connect")):
+        pass
+    assert one.perform() == []
+    assert len(one.attempts()) == 1
+
+
+def test_a_doubt_is_all_that_a_look_up_needs() -> None:
+    """Since when, by both clocks, and what was seen before it."""
+    one = One("lost")
+    assert one.perform() == [("in-doubt", "read")]
+    (doubt,) = one.sender.doubts
+    assert (doubt.chain, doubt.act, doubt.attempt) == (one.chains[0], one.chains[0][0], 0)
+    assert (doubt.since, doubt.since_mono) == (one.world.time.now(), one.world.time.seconds)
+    assert (doubt.refused, doubt.empty_looks, doubt.fence) == (None, 0, {})
+    known = one.sender.known(doubt.act)
+    assert (known.attempts, known.possible) == (1, 1)
+    assert one.sender.tally.sent == 1
+
+
+@pytest.mark.parametrize("possible", [False, True])
+def test_a_no_is_believed_unless_something_may_have_been_carried_out(possible: bool) -> None:
+    """Then it is in doubt, keeps the service's no, and counts as one that may have been, too."""
+    one = One(NO)
+    (act,) = one.chains[0]
+    one.sender.known(act).possible = int(possible)
+    assert one.perform() == [("in-doubt", "status-400") if possible else ("refused", "22102")]
+    assert [doubt.refused and doubt.refused.code for doubt in one.sender.doubts] == [22102] * possible
+    assert one.sender.known(act).possible == 2 * possible
+    assert one.attempts() == [("rejected", "status-400")]
+
+
+def test_a_refused_update_after_one_in_doubt_is_judged_by_the_order() -> None:
+    """As before: it was refused. As wanted: it is done."""
+    for name, expected in (("Old", ("refused", "22102")), ("New", ("done", None))):
+        one = One(NO)
+        record = one.service.make(
+            "+15015550001", "old", by="before", friendly_name="Old", status="received"
+        )
+        step = Step(2, Action.UPDATE, record.phone_number, record.sid, {"friendly_name": "Old"})
+        one.world = World(
+            Options(), 0, service=one.service, steps=[replace(step, after={"friendly_name": "New"})]
+        )
+        one.open()
+        one.sender.known(Act((0,))).possible = 1
+
+        def rename(place: str, _request: Request, record: Any = record, name: str = name) -> None:
+            record.friendly_name = name
+
+        one.service.in_flight = rename
+        assert one.perform() == [expected]
+
+
+@pytest.mark.parametrize(("reads", "left"), [(0, 0), (5, 1)])
+def test_a_taken_number_that_cannot_be_looked_at_is_put_off(reads: int, left: int) -> None:
+    """As if its request was not processed, to be tried once more; where it can be, it is refused."""
+    one = One(TAKEN)
+    one.service.in_flight = lambda *_: one.service.next_reads.extend([HALF] * reads)
+    assert one.perform() == ([] if reads else [("refused", "22110")])
+    assert one.attempts() == [("not-processed" if reads else "rejected", "status-400")]
+    assert (len(one.sender.take_left()), one.sender.take_left()) == (left, [])
+    assert one.sender.known(one.chains[0][0]).possible == 0
+
+
+def test_a_taken_number_is_not_looked_at_any_more_by_a_run_that_stops() -> None:
+    """Pending, and not left to be tried by this run."""
+    one = One(TAKEN)
+    one.service.in_flight = lambda place, _: place == "arrived" and one.throttle.stop("by hand")
+    assert one.perform() == []
+    assert (one.attempts(), one.sender.take_left()) == ([("not-processed", "status-400")], [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "stops"), [(HALF, False), (Reply(403, JSON, FORBIDDEN.body), True)], ids=["unread", "403"]
+)
+def test_an_update_whose_effect_cannot_be_looked_at_is_in_doubt(answer: Reply, stops: bool) -> None:
+    """Its reply did not show it; where access is refused the run stops besides."""
+    one = One()
+    record = one.service.make("+15015550001", "old", by="before", status="received")
+    step = Step(2, Action.UPDATE, record.phone_number, record.sid, {}, {"friendly_name": "New"})
+    one.world = World(Options(), 0, service=one.service, steps=[step])
+    one.open()
+    shown = {"sid": record.sid, "account_sid": ACCOUNT, "phone_number": record.phone_number}
+    one.service.next_writes.append(Reply(200, JSON, json.dumps(shown).encode()))
+    one.service.in_flight = lambda *_: one.service.next_reads.extend([answer] * 5)
+    assert one.perform() == [("in-doubt", "status-200")]
+    assert (len(one.sender.doubts), one.throttle.stopping) == (1, stops)
+    assert one.throttle.exit_code == (7 if stops else 0)
+
+
+def test_a_read_that_is_forbidden_counts_like_a_request() -> None:
+    """Three in a row stop the run, with what the service said; of another account, its rows end."""
+    one = One()
+    one.world.time.sleep(100)  # the plan is not fresh any more
+    one.service.next_reads.extend([FORBIDDEN] * 3)
+    assert one.perform() == []
+    assert (one.throttle.exit_code, one.service.writes) == (7, [])
+    assert "status-403, code 20003" in one.throttle.reason
+    other = One(steps=[virtual(after={**virtual().after, "account_sid": "AC" + "c" * 32}), virtual(1)])
+    other.world.time.sleep(100)
+    other.service.next_reads.append(FORBIDDEN)
+    assert other.perform() == [("refused", "no-access"), ("done", None)]
+
+
+def test_a_read_that_needs_credentials_stops_the_run() -> None:
+    """At once."""
+    one = One()
+    one.world.time.sleep(100)
+    one.service.next_reads.append(Reply(401, JSON, FORBIDDEN.body))
+    assert one.perform() == []
+    assert (one.throttle.exit_code, one.service.reads) == (7, 1)
+
+
+def test_a_row_that_cannot_be_asked_about_is_left() -> None:
+    """Once, and nothing is sent."""
+    one = One()
+    one.world.time.sleep(100)
+    one.service.next_reads.extend([HALF] * 5)
+    assert one.perform() == []
+    assert (one.sender.take_left(), one.sender.take_left()) == ([one.chains[0]], [])
+    assert one.service.writes == []
+
+
+# -- what an earlier process has sent
+
+
+def earlier(one: One, *kinds: tuple[str, str], mark: str | None = None) -> None:
+    """The journal has so many attempts of the row, of these outcomes."""
+    now = one.world.time.now()
+    for n, (kind, reason) in enumerate(kinds, 1):
+        request = wire.create_order(
+            wire.PREVIEW, {"phone_number": virtual().phone_number, **virtual().after}
+        )
+        intent = Intent(0, n, "create", mark or request.fingerprint(), now, 0.0)
+        (attempt,) = one.world.journal.intend_soon(RUN, [intent])()
+        one.world.journal.record(RUN, results=[Result(attempt, kind, reason, now)])
+    one.sender.sent[Act((0,))] = sent_before(one.world.journal.attempts(RUN))
+
+
+ABSENT = ("absent", "not-there")
+
+
+def test_what_was_proved_absent_twice_is_not_sent_again() -> None:
+    """Once, it is: with a look before, and as the second."""
+    one = One()
+    earlier(one, ABSENT)
+    assert one.perform() == [("done", None)]
+    assert (len(one.service.writes), one.service.reads) == (1, 2)
+    one = One()
+    earlier(one, ABSENT, ABSENT)
+    assert one.perform() == [("review", "not-there")]
+    assert one.service.starts == []
+
+
+def test_another_request_than_the_first_is_never_sent() -> None:
+    """The row is for a person."""
+    one = One()
+    earlier(one, ("not-sent", "halted"), mark="other")
+    assert one.perform() == [("review", "changed")]
+    assert one.service.writes == []
+
+
+@pytest.mark.parametrize(("before", "taken_over"), [([], 1), ([("not-sent", "halted")], 1), ([ABSENT], 0)])
+def test_an_order_that_was_there_is_taken_over_unless_we_may_have_made_it(
+    before: list[tuple[str, str]], taken_over: int
+) -> None:
+    """Either way it is adopted."""
+    one = One()
+    one.service.make(virtual().phone_number, "hn1-sim-0", by="us")
+    one.world.time.sleep(100)
+    earlier(one, *before)
+    assert one.perform() == [("done", "adopted")]
+    assert one.sender.taken_over == taken_over
+
+
+def test_what_follows_a_step_that_failed_is_refused_with_it() -> None:
+    """What follows one that is done is sent, on the order just made."""
+    steps = [virtual(), Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})]
+    one = One(NO, steps=steps)
+    assert one.perform() == [("refused", "22102"), ("refused", "no-order")]
+    assert "the step before it failed" in (one.world.journal.endings(RUN)[1].message or "")
+    one = One("", "", steps=steps)
+    assert one.perform() == [("done", None), ("done", None)]
+    one = One("lost", steps=steps)
+    assert one.perform() == [("in-doubt", "read")]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([DOWN] * 5, []),
+        ([BUSY] * 10, []),
+        ([Reply(401, JSON, FORBIDDEN.body)], []),
+        ([Reply(429, {**JSON, "retry-after": "301"}, BUSY.body)], []),
+        (["lost"], [("in-doubt", "read")]),
+        ([Reply(307, {"location": "https://elsewhere.example/"})], [("in-doubt", "redirect")]),
+        ([Reply(201, JSON, b'{"sid": "HR1"}')], [("in-doubt", "identity-mismatch")]),
+    ],
+)
+def test_what_follows_a_step_that_has_not_ended_is_left_as_it_is(
+    answers: list[str | Reply | Failure], expected: list[tuple[str, str | None]]
+) -> None:
+    """Pending, with the step before it."""
+    steps = [virtual(), Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})]
+    assert One(*answers, steps=steps).perform() == expected
+    one = One(*answers, steps=steps)
+    one.throttle.stop("by hand")
+    assert one.perform() == []
+
+
+def test_a_row_that_cannot_be_asked_about_leaves_what_follows_it() -> None:
+    """The chain as a whole is tried once more."""
+    steps = [virtual(), Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})]
+    one = One(TAKEN, steps=steps)
+    one.service.in_flight = lambda *_: one.service.next_reads.extend([HALF] * 5)
+    assert one.perform() == []
+    assert one.sender.take_left() == list(one.chains)
+
+
+def test_a_no_that_is_looked_into_and_stays_open_is_in_doubt() -> None:
+    """The first of two requests may have been carried out: what follows waits."""
+    steps = [virtual(), Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})]
+    one = One(NO, steps=steps)
+    one.sender.known(one.chains[0][0]).possible = 1
+    assert one.perform() == [("in-doubt", "status-400")]
+
+
+def test_a_stop_before_the_request_starts_leaves_nothing_in_doubt() -> None:
+    """Its intent is recorded as not sent."""
+    one = One()
+
+    def stop(place: str) -> None:
+        if place == "after_intent":
+            one.throttle.stop("by hand")
+
+    with failpoints.on(stop):
+        assert one.perform() == []
+    assert (one.attempts(), one.service.writes) == ([("not-sent", "halted")], [])
+
+
+def test_a_pace_of_a_request_in_two_minutes_is_kept_and_sends() -> None:
+    """What was seen is too old each time: after three waits the request goes out all the same."""
+    one = One(steps=[virtual(), virtual(1)])
+    one.world.options = replace(one.world.options, rate=1 / 120)
+    one.open()
+    assert one.perform() == [("done", None)] * 2
+    waited = [reason for _, reason in one.attempts() if reason == "waited"]
+    assert len(waited) == 3
+    assert len(one.service.writes) == 2
+
+
+def test_twenty_refusals_stop_the_run_and_twenty_done_do_not() -> None:
+    """Half of them are enough; orders that were there already are none."""
+    for answers, stops in ((["", NO] * 10, True), ([""] * 20, False)):
+        one = One(*answers, steps=[virtual(n) for n in range(20)])
+        one.perform()
+        assert one.throttle.stopping is stops
+    one = One(*[TAKEN] * 20, steps=[virtual(n) for n in range(20)])
+    for n in range(20):
+        one.service.make(virtual(n).phone_number, f"hn1-sim-{n}", by="us")
+    assert one.perform() == [("done", "adopted")] * 20
+    assert (one.throttle.stopping, one.sender.taken_over) == (False, 20)
+
+
+# -- a journal that fails
+
+
+def test_nothing_is_sent_while_the_journal_cannot_be_written() -> None:
+    """The run stops, and says why."""
+    one = One()
+    one.world.journal.failing = True
+    one.sender.perform(one.chains[0])
+    assert (one.service.writes, one.throttle.exit_code) == ([], 6)
+    assert "the journal cannot be written" in one.throttle.reason
+
+
+def test_no_request_leaves_without_its_intent() -> None:
+    """The disk is full: nothing is sent, nothing counts."""
+    one = One()
+    one.world.journal.full = 1.0
+    one.sender.perform(one.chains[0])
+    assert (one.service.writes, one.throttle.stopping) == ([], True)
+    assert one.sender.tally.sent == 0
+
+
+# -- several ahead of their turn
+
+
+@pytest.mark.parametrize("stops", ["before", "meanwhile"])
+def test_a_run_that_stops_prepares_nothing_ahead(stops: str) -> None:
+    """Nothing is written down any more."""
+    one = One(steps=[virtual(n) for n in range(3)])
+    one.world.time.sleep(100)
+    if stops == "before":
+        one.throttle.stop("by hand")
+    one.service.look = lambda *_: one.throttle.stop("by hand")
+    one.sender.intend_together(one.chains)()
+    assert one.world.journal.intents == []
+    assert one.service.reads == (stops == "meanwhile")
+
+
+def test_behind_a_row_that_cannot_be_prepared_none_is_and_its_turn_meets_why() -> None:
+    """Those before it are written down, or have ended because they need no request."""
+    one = One(steps=[virtual(n) for n in range(4)])
+    one.service.make(virtual(0).phone_number, "hn1-sim-0", by="us")
+    one.world.time.sleep(100)
+    one.service.next_reads.extend(["", "", *[HALF] * 5])
+    chains = sorted(one.chains, key=lambda chain: chain[0].first)
+    one.sender.intend_together(chains)()
+    assert [intent.step for intent in one.world.journal.intents] == [1]
+    assert [(end.step, end.code) for end in one.world.journal.endings(RUN)] == [(0, "adopted")]
+    reads = one.service.reads
+    one.sender.perform(chains[2])
+    assert (one.sender.take_left(), one.service.reads) == ([chains[2]], reads)
+    one.sender.take_back(chains)
+    assert one.attempts() == [("not-sent", "halted")]
+    one.world.journal.failing = True
+    one.sender.intend_together(chains[3:])()
+    assert len(one.world.journal.intents) == 1
+
+
+def test_only_single_creates_that_were_never_sent_share_a_commit() -> None:
+    """And only where orders have a name."""
+    late = Step(2, Action.UPDATE, virtual().phone_number, after={"friendly_name": "Late"})
+    one = One(steps=[virtual(), late, virtual(1), virtual(2)])
+    (record,) = [one.service.make("+15015550009", "old", by="before")]
+    change = Step(11, Action.UPDATE, record.phone_number, record.sid, {}, {"friendly_name": "New"})
+    one.world = World(
+        Options(), 0, service=one.service, steps=[virtual(), late, virtual(1), virtual(2), change]
+    )
+    one.open()
+    chains = {chain[0].first: chain for chain in one.chains}
+    steps = one.world.plan.steps
+    single = [
+        n
+        for n, step in enumerate(steps)
+        if step.phone_number in (virtual(1).phone_number, virtual(2).phone_number)
+    ]
+    assert [n for n, chain in sorted(chains.items()) if one.sender.may_share(chain)] == single
+    one.sender.known(chains[single[0]][0]).attempts = 1
+    one.sender.known(chains[single[1]][0])
+    assert [one.sender.may_share(chains[n]) for n in single] == [False, True]
+    one.sender.desk.lookups.dialect = replace(wire.PREVIEW, has_unique_name=False)
+    assert not one.sender.may_share(chains[single[1]])
+
+
+@pytest.mark.parametrize(
+    ("doubts", "sent", "many"), [(20, 0, False), (21, 0, True), (30, 600, False), (31, 600, True)]
+)
+def test_more_than_twenty_and_a_twentieth_in_doubt_are_too_many(doubts: int, sent: int, many: bool) -> None:
+    """Of all that was sent, by this process and the ones before."""
+    one = One()
+    now = one.world.time.now()
+    one.sender.doubts = [Doubt((), Act((n,)), n, {}, now, 0.0) for n in range(doubts)]
+    one.sender.sent_earlier = max(0, sent - 1)
+    one.sender.tally.add_sent()
+    assert one.sender.too_many_doubts is many
+
+
+def test_a_create_remembers_what_it_was_and_no_other_step_does() -> None:
+    """By hashes, so that the next plan knows what was refused; but for an account that let nobody in."""
+    noted: list[Ended] = []
+    one = One(NO)
+    record = one.world.journal.record
+
+    def note(run_id: str, *, results: Any = (), endings: Any = ()) -> None:
+        noted.extend(endings)
+        record(run_id, results=results, endings=endings)
+
+    one.world.journal.record = note  # type: ignore[method-assign]
+    one.perform()
+    step = one.world.plan.steps[0]
+    assert [(end.content, end.number) for end in noted] == [(step.content_hash(), step.number_hash())]
+
+
+def test_the_places_where_a_process_may_die_are_passed_in_order() -> None:
+    """Around one request."""
+    one = One("", "lost", steps=[virtual(), virtual(1)])
+    passed: list[str] = []
+    with failpoints.on(passed.append):
+        one.perform()
+    around = ["before_intent", "after_intent", "after_response", "before_outcome"]
+    flushed = [place for place in passed if place != "outcome_durable"]
+    assert flushed == [*around, "after_outcome", *around]

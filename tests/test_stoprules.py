@@ -7,7 +7,7 @@ import pytest
 from hnbulk.errors import ServiceUnreachable
 from hnbulk.outcome import Outcome, OutcomeKind
 from hnbulk.settings import Pace
-from hnbulk.stoprules import StopRules
+from hnbulk.stoprules import StopRules, why_stopped
 from hnbulk.throttle import Throttle
 
 OWN, OTHER = "AC" + "1" * 32, "AC" + "2" * 32
@@ -62,10 +62,45 @@ def test_a_403_closes_another_account_and_stops_the_own_one(throttle: Throttle, 
     assert (throttle.reason, throttle.exit_code) == ("no access", 7)
 
 
+def test_the_third_403_in_a_row_stops_the_own_account(throttle: Throttle, rules: StopRules) -> None:
+    """From the beginning, and after an answer in between."""
+    for _ in range(2):
+        rules.forbidden(OWN, "no", once=False)
+    rules.answered(refused=True)
+    for seen in (False, False, True):
+        rules.forbidden(OWN, "no", once=False)
+        assert throttle.stopping is seen
+
+
+def test_three_403_are_enough_at_first(throttle: Throttle, rules: StopRules) -> None:
+    """Two are not."""
+    for seen in (False, False, True):
+        rules.forbidden(OWN, "no", once=False)
+        assert throttle.stopping is seen
+
+
+@pytest.mark.parametrize(
+    ("outcome", "refused", "told"),
+    [
+        (
+            Outcome(OutcomeKind.STOP_RUN, "status-403", code=20003),
+            True,
+            "(status-403, code 20003). Check the cred",
+        ),
+        (Outcome(OutcomeKind.STOP_RUN, "status-401"), True, "(status-401). Check the credentials"),
+        (Outcome(OutcomeKind.STOP_RUN, "redirect", code=1), False, "(redirect). Check the address."),
+    ],
+)
+def test_a_person_is_told_what_to_check(outcome: Outcome, refused: bool, told: str) -> None:
+    """Credentials where access was refused, with the service's code; else the address."""
+    assert told in why_stopped(outcome, refused=refused)
+
+
 @pytest.mark.parametrize(
     ("kind", "reason", "code"),
     [
         (OutcomeKind.STOP_RUN, "status-401", 7),
+        (OutcomeKind.STOP_RUN, "status-403", 7),
         (OutcomeKind.STOP_RUN, "no-access", 7),
         (OutcomeKind.STOP_RUN, "unsaid-403", 7),
         (OutcomeKind.STOP_RUN, "certificate", 6),
