@@ -38,6 +38,7 @@ from hnbulk.runlock import RunLock
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
 from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.streams import nobody_reads
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.wire import DIALECTS
 from hnbulk.work import Desk, Work, WorldClock
@@ -82,7 +83,7 @@ class Run:
         sends_on_resume: bool = True,
     ) -> None:
         self.run_id = run_id
-        self.way_on = _way_on(run_id, sends_on_resume=sends_on_resume)
+        self.way_on = way_on(run_id, sends_on_resume=sends_on_resume)
         self.kind = kind
         self._tally = tally
         self._throttle = throttle
@@ -140,15 +141,16 @@ class Run:
         """The run is over, and how. `on_progress` is called with where it is, about ten times a second.
 
         Raises `TimeoutError` after `timeout` seconds, the run going on. Ctrl-C stops the run, waits
-        at most eight seconds for replies under way, and raises `RunInterrupted`.
+        at most eight seconds for replies under way, and raises `RunInterrupted`. Where `on_progress`
+        finds that nobody reads what it writes any more, it is not called again; the run goes on.
         """
+        tell = _while_read(on_progress)
         try:
-            self._wait(timeout, on_progress)
+            self._wait(timeout, tell)
         except KeyboardInterrupt:
             self._throttle.stop("interrupted.", interrupted=True)
             with suppress(KeyboardInterrupt):  # a second one ends the waiting, not the bookkeeping
-                if on_progress is not None:
-                    on_progress(self.progress)
+                tell(self.progress)
                 self._over.wait(GRACE)
         if self._throttle.interrupted and not (self._report and self._report.state == FINISHED):
             raise RunInterrupted(
@@ -156,8 +158,7 @@ class Run:
                 run_id=self.run_id,
                 counts=self._tally.counts,
             ) from None
-        if on_progress is not None:
-            on_progress(self.progress)
+        tell(self.progress)
         if self._error is not None:
             raise self._error
         if self._report is None:
@@ -170,16 +171,32 @@ class Run:
         self._error = error
         self._over.set()
 
-    def _wait(self, timeout: float | None, on_progress: Callable[[Progress], object] | None) -> None:
+    def _wait(self, timeout: float | None, tell: Callable[[Progress], object]) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._over.wait(0.1):
-            if on_progress is not None:
-                on_progress(self.progress)
+            tell(self.progress)
             if deadline is not None and time.monotonic() >= deadline:
                 return
 
     def __repr__(self) -> str:
         return f"Run({self.run_id}, {self.state}, {self.progress})"
+
+
+def _while_read(on_progress: Callable[[Progress], object] | None) -> Callable[[Progress], None]:
+    """Calls `on_progress` as long as somebody reads what it writes."""
+    told = on_progress
+
+    def tell(now: Progress) -> None:
+        nonlocal told
+        try:
+            if told is not None:
+                told(now)
+        except (OSError, ValueError) as error:
+            if not nobody_reads(error):
+                raise
+            told = None
+
+    return tell
 
 
 def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
@@ -354,7 +371,7 @@ def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
     return " ".join(said)
 
 
-def _way_on(run_id: str, *, sends_on_resume: bool) -> str:
+def way_on(run_id: str, *, sends_on_resume: bool) -> str:
     """What a person does about a run that ended early, and what that does."""
     if sends_on_resume:
         return f"Go on with `hnbulk resume {run_id}`."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -263,6 +264,34 @@ def test_progress_is_told_while_waiting(bench: Bench) -> None:
     told = []
     bench.start(bench.creates(10)).wait(10, on_progress=told.append)
     assert (told[-1].ended, told[-1].total) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    "gone", [BrokenPipeError(errno.EPIPE, "Broken pipe"), ValueError("I/O operation on closed file.")]
+)
+def test_a_run_goes_on_when_nobody_watches_any_more(bench: Bench, gone: Exception) -> None:
+    """It is told once more, not again, and ends as it would have."""
+    told = []
+
+    def look(now: object) -> None:
+        told.append(now)
+        raise gone
+
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.1, "method": "POST", "probability": 1.0})
+    assert bench.start(bench.creates(8)).wait(20, on_progress=look).ok
+    assert len(told) == 1
+
+
+def test_any_other_error_of_who_watches_is_raised(bench: Bench) -> None:
+    """The run goes on meanwhile."""
+    run = bench.start(bench.creates(3))
+
+    def look(_: object) -> None:
+        raise ValueError("a mistake of the watcher's own")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        run.wait(20, on_progress=look)
+    assert run.wait(20).ok
 
 
 def test_an_error_in_a_run_is_raised_to_who_waits(bench: Bench) -> None:

@@ -57,7 +57,7 @@ def apply(
     """
     from hnbulk import overview
     from hnbulk.connection import connect_from
-    from hnbulk.runs import start_run
+    from hnbulk.runs import how_interrupted, start_run
     from hnbulk.settings import read_settings
     from hnbulk.steps import load_plan
 
@@ -71,8 +71,11 @@ def apply(
         return
     with connect_from(read_settings()) as connection, _telling_what_is_left(talk, connection):
         pace = connection.with_pace(rate=rate, connections=concurrency, settle=settle)
-        run = start_run(connection, plan, approve=approve, place_calls=place_calls, pace=pace)
-        _follow(talk, connection, run, results)
+        try:
+            run = start_run(connection, plan, approve=approve, place_calls=place_calls, pace=pace)
+            _follow(talk, connection, run, results)
+        except KeyboardInterrupt:
+            raise how_interrupted(connection, plan) from None
 
 
 def resume(
