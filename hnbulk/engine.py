@@ -10,8 +10,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +24,7 @@ from hnbulk.errors import (
     AccessRefused,
     HnbulkError,
     JournalError,
+    ReplyUnreadable,
     RunInterrupted,
     RunStopped,
     ServiceUnreachable,
@@ -38,7 +39,7 @@ from hnbulk.runlock import RunLock
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
 from hnbulk.steps import Ending, PlanFile, State
-from hnbulk.streams import nobody_reads
+from hnbulk.streams import while_read
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.wire import DIALECTS
 from hnbulk.work import Desk, Work, WorldClock
@@ -144,7 +145,7 @@ class Run:
         at most eight seconds for replies under way, and raises `RunInterrupted`. Where `on_progress`
         finds that nobody reads what it writes any more, it is not called again; the run goes on.
         """
-        tell = _while_read(on_progress)
+        tell = while_read(on_progress)
         try:
             self._wait(timeout, tell)
         except KeyboardInterrupt:
@@ -182,28 +183,11 @@ class Run:
         return f"Run({self.run_id}, {self.state}, {self.progress})"
 
 
-def _while_read(on_progress: Callable[[Progress], object] | None) -> Callable[[Progress], None]:
-    """Calls `on_progress` as long as somebody reads what it writes."""
-    told = on_progress
-
-    def tell(now: Progress) -> None:
-        nonlocal told
-        try:
-            if told is not None:
-                told(now)
-        except (OSError, ValueError) as error:
-            if not nobody_reads(error):
-                raise
-            told = None
-
-    return tell
-
-
 def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
     """A run of the plan is under way, or the finished run of this very plan is handed back.
 
     Raises `UsageError`, `PlanRefused` and its kinds, `AccessRefused`, or `RunStopped` where the
-    service does not answer; nothing was sent then.
+    service does not answer, or something else does; nothing was sent then.
     """
     client = means.client
     check_approval(plan, account_sid=client.account_sid, base_url=client.base_url, approve=approve)
@@ -216,10 +200,11 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
                 lock.release()
                 return _over_already(record, means)
         refuse_unfinished(plan, known, journal, sends_on_resume=work.sends_on_resume)
-        lookups = _learn_the_time(plan, means, then="apply the plan again; nothing was sent")
-        now = means.clock.now()
-        check_age(plan, now)
-        listing = refuse_moved(plan, lookups, now)
+        with _stopping_unread("apply the plan again; nothing was sent"):
+            lookups = _learn_the_time(plan, means)
+            now = means.clock.now()
+            check_age(plan, now)
+            listing = refuse_moved(plan, lookups, now)
         run_id = journal.new_run_id(means.wall(), plan.checksum)
         lock.name(run_id)
         journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
@@ -234,7 +219,8 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
     """The run goes on: what is in doubt is looked up first, then what was never sent goes out.
 
     A finished run is handed back as it is. Raises `UsageError` where there is no such run,
-    `RunLocked` where it is under way, `RunStopped` where the service does not answer.
+    `RunLocked` where it is under way, `RunStopped` where the service does not answer, or something
+    else does.
     """
     journal = means.journal
     lock = journal.lock(run_id)
@@ -245,7 +231,8 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
             return _over_already(record, means)
         plan = journal.plan_of(run_id)
         journal.take_in(run_id)
-        _learn_the_time(plan, means, then=f"`hnbulk resume {run_id}`", run_id=run_id)
+        with _stopping_unread(f"`hnbulk resume {run_id}`", run_id=run_id):
+            _learn_the_time(plan, means)
         journal.mark(run_id, "running", at=means.clock.now())
         return _launch(run_id, plan, work, means, lock, began_at=record.made_at, resumed=True)
     except BaseException:
@@ -382,21 +369,28 @@ def way_on(run_id: str, *, sends_on_resume: bool) -> str:
     )
 
 
-def _learn_the_time(plan: PlanFile, means: Means, *, then: str, **facts: str) -> Lookups:
+def _learn_the_time(plan: PlanFile, means: Means) -> Lookups:
     """What reads before a run. A world that runs by itself has told its time: before its first reply
     nobody knows it."""
     lookups = Lookups(means.client, DIALECTS[plan.header.dialect], means.throttle(), now=means.clock.now)
-    if means.clock.frozen:
-        return lookups
-    try:
+    if not means.clock.frozen:
         lookups.greet()
+    return lookups
+
+
+@contextmanager
+def _stopping_unread(then: str, **facts: str) -> Iterator[None]:
+    """What could not be read before a run goes on stops it, and it can be tried again: `then` says how."""
+    try:
+        yield
     except ServiceUnreachable as error:
         raise RunStopped(
             f"the service does not answer ({error.facts.get('kind')}); nothing is lost. Check the network, "
             f"then {then}.",
             **facts,
         ) from None
-    return lookups
+    except ReplyUnreadable as error:
+        raise RunStopped(f"{error.message} Nothing is lost: {then}.", **facts) from None
 
 
 def _over_already(record: RunRecord, means: Means) -> Run:

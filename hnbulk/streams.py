@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import TextIO, TypeVar
 
+T = TypeVar("T")
 _GONE = {errno.EPIPE, errno.EIO, errno.ENXIO, errno.EBADF}
 
 
@@ -15,6 +17,23 @@ def nobody_reads(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in _GONE
     return isinstance(error, ValueError) and "closed file" in str(error)
+
+
+def while_read(tell: Callable[[T], object] | None) -> Callable[[T], None]:
+    """Calls `tell` until it finds that nobody reads what it writes, and then no more."""
+    told = tell
+
+    def call(what: T) -> None:
+        nonlocal told
+        try:
+            if told is not None:
+                told(what)
+        except (OSError, ValueError) as error:
+            if not nobody_reads(error):
+                raise
+            told = None
+
+    return call
 
 
 def put(stream: TextIO | None, text: str) -> None:

@@ -435,6 +435,28 @@ def test_a_run_that_cannot_reach_the_service_is_stopped_not_broken(bench: Bench)
     assert caught.value.exit_code == 6
 
 
+@pytest.mark.parametrize("stands_still", [False, True])
+def test_a_run_whose_first_reply_is_not_the_services_is_stopped_not_broken(
+    bench: Bench, stands_still: bool
+) -> None:
+    """A page of something in between: exit 6, nothing has begun, and the way on is told."""
+    plan = bench.creates(3)
+    if stands_still:
+        bench.advance(minutes=10)  # the plan is no longer fresh, and its orders are looked at
+        means = bench.means
+    else:
+        means = replace(bench.means, clock=Running(bench.sandbox.clock.now, bench.sandbox.clock.advance))
+    bench.sandbox.set_faults({"action": "garbage", "content": "html", "probability": 1.0})
+    told = "it is not the API that answers.*Nothing is lost: apply the plan again"
+    with pytest.raises(RunStopped, match=told) as caught:
+        start(plan, Changes(), means, approve=plan.checksum)
+    assert (caught.value.exit_code, bench.journal.runs(), holder_of(bench.home)) == (6, [], None)
+    if not stands_still:
+        bench.journal.begin("r0", plan, kind="orders", at=bench.clock.now(), options={})
+        with pytest.raises(RunStopped, match="lost: `hnbulk resume r0`"):
+            resume("r0", Changes(), means)
+
+
 def test_orders_that_are_ours_already_do_not_stop_the_run(bench: Bench) -> None:
     """With a fresh home every create is refused, every order taken over, and the report says so."""
     plan = bench.creates(60)
