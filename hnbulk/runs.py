@@ -260,6 +260,14 @@ def results_of(connection: Connection, run_id: str) -> Results:
     return sort_rows(plan, connection.journal.endings(run_id))
 
 
+def failures_of(connection: Connection, run_id: str) -> dict[str, int]:
+    """How many input rows of a run failed, by class (`results.ERROR_CLASSES`). One that was never sent,
+    or is in doubt, did not."""
+    journal = connection.journal
+    found = class_rows(journal.plan_of(run_id), journal.endings(run_id))
+    return {name: len(rows) for name, rows in found.items() if name not in ("unsent", "in-doubt")}
+
+
 def _means(connection: Connection, pace: Pace | None) -> Means:
     return Means(
         client=connection.client,

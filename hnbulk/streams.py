@@ -15,7 +15,7 @@ _GONE = {errno.EPIPE, errno.EIO, errno.ENXIO, errno.EBADF}
 def nobody_reads(error: Exception) -> bool:
     """The error says that what was written to is closed, not that something went wrong."""
     if isinstance(error, OSError):
-        return error.errno in _GONE
+        return isinstance(error, BrokenPipeError) or error.errno in _GONE
     return isinstance(error, ValueError) and "closed file" in str(error)
 
 

@@ -329,6 +329,27 @@ def test_rows_of_a_run_are_planned_again_by_class(service: Service, sample: Path
     assert service.json("retry", ran["run_id"], "--class", "busy", code=2)["error"]["code"] == "usage"
 
 
+def test_a_run_with_failed_rows_says_why_in_one_line(service: Service, sample: Path) -> None:
+    """How many, of which classes, and where they are; told again by a resume of the finished run."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    taken = service.creates("few.plan")[0]
+    service.order(taken, UniqueName="theirs")
+    no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "path": "Orders$"}
+    service.admin("/faults", [no | {"nth": [2, 4]}])
+    done = service.run("apply", "few.plan", "--approve", plan["checksum"][:8])
+    run_id = json.loads(service.run("runs", "--json").stdout)["run_id"]
+    classes = service.json("retry", run_id)["classes"]
+    rows = {line["class"]: line["rows"] for line in classes}
+    kinds = ", ".join(f"{count} {name}" for name, count in rows.items())
+    line = f"{sum(rows.values())} rows failed: {kinds}; see {run_id}.error.csv"
+    assert done.returncode == 3
+    assert rows["refused-number"] >= 2
+    assert done.stderr.splitlines().count(line) == 1
+    again = service.run("resume", run_id)
+    assert (again.returncode, again.stderr.splitlines().count(line)) == (3, 1)
+
+
 def test_the_way_to_apply_a_plan_is_told_once(service: Service, sample: Path) -> None:
     """stdout is the plan; the command stands on stderr, whole, for every kind of plan."""
     few = few_rows(sample, 20, service.home)

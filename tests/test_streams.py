@@ -71,6 +71,7 @@ def test_a_full_disk_is_told() -> None:
     ("error", "closed"),
     [
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), True),
+        (BrokenPipeError(), True),
         (OSError(errno.EIO, "Input/output error"), True),
         (ValueError("I/O operation on closed file."), True),
         (OSError(errno.ENOSPC, "No space left on device"), False),

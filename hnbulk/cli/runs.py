@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -166,7 +166,7 @@ def _telling_what_is_left(talk: Talk, connection: Connection) -> Iterator[None]:
 
 def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
     """The run has ended, its result files are written, and its exit code is given."""
-    from hnbulk.runs import results_of, write_results
+    from hnbulk.runs import failures_of, results_of, write_results
 
     began = time.monotonic()
     report: Report | None = None
@@ -196,9 +196,18 @@ def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
     }
     counted = ", ".join(f"{count:,} {part}" for part, count in found.counts.items())
     talk.show(f"run {run.run_id} {report.state}: {counted}", document)
+    if report.exit_code and report.state not in ("stopped", "interrupted"):
+        _say_failures(talk, failures_of(connection, run.run_id), paths["error"])
     if report.message:
         talk.say(report.message)
     raise typer.Exit(report.exit_code)
+
+
+def _say_failures(talk: Talk, failures: Mapping[str, int], path: Path) -> None:
+    """Why a run that has finished does not exit 0, in one line."""
+    if count := sum(failures.values()):
+        kinds = ", ".join(f"{rows:,} {name}" for name, rows in failures.items())
+        talk.say(f"{count:,} row{'s' if count > 1 else ''} failed: {kinds}; see {path}")
 
 
 def _wait(talk: Talk, run: Run) -> Report:
