@@ -341,9 +341,20 @@ class Account(Closing):
         run = start_run(self.connection, file, approve=approve, place_calls=place_calls, pace=pace)
         return RunHandle(run, self.connection)
 
-    def resume(self, run_id: str | None = None) -> RunHandle:
-        """The newest unfinished run (or the one named) goes on. Calls are never placed on resume."""
-        return RunHandle(resume_run(self.connection, run_id), self.connection)
+    def resume(
+        self,
+        run_id: str | None = None,
+        *,
+        rate: float | None = None,
+        connections: int | None = None,
+        settle: float | None = None,
+    ) -> RunHandle:
+        """The newest unfinished run (or the one named) goes on, at this pace or the account's.
+
+        Calls are never placed on resume.
+        """
+        pace = self.connection.with_pace(rate=rate, connections=connections, settle=settle)
+        return RunHandle(resume_run(self.connection, run_id, pace=pace), self.connection)
 
     def close(self) -> None:
         """Connection closed; a sandbox of its own is stopped and forgotten."""

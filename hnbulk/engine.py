@@ -10,8 +10,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +24,7 @@ from hnbulk.errors import (
     AccessRefused,
     HnbulkError,
     JournalError,
+    ReplyUnreadable,
     RunInterrupted,
     RunStopped,
     ServiceUnreachable,
@@ -38,6 +39,7 @@ from hnbulk.runlock import RunLock
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
 from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.streams import while_read
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.wire import DIALECTS
 from hnbulk.work import Desk, Work, WorldClock
@@ -82,7 +84,7 @@ class Run:
         sends_on_resume: bool = True,
     ) -> None:
         self.run_id = run_id
-        self.way_on = _way_on(run_id, sends_on_resume=sends_on_resume)
+        self.way_on = way_on(run_id, sends_on_resume=sends_on_resume)
         self.kind = kind
         self._tally = tally
         self._throttle = throttle
@@ -140,15 +142,16 @@ class Run:
         """The run is over, and how. `on_progress` is called with where it is, about ten times a second.
 
         Raises `TimeoutError` after `timeout` seconds, the run going on. Ctrl-C stops the run, waits
-        at most eight seconds for replies under way, and raises `RunInterrupted`.
+        at most eight seconds for replies under way, and raises `RunInterrupted`. Where `on_progress`
+        finds that nobody reads what it writes any more, it is not called again; the run goes on.
         """
+        tell = while_read(on_progress)
         try:
-            self._wait(timeout, on_progress)
+            self._wait(timeout, tell)
         except KeyboardInterrupt:
             self._throttle.stop("interrupted.", interrupted=True)
             with suppress(KeyboardInterrupt):  # a second one ends the waiting, not the bookkeeping
-                if on_progress is not None:
-                    on_progress(self.progress)
+                tell(self.progress)
                 self._over.wait(GRACE)
         if self._throttle.interrupted and not (self._report and self._report.state == FINISHED):
             raise RunInterrupted(
@@ -156,8 +159,7 @@ class Run:
                 run_id=self.run_id,
                 counts=self._tally.counts,
             ) from None
-        if on_progress is not None:
-            on_progress(self.progress)
+        tell(self.progress)
         if self._error is not None:
             raise self._error
         if self._report is None:
@@ -170,11 +172,10 @@ class Run:
         self._error = error
         self._over.set()
 
-    def _wait(self, timeout: float | None, on_progress: Callable[[Progress], object] | None) -> None:
+    def _wait(self, timeout: float | None, tell: Callable[[Progress], object]) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._over.wait(0.1):
-            if on_progress is not None:
-                on_progress(self.progress)
+            tell(self.progress)
             if deadline is not None and time.monotonic() >= deadline:
                 return
 
@@ -186,7 +187,7 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
     """A run of the plan is under way, or the finished run of this very plan is handed back.
 
     Raises `UsageError`, `PlanRefused` and its kinds, `AccessRefused`, or `RunStopped` where the
-    service does not answer; nothing was sent then.
+    service does not answer, or something else does; nothing was sent then.
     """
     client = means.client
     check_approval(plan, account_sid=client.account_sid, base_url=client.base_url, approve=approve)
@@ -199,10 +200,11 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
                 lock.release()
                 return _over_already(record, means)
         refuse_unfinished(plan, known, journal, sends_on_resume=work.sends_on_resume)
-        lookups = _learn_the_time(plan, means, then="apply the plan again; nothing was sent")
-        now = means.clock.now()
-        check_age(plan, now)
-        listing = refuse_moved(plan, lookups, now)
+        with _stopping_unread("apply the plan again; nothing was sent"):
+            lookups = _learn_the_time(plan, means)
+            now = means.clock.now()
+            check_age(plan, now)
+            listing = refuse_moved(plan, lookups, now)
         run_id = journal.new_run_id(means.wall(), plan.checksum)
         lock.name(run_id)
         journal.begin(run_id, plan, kind=work.kind, at=now, options=asdict(means.pace))
@@ -217,7 +219,8 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
     """The run goes on: what is in doubt is looked up first, then what was never sent goes out.
 
     A finished run is handed back as it is. Raises `UsageError` where there is no such run,
-    `RunLocked` where it is under way, `RunStopped` where the service does not answer.
+    `RunLocked` where it is under way, `RunStopped` where the service does not answer, or something
+    else does.
     """
     journal = means.journal
     lock = journal.lock(run_id)
@@ -228,7 +231,8 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
             return _over_already(record, means)
         plan = journal.plan_of(run_id)
         journal.take_in(run_id)
-        _learn_the_time(plan, means, then=f"`hnbulk resume {run_id}`", run_id=run_id)
+        with _stopping_unread(f"`hnbulk resume {run_id}`", run_id=run_id):
+            _learn_the_time(plan, means)
         journal.mark(run_id, "running", at=means.clock.now())
         return _launch(run_id, plan, work, means, lock, began_at=record.made_at, resumed=True)
     except BaseException:
@@ -354,7 +358,7 @@ def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
     return " ".join(said)
 
 
-def _way_on(run_id: str, *, sends_on_resume: bool) -> str:
+def way_on(run_id: str, *, sends_on_resume: bool) -> str:
     """What a person does about a run that ended early, and what that does."""
     if sends_on_resume:
         return f"Go on with `hnbulk resume {run_id}`."
@@ -365,21 +369,28 @@ def _way_on(run_id: str, *, sends_on_resume: bool) -> str:
     )
 
 
-def _learn_the_time(plan: PlanFile, means: Means, *, then: str, **facts: str) -> Lookups:
+def _learn_the_time(plan: PlanFile, means: Means) -> Lookups:
     """What reads before a run. A world that runs by itself has told its time: before its first reply
     nobody knows it."""
     lookups = Lookups(means.client, DIALECTS[plan.header.dialect], means.throttle(), now=means.clock.now)
-    if means.clock.frozen:
-        return lookups
-    try:
+    if not means.clock.frozen:
         lookups.greet()
+    return lookups
+
+
+@contextmanager
+def _stopping_unread(then: str, **facts: str) -> Iterator[None]:
+    """What could not be read before a run goes on stops it, and it can be tried again: `then` says how."""
+    try:
+        yield
     except ServiceUnreachable as error:
         raise RunStopped(
             f"the service does not answer ({error.facts.get('kind')}); nothing is lost. Check the network, "
             f"then {then}.",
             **facts,
         ) from None
-    return lookups
+    except ReplyUnreadable as error:
+        raise RunStopped(f"{error.message} Nothing is lost: {then}.", **facts) from None
 
 
 def _over_already(record: RunRecord, means: Means) -> Run:

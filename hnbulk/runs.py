@@ -21,7 +21,7 @@ from hnbulk.authorize import Letters
 from hnbulk.connection import Connection
 from hnbulk.engine import Means, Run
 from hnbulk.entries import RunRecord
-from hnbulk.errors import UsageError
+from hnbulk.errors import RunInterrupted, UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
 from hnbulk.moved import Moved, rebase
@@ -89,6 +89,18 @@ def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace 
         raise UsageError(f"there is {wanted} of this account in {connection.home}; see `hnbulk runs`.")
     run = chosen[0]
     return engine.resume(run.run_id, _WORK[run.kind](), _means(connection, pace))
+
+
+def how_interrupted(connection: Connection, plan: PlanFile) -> RunInterrupted:
+    """What a person is told who interrupted an apply of the plan before or after its run was waited for."""
+    for record in connection.journal.runs():
+        if record.checksum == plan.checksum:
+            resends = _WORK[record.kind]().sends_on_resume
+            way_on = engine.way_on(record.run_id, sends_on_resume=resends)
+            if not record.unfinished:
+                way_on = f"The run has ended; `hnbulk resume {record.run_id}` tells how, and sends nothing."
+            return RunInterrupted(f"interrupted; nothing is lost. {way_on}", run_id=record.run_id)
+    return RunInterrupted("interrupted before the run had begun; nothing was sent. Apply the plan again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +274,14 @@ def endings_of(connection: Connection, run_id: str, plan: PlanFile) -> list[Endi
         doubts |= {n for n, step in enumerate(plan.steps) if step.group in groups}
         doubts -= {one.step for one in endings if one.state not in OPEN_STATES}
     return [*endings, *(Ending(step, State.IN_DOUBT) for step in sorted(doubts))]
+
+
+def failures_of(connection: Connection, run_id: str) -> dict[str, int]:
+    """How many input rows of a run failed, by class (`results.ERROR_CLASSES`). One that was never sent,
+    or is in doubt, did not."""
+    journal = connection.journal
+    found = class_rows(journal.plan_of(run_id), journal.endings(run_id))
+    return {name: len(rows) for name, rows in found.items() if name not in ("unsent", "in-doubt")}
 
 
 def _means(connection: Connection, pace: Pace | None) -> Means:

@@ -53,6 +53,24 @@ def test_an_applied_plan_leaves_nothing_to_do(account: hn.Account) -> None:
     assert account.orders(phone_number="+14155550101")["extension"].tolist() == ["12"]
 
 
+def test_a_run_is_resumed_at_a_pace_of_its_own(account: hn.Account) -> None:
+    """As it is applied at one; a pace that cannot be kept is a wrong call, and nothing goes on."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    assert account.sandbox is not None
+    account.sandbox.set_faults({"action": "status", "status": 401, "method": "POST", "times": 1})
+    report = account.apply(plan, approve=plan.checksum[:8]).wait(timeout=60)
+    assert report.exit_code == 7
+    account.sandbox.set_faults()
+    sent = posts(account)
+    for wrong in ({"rate": 0.0}, {"connections": 11}, {"settle": -1.0}):
+        with pytest.raises(UsageError):
+            account.resume(report.run_id, **wrong)  # type: ignore[arg-type]
+    assert posts(account) == sent
+    run = account.resume(report.run_id, rate=50.0, connections=1, settle=5.0)
+    assert run.progress.limit == 1
+    assert run.wait(timeout=60).ok
+
+
 def test_a_wrong_approval_is_refused(account: hn.Account) -> None:
     """Nothing is sent without the plan's own checksum."""
     plan = account.plan(read_bytes(LIST, name="list.csv"))

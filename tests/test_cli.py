@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -326,6 +329,27 @@ def test_rows_of_a_run_are_planned_again_by_class(service: Service, sample: Path
     assert service.json("retry", ran["run_id"], "--class", "busy", code=2)["error"]["code"] == "usage"
 
 
+def test_a_run_with_failed_rows_says_why_in_one_line(service: Service, sample: Path) -> None:
+    """How many, of which classes, and where they are; told again by a resume of the finished run."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    taken = service.creates("few.plan")[0]
+    service.order(taken, UniqueName="theirs")
+    no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "path": "Orders$"}
+    service.admin("/faults", [no | {"nth": [2, 4]}])
+    done = service.run("apply", "few.plan", "--approve", plan["checksum"][:8])
+    run_id = json.loads(service.run("runs", "--json").stdout)["run_id"]
+    classes = service.json("retry", run_id)["classes"]
+    rows = {line["class"]: line["rows"] for line in classes}
+    kinds = ", ".join(f"{count} {name}" for name, count in rows.items())
+    line = f"{sum(rows.values())} rows failed: {kinds}; see {run_id}.error.csv"
+    assert done.returncode == 3
+    assert rows["refused-number"] >= 2
+    assert done.stderr.splitlines().count(line) == 1
+    again = service.run("resume", run_id)
+    assert (again.returncode, again.stderr.splitlines().count(line)) == (3, 1)
+
+
 def test_the_way_to_apply_a_plan_is_told_once(service: Service, sample: Path) -> None:
     """stdout is the plan; the command stands on stderr, whole, for every kind of plan."""
     few = few_rows(sample, 20, service.home)
@@ -492,6 +516,111 @@ def test_sigterm_waits_for_replies_and_is_resumable(service: Service, sample: Pa
     assert len(made) == len(set(made))
     # a number refused in the moment of the end is asked for again: nobody could look it up then
     assert len({entry["phone_number"] for entry in creates}) == plan["counts"]["create"]
+
+
+def held_at_its_first_read(service: Service, *arguments: str | Path) -> subprocess.Popen[str]:
+    """A verb whose first request is under way and not answered yet."""
+    service.admin("/faults", [{"action": "delay", "seconds": 3, "method": "GET", "probability": 1.0}])
+    process = service.start(*arguments)
+    deadline = time.monotonic() + 30
+    while not (service.home / ".hnbulk" / "run.lock").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    return process
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 6)])
+def test_an_apply_that_is_ended_before_its_run_has_begun_says_so(
+    service: Service, sample: Path, signum: signal.Signals, code: int
+) -> None:
+    """One line on stderr and one document on stdout; nothing was sent."""
+    few = few_rows(sample, 10, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    process = held_at_its_first_read(
+        service, "apply", "few.plan", "--approve", plan["checksum"][:8], "--json"
+    )
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    error = json.loads(out)["error"]
+    assert (error["code"], err) == ("interrupted", f"hnbulk: {error['message']}\n")
+    assert "nothing was sent. Apply the plan again" in error["message"]
+    assert service.truth() == []
+    assert service.run("runs", "--json").stdout == ""
+
+
+def test_a_verb_that_only_reads_tells_its_interrupt(service: Service, sample: Path) -> None:
+    """Exit 130 and one line."""
+    service.admin("/faults", [{"action": "delay", "seconds": 5, "method": "GET", "probability": 1.0}])
+    process = service.start("orders")
+    deadline = time.monotonic() + 30
+    while not (service.home / ".hnbulk" / "history.db").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == "hnbulk: interrupted; nothing at the service was changed. Give the command again.\n"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_run_that_nobody_reads_ends_with_its_own_code(
+    service: Service, sample: Path, stream: str
+) -> None:
+    """A closed pipe changes nothing: all rows are sent, the result files are there."""
+    few = few_rows(sample, 10, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    with service.start("apply", "few.plan", "--approve", plan["checksum"][:8], "--json") as process:
+        getattr(process, stream).close()
+        rest = (process.stdout if stream == "stderr" else process.stderr).read()  # type: ignore[union-attr]
+    assert process.returncode == 0
+    assert "finished" in rest or "result files" in rest
+    assert len(service.truth()) == plan["counts"]["create"]
+    assert len(list(service.home.glob("*.success.csv"))) == 1
+
+
+def test_a_list_that_nobody_reads_to_its_end_is_no_error(service: Service) -> None:
+    """As in `hnbulk runs | head -0`."""
+    with service.start("orders") as process:
+        process.stdout.close()  # type: ignore[union-attr]
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+#: The terminal is this session's own from now on, so that its end is told.
+_ON_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def test_a_closed_terminal_leaves_a_run_to_be_resumed(service: Service, sample: Path) -> None:
+    """SIGHUP while the bar is drawn, and then nothing can be written any more: exit 6."""
+    few = few_rows(sample, 120, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    apply = "-m hnbulk apply few.plan --rate 20 --approve"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _ON_A_TERMINAL, *apply.split(), plan["checksum"][:8]],
+        env=service.environment,
+        cwd=service.home,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    deadline = time.monotonic() + 30
+    while len(service.truth()) < 6 and time.monotonic() < deadline:
+        if select.select([ours], [], [], 0.05)[0]:
+            os.read(ours, 65536)
+    os.close(ours)
+    assert process.wait(timeout=30) == 6
+    (run,) = (json.loads(line) for line in service.run("runs", "--json").stdout.splitlines())
+    assert run["state"] == "interrupted"
+    assert len(list(service.home.glob("*.unprocessed.csv"))) == 1
 
 
 def test_calls_need_their_exact_number(service: Service, sample: Path) -> None:

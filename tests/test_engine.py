@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -265,6 +266,34 @@ def test_progress_is_told_while_waiting(bench: Bench) -> None:
     assert (told[-1].ended, told[-1].total) == (10, 10)
 
 
+@pytest.mark.parametrize(
+    "gone", [BrokenPipeError(errno.EPIPE, "Broken pipe"), ValueError("I/O operation on closed file.")]
+)
+def test_a_run_goes_on_when_nobody_watches_any_more(bench: Bench, gone: Exception) -> None:
+    """It is told once more, not again, and ends as it would have."""
+    told = []
+
+    def look(now: object) -> None:
+        told.append(now)
+        raise gone
+
+    bench.sandbox.set_faults({"action": "delay", "seconds": 0.1, "method": "POST", "probability": 1.0})
+    assert bench.start(bench.creates(8)).wait(20, on_progress=look).ok
+    assert len(told) == 1
+
+
+def test_any_other_error_of_who_watches_is_raised(bench: Bench) -> None:
+    """The run goes on meanwhile."""
+    run = bench.start(bench.creates(3))
+
+    def look(_: object) -> None:
+        raise ValueError("a mistake of the watcher's own")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        run.wait(20, on_progress=look)
+    assert run.wait(20).ok
+
+
 def test_an_error_in_a_run_is_raised_to_who_waits(bench: Bench) -> None:
     """Nothing a worker meets is swallowed."""
 
@@ -404,6 +433,28 @@ def test_a_run_that_cannot_reach_the_service_is_stopped_not_broken(bench: Bench)
     with pytest.raises(RunStopped, match="then `hnbulk resume r0`") as caught:
         resume("r0", Changes(), replace(bench.means, clock=clock))
     assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize("stands_still", [False, True])
+def test_a_run_whose_first_reply_is_not_the_services_is_stopped_not_broken(
+    bench: Bench, stands_still: bool
+) -> None:
+    """A page of something in between: exit 6, nothing has begun, and the way on is told."""
+    plan = bench.creates(3)
+    if stands_still:
+        bench.advance(minutes=10)  # the plan is no longer fresh, and its orders are looked at
+        means = bench.means
+    else:
+        means = replace(bench.means, clock=Running(bench.sandbox.clock.now, bench.sandbox.clock.advance))
+    bench.sandbox.set_faults({"action": "garbage", "content": "html", "probability": 1.0})
+    told = "it is not the API that answers.*Nothing is lost: apply the plan again"
+    with pytest.raises(RunStopped, match=told) as caught:
+        start(plan, Changes(), means, approve=plan.checksum)
+    assert (caught.value.exit_code, bench.journal.runs(), holder_of(bench.home)) == (6, [], None)
+    if not stands_still:
+        bench.journal.begin("r0", plan, kind="orders", at=bench.clock.now(), options={})
+        with pytest.raises(RunStopped, match="lost: `hnbulk resume r0`"):
+            resume("r0", Changes(), means)
 
 
 def test_orders_that_are_ours_already_do_not_stop_the_run(bench: Bench) -> None:

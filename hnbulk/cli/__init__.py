@@ -16,6 +16,7 @@ from hnbulk import __version__
 from hnbulk.cli import drill, orders, rebuild, runs, sandbox, story, tables
 from hnbulk.cli.talk import fail
 from hnbulk.errors import RunInterrupted, RunStopped, UsageError
+from hnbulk.streams import flush
 
 app = typer.Typer(
     name="hnbulk",
@@ -58,21 +59,38 @@ def main(arguments: list[str] | None = None) -> None:
         if known is not None and signal.getsignal(known) is not signal.SIG_IGN:
             signal.signal(known, end)
     try:
-        code = app(arguments, prog_name="hnbulk", standalone_mode=False)
+        code = _run(arguments)
     except TyperException as error:
         told = error.format_message() if hasattr(error, "format_message") else str(error)
         verb = f"{arguments[0]} " if arguments[0] in _verbs() else ""
         code = fail(UsageError(f"{told.rstrip('. ')}. See `hnbulk {verb}--help`."), as_json=as_json)
-    except KeyboardInterrupt:
-        print("hnbulk: interrupted.", file=sys.stderr)
-        code = RunInterrupted.exit_code
-    except BrokenPipeError:
-        code = 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = fail(_interrupted(arguments[0]), as_json=as_json)
     except Exception as error:
         code = fail(error, as_json=as_json)
     if ended and code == RunInterrupted.exit_code:  # the machine's wish, not a person's
         code = RunStopped.exit_code
-    sys.exit(code if isinstance(code, int) else 0)
+    for stream in (sys.stdout, sys.stderr):
+        flush(stream)
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """The verb's exit code. Raises what the verb raises, and `KeyboardInterrupt` or `Abort` where it was
+    interrupted."""
+    code = app(arguments, prog_name="hnbulk", standalone_mode=False)
+    if code == RunInterrupted.exit_code:  # as typer tells an interrupt; an interrupted run is an error
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _interrupted(verb: str) -> RunInterrupted:
+    if verb in ("apply", "resume"):
+        return RunInterrupted(
+            "interrupted; nothing is lost. Where a run had begun, `hnbulk resume` goes on with it; else "
+            "nothing was sent."
+        )
+    return RunInterrupted("interrupted; nothing at the service was changed. Give the command again.")
 
 
 def _verbs() -> set[str]:

@@ -18,6 +18,34 @@ from hnbulk.errors import UsageError
 if TYPE_CHECKING:
     from hnbulk.drill import Drill
 
+Kills = Annotated[int, typer.Option("--kills", metavar="N", min=0, help="How often the worker is killed.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Another seed is another bad day.")]
+Settle = Annotated[
+    float,
+    typer.Option(
+        "--settle",
+        metavar="SECONDS",
+        callback=settle_time,
+        help="Seconds a request in doubt is given to show up; a late one takes 1.",
+    ),
+]
+Faults = Annotated[
+    str,
+    typer.Option(
+        "--faults",
+        help="`standard`: 5 % resets, 5 % 503, 5 % 429, 1 % late, 1 % garbage; `none`; or a JSON "
+        "file of rules as in docs/sandbox.md. [standard]",
+        metavar="WHICH",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FOLDER", help="Keep plan, journal, results and the sandbox's books here."
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """The verb is part of `app`."""
@@ -26,35 +54,11 @@ def add_to(app: typer.Typer) -> None:
 
 def drill(
     file: Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")],
-    kills: Annotated[
-        int, typer.Option("--kills", metavar="N", min=0, help="How often the worker is killed.")
-    ] = 10,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed is another bad day.")] = 7,
-    settle: Annotated[
-        float,
-        typer.Option(
-            "--settle",
-            metavar="SECONDS",
-            callback=settle_time,
-            help="Seconds a request in doubt is given to show up; a late one takes 1.",
-        ),
-    ] = 2.0,
-    faults: Annotated[
-        str,
-        typer.Option(
-            "--faults",
-            help="`standard`: 5 % resets, 5 % 503, 5 % 429, 1 % late, 1 % garbage; `none`; or a JSON "
-            "file of rules as in docs/sandbox.md. [standard]",
-            metavar="WHICH",
-            show_default=False,
-        ),
-    ] = "standard",
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FOLDER", help="Keep plan, journal, results and the sandbox's books here."
-        ),
-    ] = None,
+    kills: Kills = 10,
+    seed: Seed = 7,
+    settle: Settle = 2.0,
+    faults: Faults = "standard",
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply a list under faults and kills; count what broke.

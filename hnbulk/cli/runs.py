@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +57,7 @@ def apply(
     """
     from hnbulk import overview
     from hnbulk.connection import connect_from
-    from hnbulk.runs import start_run
+    from hnbulk.runs import how_interrupted, start_run
     from hnbulk.settings import read_settings
     from hnbulk.steps import load_plan
 
@@ -71,8 +71,11 @@ def apply(
         return
     with connect_from(read_settings()) as connection, _telling_what_is_left(talk, connection):
         pace = connection.with_pace(rate=rate, connections=concurrency, settle=settle)
-        run = start_run(connection, plan, approve=approve, place_calls=place_calls, pace=pace)
-        _follow(talk, connection, run, results)
+        try:
+            run = start_run(connection, plan, approve=approve, place_calls=place_calls, pace=pace)
+            _follow(talk, connection, run, results)
+        except KeyboardInterrupt:
+            raise how_interrupted(connection, plan) from None
 
 
 def resume(
@@ -164,7 +167,7 @@ def _telling_what_is_left(talk: Talk, connection: Connection) -> Iterator[None]:
 
 def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
     """The run has ended, its result files are written, and its exit code is given."""
-    from hnbulk.runs import results_of, write_results
+    from hnbulk.runs import failures_of, results_of, write_results
 
     began = time.monotonic()
     report: Report | None = None
@@ -194,9 +197,18 @@ def _follow(talk: Talk, connection: Connection, run: Run, folder: Path) -> None:
     }
     counted = ", ".join(f"{count:,} {part}" for part, count in found.counts.items())
     talk.show(f"run {run.run_id} {report.state}: {counted}", document)
+    if report.exit_code and report.state not in ("stopped", "interrupted"):
+        _say_failures(talk, failures_of(connection, run.run_id), paths["error"])
     if report.message:
         talk.say(report.message)
     raise typer.Exit(report.exit_code)
+
+
+def _say_failures(talk: Talk, failures: Mapping[str, int], path: Path) -> None:
+    """Why a run that has finished does not exit 0, in one line."""
+    if count := sum(failures.values()):
+        kinds = ", ".join(f"{rows:,} {name}" for name, rows in failures.items())
+        talk.say(f"{count:,} row{'s' if count > 1 else ''} failed: {kinds}; see {path}")
 
 
 def _wait(talk: Talk, run: Run) -> Report:

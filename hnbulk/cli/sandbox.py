@@ -25,6 +25,42 @@ _SEED = 7
 #: The fastest clock: a day of its world every second.
 _FASTEST = 86_400
 
+Port = Annotated[
+    int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1. [a free one]")
+]
+Orders = Annotated[int, typer.Option("--orders", metavar="N", min=0, help="Orders that are already there.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="The same seed is the same world. [7]")
+]
+Clock = Annotated[
+    str, typer.Option("--clock", help="`real`, `stepped`, or `xN`: N times as fast.", metavar="MODE")
+]
+ExampleOrder = Annotated[
+    bool,
+    typer.Option(
+        "--example-order",
+        help="The order of the API's reference page is there, in the page's account and time.",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of its world, such as answer_rate=1 or check_hours=12,24; docs/sandbox.md "
+        "lists them. May be given again for another.",
+    ),
+]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="FILE",
+        help="It goes on from this file, where there is one, and its state is saved there at the end. "
+        "--orders and --example-order are for the first time.",
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """The verb is part of `app`."""
@@ -32,43 +68,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sandbox(
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1. [a free one]")
-    ] = 0,
-    orders: Annotated[
-        int, typer.Option("--orders", metavar="N", min=0, help="Orders that are already there.")
-    ] = 0,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="The same seed is the same world. [7]")
-    ] = None,
-    clock: Annotated[
-        str, typer.Option("--clock", help="`real`, `stepped`, or `xN`: N times as fast.", metavar="MODE")
-    ] = "real",
-    example_order: Annotated[
-        bool,
-        typer.Option(
-            "--example-order",
-            help="The order of the API's reference page is there, in the page's account and time.",
-        ),
-    ] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A setting of its world, such as answer_rate=1 or check_hours=12,24; docs/sandbox.md "
-            "lists them. May be given again for another.",
-        ),
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            "--state",
-            metavar="FILE",
-            help="It goes on from this file, where there is one, and its state is saved there at the end. "
-            "--orders and --example-order are for the first time.",
-        ),
-    ] = None,
+    port: Port = 0,
+    orders: Orders = 0,
+    seed: Seed = None,
+    clock: Clock = "real",
+    example_order: ExampleOrder = False,
+    settings: Set = None,
+    state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve the whole service on this machine, for rehearsals.

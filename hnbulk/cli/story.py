@@ -36,8 +36,6 @@ def demo(
     from hnbulk.demo import tell
 
     talk = Talk(as_json)
-    document = tell(
-        numbers=numbers, seed=seed, out=out, say=talk.say if as_json else print, progress=talk.progress
-    )
+    document = tell(numbers=numbers, seed=seed, out=out, say=talk.tell, progress=talk.progress)
     if as_json:
         talk.show("", document)

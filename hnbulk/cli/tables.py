@@ -28,6 +28,23 @@ Updates = Annotated[
 SetAside = Annotated[
     bool, typer.Option("--set-aside", help="Plan the good rows; bad ones come back as unprocessed.")
 ]
+Prune = Annotated[
+    bool, typer.Option("--prune", help="Also cancel live orders whose number is not in FILE.")
+]
+RetryRefused = Annotated[
+    bool, typer.Option("--retry-refused", help="Plan creates again that the service refused before.")
+]
+Rebase = Annotated[
+    Path | None,
+    typer.Option(
+        "--rebase",
+        metavar="PLAN",
+        help="Instead of FILE: this plan without the rows whose orders moved on since it was made.",
+    ),
+]
+Detailed = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="Exit 10 when the plan changes something.")
+]
 Cancels = Annotated[
     int | None,
     typer.Option("--allow-cancels", metavar="N", help="The exact number of cancels, when it is unusual."),
@@ -76,25 +93,12 @@ def plan(
     ] = None,
     sheet: Sheet = None,
     set_aside: SetAside = False,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Also cancel live orders whose number is not in FILE.")
-    ] = False,
+    prune: Prune = False,
     allow_updates: Updates = None,
     allow_cancels: Cancels = None,
-    retry_refused: Annotated[
-        bool, typer.Option("--retry-refused", help="Plan creates again that the service refused before.")
-    ] = False,
-    rebase: Annotated[
-        Path | None,
-        typer.Option(
-            "--rebase",
-            metavar="PLAN",
-            help="Instead of FILE: this plan without the rows whose orders moved on since it was made.",
-        ),
-    ] = None,
-    detailed: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 10 when the plan changes something.")
-    ] = False,
+    retry_refused: RetryRefused = False,
+    rebase: Rebase = None,
+    detailed: Detailed = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a list with the account and write a plan; only reads.

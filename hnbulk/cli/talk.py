@@ -1,7 +1,8 @@
 """How a verb speaks: stdout is data, stderr is talk, one line for an error, one exit code.
 
-Every verb hands its data here once, as text or as a JSON document; nothing here knows what a
-verb does.
+Where nobody reads a stream any more (a closed pipe or terminal), what is said there goes nowhere and
+the verb ends as it would have. Every verb hands its data here once, as text or as a JSON document;
+nothing here knows what a verb does.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from hnbulk.errors import HnbulkError
+from hnbulk.streams import put
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +28,30 @@ class Talk:
     @property
     def progress(self) -> bool:
         """Draw progress bars: somebody is watching stderr."""
-        return sys.stderr.isatty()
+        return sys.stderr is not None and sys.stderr.isatty()
 
     def say(self, text: str = "") -> None:
         """A line of talk, on stderr."""
-        print(text, file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):  # talk that is lost is no reason for anything
+            put(sys.stderr, text)
+
+    def tell(self, text: str = "") -> None:
+        """A line of a longer text on stdout; with `--json` it is talk."""
+        if self.as_json:
+            self.say(text)
+        else:
+            put(sys.stdout, text)
 
     def show(self, text: str, document: Any) -> None:
         """The verb's data on stdout: the document with `--json`, else the text."""
-        print(dump(document) if self.as_json else text, flush=True)
+        put(sys.stdout, dump(document) if self.as_json else text)
 
     def rows(self, text: str, records: Iterable[dict[str, Any]]) -> None:
         """The verb's rows on stdout: JSON Lines with `--json`, else the text."""
-        if self.as_json:
-            sys.stdout.writelines(dump(record) + "\n" for record in records)
-            sys.stdout.flush()
-        else:
-            print(text, flush=True)
+        if not self.as_json:
+            put(sys.stdout, text)
+        elif lines := [dump(record) for record in records]:
+            put(sys.stdout, "\n".join(lines))
 
 
 def dump(document: Any) -> str:
@@ -66,9 +76,11 @@ def fail(error: BaseException, *, as_json: bool) -> int:
     known = error if isinstance(error, HnbulkError) else HnbulkError(_unexpected(error))
     if os.environ.get("HNBULK_DEBUG") and known is not error:
         raise error
+    talk = Talk(as_json)
     if as_json:
-        print(dump(known.as_json()), flush=True)
-    print(f"hnbulk: {known.message}", file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):
+            put(sys.stdout, dump(known.as_json()))
+    talk.say(f"hnbulk: {known.message}")
     return known.exit_code
 
 
