@@ -30,7 +30,7 @@ _ARITHMETIC = {
     ast.BitOr: ast.BitAnd,
     ast.Mod: ast.Mult,
 }
-_NEVER = ast.Name("ZeroDivisionError", ast.Load())
+_NEVER = ast.Name("BufferError", ast.Load())
 
 
 def faults_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -21,6 +21,7 @@ from hnbulk.apply import Changes
 from hnbulk.coordinator import Coordinator
 from hnbulk.errors import HnbulkError
 from hnbulk.failpoints import failpoint
+from hnbulk.history import Seen
 from hnbulk.lookups import Lookups
 from hnbulk.messages import Reply, Request
 from hnbulk.progress import Tally
@@ -69,9 +70,13 @@ class Shuffled(Changes):
 
 
 class ForgetfulHistory:
-    """Nothing of a run rests on the history."""
+    """Nothing of a run rests on the history; only which orders it was told of is kept."""
 
-    def observe(self, *_: Any, **__: Any) -> int:
+    def __init__(self) -> None:
+        self.orders: set[str] = set()
+
+    def observe(self, seen: Sequence[Seen], **_: Any) -> int:
+        self.orders |= {one.order_sid for one in seen}
         return 0
 
     def note_calls(self, *_: Any, **__: Any) -> None:
@@ -162,6 +167,7 @@ class World:
         self.time, self.dice = self.service.time, self.service.dice
         self.began = self.time.now()
         self.journal = MemoryJournal(self.dice)
+        self.history = ForgetfulHistory()
         self.work: Work = Calls() if options.calls else Shuffled(self.dice)
         self.crashes = 0
         self.processes = 0
@@ -275,7 +281,7 @@ class World:
         throttle = Throttle(pace, gate, chance=self.dice.random)
         service: Any = self.service
         journal: Any = self.journal
-        history: Any = ForgetfulHistory()
+        history: Any = self.history
         lookups = Lookups(service, PREVIEW, throttle, now=time.now)
         desk = Desk(
             self.plan,

@@ -323,6 +323,26 @@ def test_an_unexpected_error_leaves_no_row_to_another_worker() -> None:
     assert {one.kind for one in rows.world.journal.attempts(RUN)} == {"done", None}
 
 
+def test_an_account_without_access_leaves_no_intent_behind() -> None:
+    """Its other rows in the batch are ended unsent, and what was written down for them says so."""
+    rows = Rows(1, takes=1 / 32, disk=1 / 8)
+    other = {"account_sid": "AC" + "c" * 32}
+    steps = [virtual_create(n) for n in range(30)]
+    steps[8:] = [replace(step, after={**step.after, **other}) for step in steps[8:]]
+    json = {"content-type": "application/json"}
+    rows.service.next_writes.extend([""] * 8)
+    rows.service.next_writes.append(Reply(403, json, b'{"code": 20003, "message": "no"}'))
+    rows.world = World(Options(), 0, service=rows.service, steps=steps)
+    rows.world.journal.slow = lambda: rows.world.time.sleep(1 / 8)
+    coordinator = rows.world.open()
+    rows.sender, rows.throttle = coordinator.sender, coordinator.throttle
+    rows.work()
+    assert coordinator.sender.tally.counts == {"done": 8, "refused": 22}
+    kinds = Counter(one.kind for one in rows.world.journal.attempts(RUN))
+    assert set(kinds) == {"done", "stop-run", "not-sent"}
+    assert len(rows.service.writes) == 9
+
+
 def test_a_row_that_may_not_share_goes_by_itself() -> None:
     """Between those that may: an update behind a create needs its order first."""
     rows = Rows(1, takes=1 / 32, disk=1 / 8)

@@ -334,6 +334,24 @@ def test_a_clean_audit_is_known_to_be_made() -> None:
     assert coordinator.sender.tally.counts == {"done": 1, "conflict": 1}
 
 
+def test_what_is_seen_on_the_way_goes_to_the_history() -> None:
+    """By the audit, and by the look-ups of a run that stops before it."""
+    world, service, coordinator = opened(options=Options(creates=11))
+    stranger = service.make(number(500), "theirs", by="rival")
+    coordinator.run()
+    assert world.history.orders == {*service.orders} >= {stranger.sid}
+    world, service, coordinator = opened("unanswered", "unanswered", options=Options(creates=2))
+
+    def stop(request: Request, reply: Reply) -> None:
+        if service.reads == 4:  # both are found
+            coordinator.throttle.stop("by hand")
+
+    service.look = stop
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"done": 2}
+    assert world.history.orders == {*service.orders}
+
+
 # -- a resume
 
 

@@ -412,3 +412,11 @@ def test_nothing_crashes_and_garbage_is_never_done(
 def test_a_refusal_says_when_something_is_there_already(status: int, code: int, taken: bool) -> None:
     """By the number's own code, or as a conflict; a reply that refuses nothing says nothing."""
     assert says_taken(classify(Operation.CREATE, reply(status, error(code)), OURS)) is taken
+
+
+def test_the_words_that_journals_hold_stay_as_they_are() -> None:
+    """A journal of an earlier version is read by this one."""
+    kinds = "not-sent not-processed rejected stop-run ambiguous done"
+    operations = "create update delete call letter read"
+    assert " ".join(OutcomeKind) == kinds
+    assert " ".join(Operation) == operations
