@@ -149,9 +149,9 @@ def cancel(
     allow_cancels: Cancels = None,
     as_json: AsJson = False,
 ) -> None:
-    """Plan to cancel the live orders of the numbers in a list; only reads.
+    """Plan to cancel the live orders on the numbers of a list.
 
-    Of a row only its number counts. An order and its incoming phone number are deleted together,
+    It only reads. Of a row only its number counts. An order and its incoming phone number are deleted together,
     and only by `hnbulk apply PLAN --approve HASH8`; orders that have come too far are blocked.
     """
     from hnbulk.account import connect
