@@ -60,7 +60,7 @@ def faults_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield f"{value} is {value - 1}", ast.Constant(value - 1)
         case ast.Constant(value=str() as value) if " " not in value:
             yield f"{value!r} is another", ast.Constant(f"XX{value}")
-        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+        case ast.Return(value=ast.expr() as value) if not _is_nothing(value):
             yield "returns None", ast.Return(ast.Constant(None))
         case ast.Expr(value=ast.Call()) | ast.Raise():
             yield "left out", ast.Pass()
@@ -92,8 +92,8 @@ def faults_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield "the others", new
 
 
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
+def _is_nothing(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value in (None, False)
 
 
 class Places(ast.NodeVisitor):

@@ -114,11 +114,11 @@ class Recent:
         self._span = span
         self._times: deque[tuple[float, int]] = deque()
         self._count = 0
-        self._first: float | None = None
+        self._first = math.inf
 
     def add(self, now: float, count: int = 1) -> None:
         """So many more, now."""
-        self._first = now if self._first is None else self._first
+        self._first = min(self._first, now)
         self._times.append((now, count))
         self._count += count
         self._forget(now)
@@ -126,7 +126,7 @@ class Recent:
     def rate(self, now: float) -> float:
         """Per second; 0.0 where there were none. The first second counts as a whole one."""
         self._forget(now)
-        return self._count / max(1.0, min(self._span, now - (self._first or 0.0)))
+        return self._count / max(1.0, min(self._span, now - self._first))
 
     def _forget(self, now: float) -> None:
         while self._times and self._times[0][0] <= now - self._span:
@@ -178,7 +178,8 @@ class Concurrency:
     def on_success(self, now: float, *, under_way: int | None = None) -> None:
         """A request was answered. `under_way` is the service's own count, where it tells it."""
         self._row += 1
-        near = None not in (under_way, self._ceiling) and (under_way or 0) >= 0.8 * (self._ceiling or 0)
+        ceiling = self._ceiling
+        near = under_way is not None and ceiling is not None and under_way >= 0.8 * ceiling
         if self._row >= self.CALM and now - self._changed >= self.PAUSE and not near:
             self._row = 0
             if self._limit < self._maximum:

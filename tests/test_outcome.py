@@ -258,7 +258,7 @@ def test_how_many_the_service_sees_at_once_is_kept(said: str, under_way: int | N
 # successes
 
 
-@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
 def test_a_create_that_shows_our_order_is_done(status: int) -> None:
     """Sid, number, name and account are ours."""
     outcome = classify(Operation.CREATE, reply(status, CREATED), OURS)

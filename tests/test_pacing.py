@@ -211,6 +211,33 @@ def test_a_busy_reply_breaks_the_row_of_successes() -> None:
     assert flow.limit == 2
 
 
+@pytest.mark.parametrize("gap", [0.0, 10.0])
+def test_each_step_up_takes_twenty_successes_of_its_own(gap: float) -> None:
+    """However long they take, and also after a busy reply."""
+    pace, now = Concurrency(start=4, maximum=6), 100.0
+    limits = []
+    for n in range(60):
+        if n % 20 == 0:
+            now += 5.0
+        if n == 40:
+            pace.on_busy(now)
+            now += 5.0
+        pace.on_success(now)
+        limits.append(pace.limit)
+        now += gap
+    assert limits == [*[4] * 19, *[5] * 20, 6, *[3] * 19, 4]
+
+
+def test_a_step_up_is_five_seconds_after_the_last_change() -> None:
+    """Twenty successes sooner wait for it."""
+    pace = Concurrency(start=4, maximum=10)
+    for now in [0.0] * 20 + [4.9] * 30:
+        pace.on_success(now)
+    assert pace.limit == 5
+    pace.on_success(5.0)
+    assert pace.limit == 6
+
+
 def test_concurrency_holds_below_where_it_was_busy() -> None:
     """Where the service tells its own count, there is no step within a fifth of the ceiling."""
     flow = Concurrency(start=4)
@@ -220,6 +247,22 @@ def test_concurrency_holds_below_where_it_was_busy() -> None:
     assert flow.limit == 2
     flow.on_success(10.0, under_way=7)
     assert flow.limit == 3
+
+
+@pytest.mark.parametrize(("timeout", "price"), [(False, 5), (True, 10)])
+def test_a_retry_has_its_price(timeout: bool, price: int) -> None:
+    """Paid while the bucket holds it; a success gives one back."""
+    budget = RetryBudget()
+    for left in range(100 - price, -1, -price):
+        assert budget.spend(timeout=timeout)
+        assert budget.left == left
+    assert not budget.spend(timeout=timeout)
+    for _ in range(price - 1):
+        budget.on_success()
+    assert not budget.spend(timeout=timeout)
+    budget.on_success()
+    assert budget.spend(timeout=timeout)
+    assert budget.left == 0
 
 
 def test_the_budget_lets_a_fifth_more_through() -> None:
@@ -258,6 +301,23 @@ def test_the_breaker_opens_when_half_of_the_last_fail() -> None:
         breaker.on_success() if good else breaker.on_failure(0.0)
     assert not breaker.is_open
     breaker.on_failure(0.0)
+    assert breaker.is_open
+
+
+def test_ten_requests_are_the_least_that_say_something() -> None:
+    """Half of eight failed is nothing yet, half of ten is enough, and so is half of eleven and more."""
+    breaker = Breaker()
+    for n in range(5):
+        assert not breaker.is_open
+        breaker.on_success()
+        breaker.on_failure(float(n))
+    assert breaker.is_open
+    breaker = Breaker()
+    for failed in [True, False, False, False, True, False, True, False, False, True, True]:
+        assert not breaker.is_open
+        breaker.on_failure(1.0) if failed else breaker.on_success()
+    assert not breaker.is_open
+    breaker.on_failure(2.0)
     assert breaker.is_open
 
 
@@ -323,3 +383,5 @@ def test_the_recent_rate_is_that_of_the_last_seconds() -> None:
     assert recent.rate(7.0) == 5.0
     assert recent.rate(16.0) == 0.6
     assert recent.rate(17.0) == 0.0
+    recent.add(18.0)
+    assert recent.rate(18.0) == 0.1
