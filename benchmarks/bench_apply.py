@@ -22,9 +22,10 @@ from bare import ACCOUNT, ORDERS, bare_server, phone
 from pydantic import SecretStr
 
 from hnbulk.connection import open_connection
+from hnbulk.planfile import PlanFile, PlanHeader
 from hnbulk.runs import start_run
 from hnbulk.settings import Credentials, Pace
-from hnbulk.steps import Action, PlanFile, PlanHeader, Step
+from hnbulk.steps import Action, Step
 
 ROUNDS = 3
 SHARE = 0.70

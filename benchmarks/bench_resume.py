@@ -22,7 +22,8 @@ from bare import ACCOUNT, bare_server, phone, sid
 
 from hnbulk.entries import Ended, Intent, Result
 from hnbulk.journal import Journal
-from hnbulk.steps import Action, Ending, PlanFile, PlanHeader, PlanRow, State, Step, Verdict
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
+from hnbulk.steps import Action, Ending, State, Step, Verdict
 from hnbulk.wire import PREVIEW, create_order
 
 LEFT, IN_DOUBT = 2_000, 8

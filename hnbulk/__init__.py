@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "connect": "hnbulk.account",
-    "connect_sandbox": "hnbulk.account",
+    "connect": "hnbulk.connecting",
+    "connect_sandbox": "hnbulk.connecting",
     "Account": "hnbulk.account",
     "read_targets": "hnbulk.intake",
     "Plan": "hnbulk.review",
@@ -39,7 +39,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from hnbulk import widgets
-    from hnbulk.account import Account, connect, connect_sandbox
+    from hnbulk.account import Account
+    from hnbulk.connecting import connect, connect_sandbox
     from hnbulk.errors import HnbulkError
     from hnbulk.funnel import Funnel, build_funnel
     from hnbulk.intake import read_targets

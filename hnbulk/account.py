@@ -7,24 +7,20 @@ is free; everything that changes something is a plan first, and runs only throug
 from __future__ import annotations
 
 import html
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import pandas as pd
-from pydantic import SecretStr
 from tqdm.auto import tqdm
 
 from hnbulk import wire
 from hnbulk.cancels import build_cancels
-from hnbulk.clocks import SteppedClock
 from hnbulk.closing import Closing
-from hnbulk.connection import Connection, connect_from, open_connection
+from hnbulk.connection import Connection
 from hnbulk.drafts import Rows, SetAside
 from hnbulk.errors import UsageError
 from hnbulk.frames import classes_frame, events_frame, orders_frame, runs_frame
@@ -35,6 +31,7 @@ from hnbulk.intake import Intake, raise_for_problems
 from hnbulk.letters import build_letters, contact_of
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
+from hnbulk.planfile import Goal, PlanFile
 from hnbulk.reach import Reach
 from hnbulk.results import class_rows
 from hnbulk.review import Plan
@@ -49,11 +46,9 @@ from hnbulk.runs import (
     rows_to_retry,
     start_run,
 )
-from hnbulk.sandbox import Sandbox, WorldSettings, build_sandbox, make_settings
+from hnbulk.sandbox import Sandbox
 from hnbulk.schedule import build_calls
-from hnbulk.serving import serve
-from hnbulk.settings import SANDBOX_PACE, CallLimits, Credentials, Pace, Settings, read_settings
-from hnbulk.steps import Goal, PlanFile
+from hnbulk.settings import CallLimits
 
 #: A plan of fewer rows than this reads its orders by number when the account's list is long.
 FEW_ROWS = 200
@@ -420,57 +415,3 @@ class Account(Closing):
         shown = tqdm(numbers, desc="reading orders", unit=" numbers", leave=False) if progress else numbers
         found = (page for number in shown for page in self._pages(phone_number=number))
         return orders_frame(found), read_at
-
-
-def connect(settings: Settings | None = None, *, pace: Pace | None = None) -> Account:
-    """The account of the environment: `TWILIO_ACCOUNT_SID` with `TWILIO_AUTH_TOKEN` or an API key.
-
-    `HNBULK_BASE_URL` points it at a sandbox on this machine. Raises `AccessRefused` where
-    credentials are missing; nothing has been sent yet.
-    """
-    settings = settings or read_settings()
-    return Account(connect_from(settings, pace=pace))
-
-
-def connect_sandbox(
-    seed: int = 7,
-    *,
-    orders: int = 0,
-    home: Path | str | None = None,
-    pace: Pace = SANDBOX_PACE,
-    limits: CallLimits | None = None,
-    example_order: bool = False,
-    **settings: Any,
-) -> Account:
-    """An account of a sandbox of its own, served on loopback, its clock stepped by hand.
-
-    `account.sandbox.clock.advance(seconds)` lets its world go on; `settings` say what that world is
-    like (the settings of `docs/sandbox.md`, such as `answer_rate=1.0`). `print(account.reach)` shows
-    how other programs reach it. The journal lies in `home`, or in a folder that goes with the
-    account. Two sandboxes of one seed live the same life. Raises `UsageError` for a bad setting.
-    """
-    world = _world(settings)
-    if type(seed) is not int or type(orders) is not int or orders < 0:
-        raise UsageError("a sandbox's seed is a whole number, its orders one that is not negative.")
-    closing = ExitStack()
-    with ExitStack() as undo:
-        sandbox = build_sandbox(seed=seed, orders=orders, settings=world, example_order=example_order)
-        server = undo.enter_context(serve(sandbox.api))
-        undo.enter_context(sandbox.start_callbacks())
-        if home is None:
-            home = undo.enter_context(tempfile.TemporaryDirectory(prefix="hnbulk-"))
-        account_sid = sandbox.account_sid
-        credentials = Credentials(account_sid, account_sid, SecretStr(sandbox.auth_token))
-        clock = SteppedClock(sandbox.clock.now, sandbox.clock.advance)
-        connection = open_connection(
-            server.url, credentials, home=Path(home), pace=pace, clock=clock, unsafe_fs=True
-        )
-        closing = undo.pop_all()
-    return Account(connection, limits=limits, sandbox=sandbox, closing=closing)
-
-
-def _world(settings: dict[str, Any]) -> WorldSettings:
-    try:
-        return make_settings(settings)
-    except ValueError as error:
-        raise UsageError(f"{error}. The settings of a sandbox stand in docs/sandbox.md.") from None

@@ -16,7 +16,8 @@ from hnbulk.errors import ReplyUnreadable
 from hnbulk.messages import Reply
 from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome, says_taken
-from hnbulk.steps import Action, Ending, PlanFile, State, Step
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Action, Ending, State, Step
 from hnbulk.work import MANY, NAME_NOT_KEPT, Act, Chain, Desk, Ready, Wait, refusal
 
 _OPERATIONS = {

@@ -16,7 +16,8 @@ from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
 from hnbulk.moved import Moved, moved
-from hnbulk.steps import Action, PlanFile, Step
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Action, Step
 from hnbulk.wire import DIALECTS
 from hnbulk.work import BELIEVED
 

@@ -13,7 +13,8 @@ from typing import Any
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Sight, mask_phone
 from hnbulk.plaintext import single_line
-from hnbulk.steps import Action, Ending, PlanFile, State, Step
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Action, Ending, State, Step
 from hnbulk.work import Desk, Wait
 
 #: Up to so many creates are looked at one by one; more by one reading of all orders.

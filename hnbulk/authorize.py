@@ -15,7 +15,8 @@ from hnbulk.history import OWN
 from hnbulk.messages import Reply
 from hnbulk.models import Sight
 from hnbulk.outcome import Expected, Operation, Outcome
-from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Ending, State
 from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
 
 #: From so many orders on, reading whole pages is cheaper than asking for each.

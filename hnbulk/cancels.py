@@ -18,7 +18,8 @@ from hnbulk.differences import values
 from hnbulk.drafts import Draft, Rows, SetAside, distinct, owners
 from hnbulk.errors import UsageError
 from hnbulk.live import LiveOrders
-from hnbulk.steps import Action, Goal, PlanFile, PlanHeader, Step, Verdict, sort_steps
+from hnbulk.planfile import Goal, PlanFile, PlanHeader
+from hnbulk.steps import Action, Step, Verdict, sort_steps
 from hnbulk.thresholds import check_thresholds
 
 

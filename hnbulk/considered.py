@@ -17,7 +17,8 @@ import pandas as pd
 
 from hnbulk.differences import values
 from hnbulk.lifecycle import is_live
-from hnbulk.steps import PlanFile, PlanHeader, PlanRow, Step, Verdict, canonical, sort_steps
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
+from hnbulk.steps import Step, Verdict, canonical, sort_steps
 
 COLUMNS = ("phone_number", "friendly_name", "sid", "status")
 _TEXTS = ("sid", "phone_number", "friendly_name", "email", "address_sid", "verification_type")

@@ -19,7 +19,8 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from hnbulk.account import Account, connect_sandbox
+from hnbulk.account import Account
+from hnbulk.connecting import connect_sandbox
 from hnbulk.files import private_folder, write_private
 from hnbulk.frames import parquet_bytes, records_of
 from hnbulk.handle import RunHandle

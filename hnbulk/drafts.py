@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from hnbulk.differences import records, values
-from hnbulk.steps import Action, PlanRow, Step, Verdict, canonical
+from hnbulk.planfile import PlanRow
+from hnbulk.steps import Action, Step, Verdict, canonical
 
 Rows = Sequence[tuple[int, Mapping[str, str]]]  # row number and its own cells
 SetAside = Mapping[int, tuple[str, str]]  # row number to code and note

@@ -23,10 +23,11 @@ from hnbulk import wire
 from hnbulk.errors import HnbulkError, InputError, RunStopped
 from hnbulk.files import write_private
 from hnbulk.intake import Intake
+from hnbulk.planfile import PlanFile
 from hnbulk.rehearsal import Record, Rehearsal
 from hnbulk.runs import audit_run
 from hnbulk.scoreboard import Books, Score, is_create, judge
-from hnbulk.steps import Action, PlanFile, State
+from hnbulk.steps import Action, State
 
 #: The sandbox takes a second order for a number and for a name: only the client is in the way of one.
 OPEN_WORLD = ("enforce_numbers=false", "enforce_unique_names=false")

@@ -33,12 +33,13 @@ from hnbulk.failpoints import failpoint
 from hnbulk.history import History
 from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
+from hnbulk.planfile import PlanFile
 from hnbulk.pool import Pool
 from hnbulk.progress import Progress, Report, Tally
 from hnbulk.runlock import RunLock
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
-from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.steps import Ending, State
 from hnbulk.streams import while_read
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.wire import DIALECTS

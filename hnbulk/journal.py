@@ -38,9 +38,10 @@ from hnbulk.journalfile import (
     state_entry,
 )
 from hnbulk.lineage import Machine, Place, missing, new_lineage, read_marker, this_machine, used_on
+from hnbulk.planfile import PlanFile, loads_plan
 from hnbulk.replies import ABOUT_THE_NUMBER
 from hnbulk.runlock import RunLock, holder_of
-from hnbulk.steps import Ending, PlanFile, State, loads_plan
+from hnbulk.steps import Ending, State
 
 FILE = "journal.db"
 

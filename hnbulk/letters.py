@@ -14,7 +14,8 @@ import pandas as pd
 from hnbulk.considered import Candidate, Considered
 from hnbulk.errors import UsageError
 from hnbulk.lifecycle import may_authorize
-from hnbulk.steps import Action, PlanFile, Step, Verdict
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Action, Step, Verdict
 
 #: The most numbers one letter takes (frequently asked questions of the product).
 LETTER_SIZE = 15_000

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from hnbulk import lifecycle
 from hnbulk.models import Order, Sight
-from hnbulk.steps import Action, PlanFile, PlanRow, Step, Verdict
+from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.steps import Action, Step, Verdict
 
 #: The code of a row whose steps were dropped from a plan.
 MOVED = "moved"

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hnbulk.plaintext import single_line
-from hnbulk.steps import Action, PlanFile, PlanRow, Step, Verdict
+from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.steps import Action, Step, Verdict
 
 BLANK = "–"
 #: The verdicts of rows that a person has to look at, the gravest first.

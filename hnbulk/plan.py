@@ -22,7 +22,8 @@ from hnbulk.differences import FIXED, UPDATABLE, any_of, as_found, differing, re
 from hnbulk.drafts import Draft, Rows, SetAside, distinct, owners
 from hnbulk.frames import TARGET_COLUMNS
 from hnbulk.live import LiveOrders
-from hnbulk.steps import Action, PlanFile, PlanHeader, Step, Verdict, sort_steps
+from hnbulk.planfile import PlanFile, PlanHeader
+from hnbulk.steps import Action, Step, Verdict, sort_steps
 from hnbulk.thresholds import check_thresholds
 
 LATER_FIELDS = ("extension", "call_delay")

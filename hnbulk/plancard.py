@@ -13,7 +13,8 @@ from itertools import groupby
 from hnbulk import overview
 from hnbulk.overview import BLANK, Line, moment, rows_text
 from hnbulk.plaintext import single_line
-from hnbulk.steps import Action, PlanFile
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Action
 
 _TONES = {
     "create": "good",

@@ -24,9 +24,10 @@ from hnbulk.journal import FILE, Journal
 from hnbulk.lineage import marker
 from hnbulk.messages import Request
 from hnbulk.outcome import Operation, OutcomeKind
+from hnbulk.planfile import PlanFile
 from hnbulk.runlock import RunLock
 from hnbulk.runs import ORDERS, kind_of
-from hnbulk.steps import Action, PlanFile, Step
+from hnbulk.steps import Action, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from typing import Literal
 
 from hnbulk.lines import Made
 from hnbulk.plaintext import neutralise, single_line
+from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.replies import ABOUT_THE_NUMBER
-from hnbulk.steps import SEVERITY, Ending, PlanFile, PlanRow, State, Verdict
+from hnbulk.steps import SEVERITY, Ending, State, Verdict
 
 Part = Literal["success", "error", "unprocessed"]
 Cells = dict[str, str]

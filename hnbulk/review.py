@@ -19,7 +19,8 @@ from hnbulk import overview
 from hnbulk.overview import BLANK, Change, Line, moment, rows_text
 from hnbulk.plaintext import single_line
 from hnbulk.plancard import card
-from hnbulk.steps import Action, PlanFile, load_plan
+from hnbulk.planfile import PlanFile, load_plan
+from hnbulk.steps import Action
 
 WIDTH = 100
 MOST = 12  # steps shown in full

@@ -25,10 +25,11 @@ from hnbulk.errors import RunInterrupted, UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
 from hnbulk.moved import Moved, rebase
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
 from hnbulk.settings import Pace
-from hnbulk.steps import Action, Ending, PlanFile, State
+from hnbulk.steps import Action, Ending, State
 from hnbulk.verify import Calls, check_calls
 from hnbulk.work import Work
 

@@ -17,8 +17,9 @@ from hnbulk.considered import Candidate, Considered
 from hnbulk.errors import UsageError
 from hnbulk.lifecycle import ASKABLE, CODE_LIFETIME, MAX_ATTEMPTS, may_call
 from hnbulk.plaintext import single_line
+from hnbulk.planfile import PlanFile
 from hnbulk.settings import CallLimits
-from hnbulk.steps import Action, PlanFile, Step, Verdict
+from hnbulk.steps import Action, Step, Verdict
 from hnbulk.windows import Window, window_at_or_after, zones_of
 
 # NPAs that belong to no place.

@@ -17,7 +17,8 @@ from hnbulk.errors import LimitRefused, ReplyUnreadable
 from hnbulk.messages import Reply
 from hnbulk.models import Sight
 from hnbulk.outcome import Expected, Operation, Outcome
-from hnbulk.steps import Ending, PlanFile, State, Step
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Ending, State, Step
 from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
 
 #: World seconds after a wave until whoever answered has keyed in the code.

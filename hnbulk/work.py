@@ -20,7 +20,8 @@ from hnbulk.lookups import Listing, Lookups
 from hnbulk.messages import Reply, Request
 from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome
-from hnbulk.steps import Ending, PlanFile, State, Step
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Ending, State, Step
 
 #: A reading older than this is not believed any more (safety rules, 2.1 step 3).
 BELIEVED = timedelta(seconds=60)

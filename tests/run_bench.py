@@ -18,10 +18,11 @@ from hnbulk.connection import Connection
 from hnbulk.engine import Means, Report, Run
 from hnbulk.history import History
 from hnbulk.journal import Journal
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.sandbox import Sandbox, build_sandbox
 from hnbulk.serving import serve
 from hnbulk.settings import Credentials, Pace
-from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, sort_steps
+from hnbulk.steps import Action, Step, Verdict, sort_steps
 from hnbulk.throttle import Gate
 
 WALL = datetime(2026, 11, 23, 18, 30, 12, tzinfo=UTC)

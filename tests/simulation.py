@@ -24,10 +24,11 @@ from hnbulk.failpoints import failpoint
 from hnbulk.history import Seen
 from hnbulk.lookups import Lookups
 from hnbulk.messages import Reply, Request
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.progress import Tally
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
-from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, sort_steps
+from hnbulk.steps import Action, Step, Verdict, sort_steps
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.verify import Calls
 from hnbulk.wire import PREVIEW

@@ -14,8 +14,9 @@ from test_verify import calls, place
 from hnbulk import wire
 from hnbulk.authorize import Letters
 from hnbulk.engine import start
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import Report
-from hnbulk.steps import Action, PlanFile, Step
+from hnbulk.steps import Action, Step
 from hnbulk.throttle import Gate
 
 FIELDS = {

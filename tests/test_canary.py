@@ -37,11 +37,11 @@ from hnbulk.clocks import SteppedClock
 from hnbulk.connection import open_connection
 from hnbulk.errors import HnbulkError
 from hnbulk.intake import read_bytes
+from hnbulk.planfile import load_plan
 from hnbulk.sandbox import Sandbox, build_sandbox
 from hnbulk.sandbox.refusals import Person
 from hnbulk.serving import serve
 from hnbulk.settings import SANDBOX_PACE, Credentials, read_settings
-from hnbulk.steps import load_plan
 
 TOKEN = "hnCANARY0123456789abcdef0123456789abcdef"
 EMAIL, NAME = "canarina.7f3a@person.example", "Canarina Quillfeather"

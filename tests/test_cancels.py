@@ -12,7 +12,8 @@ from hnbulk.errors import InputError, LimitRefused
 from hnbulk.frames import orders_from, targets_frame
 from hnbulk.intake import read_bytes
 from hnbulk.models import Order
-from hnbulk.steps import Action, Goal, PlanFile, Verdict, loads_plan
+from hnbulk.planfile import Goal, PlanFile, loads_plan
+from hnbulk.steps import Action, Verdict
 
 LIST = b"Branch,Phone\nHarbour,(415) 555-0100\nMill,415-555-0101\nQuay,415 555 0102\n"
 

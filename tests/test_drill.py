@@ -18,9 +18,9 @@ from numbers_list import listed, numbers
 
 from hnbulk.drill import drill, standard_faults
 from hnbulk.errors import HnbulkError
+from hnbulk.planfile import load_plan
 from hnbulk.rehearsal import Rehearsal
 from hnbulk.runlock import holder_of
-from hnbulk.steps import load_plan
 
 REAL = "AC" + "f" * 32
 

@@ -40,10 +40,11 @@ from hnbulk.errors import (
 from hnbulk.journal import Journal
 from hnbulk.messages import Failure, Reply, Request
 from hnbulk.outcome import Outcome, OutcomeKind
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import Tally
 from hnbulk.runlock import holder_of
 from hnbulk.settings import Pace
-from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.steps import Ending, State
 from hnbulk.throttle import Throttle
 from hnbulk.work import Chain
 
@@ -481,7 +482,7 @@ from pydantic import SecretStr
 from hnbulk.connection import open_connection
 from hnbulk.runs import start_run
 from hnbulk.settings import Credentials, Pace
-from hnbulk.steps import load_plan
+from hnbulk.planfile import load_plan
 url, account, token, home = sys.argv[1:]
 plan = load_plan(Path(home) / "plan.jsonl")
 who = Credentials(account, account, SecretStr(token))

@@ -16,8 +16,9 @@ from numbers_list import listed
 from hnbulk.drill import Drill, drill
 from hnbulk.entries import Attempt
 from hnbulk.journal import Journal
+from hnbulk.planfile import PlanFile, load_plan
 from hnbulk.scoreboard import is_create
-from hnbulk.steps import Action, PlanFile, State, load_plan
+from hnbulk.steps import Action, State
 
 
 def books(done: Drill, name: str) -> list[dict[str, str]]:

@@ -27,9 +27,10 @@ from hnbulk.apply import Changes
 from hnbulk.authorize import Letters
 from hnbulk.failpoints import PLACES, failpoint
 from hnbulk.journal import Journal
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import Report
 from hnbulk.settings import Pace
-from hnbulk.steps import Action, PlanFile, State, Step
+from hnbulk.steps import Action, State, Step
 from hnbulk.verify import Calls
 
 ROWS = 4
@@ -244,7 +245,7 @@ from pydantic import SecretStr
 from hnbulk.connection import open_connection
 from hnbulk.runs import start_run
 from hnbulk.settings import Credentials, Pace
-from hnbulk.steps import load_plan
+from hnbulk.planfile import load_plan
 url, account, token, home = sys.argv[1:]
 plan = load_plan(Path(home) / "plan.jsonl")
 who = Credentials(account, account, SecretStr(token))

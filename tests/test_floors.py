@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("files", "clocks", "closing", "deadline", "lines", "plaintext", "reach", "sockets", "streams"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
+    ("planfile",),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     (
@@ -74,6 +75,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rebuild",),
     ("handle",),
     ("account",),
+    ("connecting",),
     ("page", "drawings", "rehearsal"),
     ("report", "widgets"),
     ("demo", "testing", "drill"),
@@ -243,7 +245,7 @@ def test_the_sandbox_stands_on_its_own() -> None:
 def test_only_the_lower_desk_and_faces_start_the_sandbox() -> None:
     """Nobody below `account` knows that there is a sandbox."""
     users = {room for room, names in rooms(PACKAGE).items() if "sandbox" in used(names, "hnbulk")}
-    assert users <= {"account", "cli", "testing"}
+    assert users <= {"account", "connecting", "cli", "testing"}
 
 
 def test_an_upward_import_is_found(tmp_path: Path) -> None:

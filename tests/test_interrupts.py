@@ -25,9 +25,9 @@ from hnbulk.cli import runs as verbs
 from hnbulk.cli.talk import Talk
 from hnbulk.engine import Run
 from hnbulk.errors import RunInterrupted
+from hnbulk.planfile import PlanFile
 from hnbulk.runlock import holder_of
 from hnbulk.runs import resume_run, start_run
-from hnbulk.steps import PlanFile
 
 ROWS = 2
 Line = tuple[str, int]

@@ -23,7 +23,8 @@ from hnbulk.entries import ABSENT, Ended, Intent, Result
 from hnbulk.errors import JournalError, RunLocked, UsageError
 from hnbulk.journal import Journal
 from hnbulk.journalfile import intent_entry, result_entry
-from hnbulk.steps import Action, Ending, PlanFile, PlanHeader, PlanRow, State, Step, Verdict
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
+from hnbulk.steps import Action, Ending, State, Step, Verdict
 
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
 ACCOUNT = "AC" + "a" * 32

@@ -12,8 +12,9 @@ from hnbulk.errors import UsageError
 from hnbulk.frames import empty_orders, orders_from
 from hnbulk.letters import build_letters
 from hnbulk.models import Order
+from hnbulk.planfile import PlanFile
 from hnbulk.results import sort_rows
-from hnbulk.steps import Action, PlanFile, Verdict
+from hnbulk.steps import Action, Verdict
 
 ACCOUNT = "AC" + "0" * 32
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)

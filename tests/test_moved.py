@@ -18,8 +18,9 @@ from hnbulk.engine import start
 from hnbulk.errors import PlanStale
 from hnbulk.models import Order
 from hnbulk.moved import MOVED, moved, rebase
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.runs import rebase_plan
-from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict
+from hnbulk.steps import Action, Step, Verdict
 
 SID, OTHER = "HR" + "1" * 32, "HR" + "2" * 32
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)

@@ -12,9 +12,9 @@ from run_bench import Bench, create, number, open_bench
 
 from hnbulk import wire
 from hnbulk.entries import Intent
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import Report
 from hnbulk.sandbox import WorldSettings
-from hnbulk.steps import PlanFile
 
 NAMELESS = replace(wire.PREVIEW, name="nameless", has_unique_name=False)
 

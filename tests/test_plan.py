@@ -16,7 +16,8 @@ from hnbulk.errors import LimitRefused, UsageError
 from hnbulk.frames import empty_orders, orders_from, targets_frame
 from hnbulk.models import Order
 from hnbulk.plan import build_plan, unique_name
-from hnbulk.steps import Action, PlanFile, PlanRow, Step, Verdict
+from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.steps import Action, Step, Verdict
 from hnbulk.thresholds import check_thresholds
 
 ACCOUNT = "AC" + "0" * 32

@@ -13,9 +13,10 @@ from test_database import Hasty
 
 from hnbulk.errors import JournalError, PlanRefused, RunLocked, UsageError
 from hnbulk.journal import Journal
+from hnbulk.planfile import PlanFile
 from hnbulk.rebuild import Rebuilt, rebuild
 from hnbulk.runlock import RunLock
-from hnbulk.steps import Action, PlanFile, Step
+from hnbulk.steps import Action, Step
 
 COUNT = 24
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnbulk.plaintext import restore
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.results import (
     ERROR_CLASSES,
     EXTRA_COLUMNS,
@@ -18,17 +19,7 @@ from hnbulk.results import (
     next_step,
     sort_rows,
 )
-from hnbulk.steps import (
-    SEVERITY,
-    Action,
-    Ending,
-    PlanFile,
-    PlanHeader,
-    PlanRow,
-    State,
-    Step,
-    Verdict,
-)
+from hnbulk.steps import SEVERITY, Action, Ending, State, Step, Verdict
 
 HEADER = PlanHeader(
     dialect="preview",

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.review import MOST, WIDTH, Plan
-from hnbulk.steps import Action, PlanFile, PlanHeader, PlanRow, Step, Verdict, sort_steps
+from hnbulk.steps import Action, Step, Verdict, sort_steps
 
 HEADER = PlanHeader(
     dialect="preview",

@@ -10,10 +10,11 @@ import pytest
 from hnbulk import lifecycle
 from hnbulk.frames import empty_orders, orders_from
 from hnbulk.models import Order
+from hnbulk.planfile import PlanFile
 from hnbulk.results import sort_rows
 from hnbulk.schedule import build_calls
 from hnbulk.settings import CallLimits
-from hnbulk.steps import Action, PlanFile, Verdict
+from hnbulk.steps import Action, Verdict
 
 ACCOUNT = "AC" + "0" * 32
 NOW = datetime(2026, 1, 5, 19, tzinfo=UTC)  # a Monday: 13:00 in Arkansas, 11:00 in California

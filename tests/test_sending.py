@@ -24,9 +24,10 @@ from hnbulk.entries import Ended, Intent, Result
 from hnbulk.lookups import Lookups
 from hnbulk.messages import Failure, FailureKind, Phase, Reply, Request
 from hnbulk.outcome import Outcome, OutcomeKind
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import Report, Tally
 from hnbulk.sending import Sender
-from hnbulk.steps import Action, PlanFile, Step
+from hnbulk.steps import Action, Step
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.work import Act, Desk
 

@@ -16,9 +16,10 @@ from hnbulk import engine, wire
 from hnbulk.clocks import ServiceClock, SteppedClock
 from hnbulk.entries import Intent
 from hnbulk.errors import LimitRefused, RunLocked
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import Report
 from hnbulk.runs import start_run
-from hnbulk.steps import Action, PlanFile, Step
+from hnbulk.steps import Action, Step
 from hnbulk.verify import Calls
 
 

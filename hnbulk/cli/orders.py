@@ -58,7 +58,7 @@ def orders(
 
     Shown are the counts by status and a table; --json gives every order, as JSON Lines.
     """
-    from hnbulk.account import connect
+    from hnbulk.connecting import connect
     from hnbulk.frames import records_of
 
     talk = Talk(as_json)
@@ -136,8 +136,8 @@ def verify(
     They go in waves, inside each number's calling hours, and nothing rings before
     `hnbulk apply CALLS --approve HASH8 --place-calls N`.
     """
-    from hnbulk.account import connect
     from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.connecting import connect
 
     check_plan_out(out)
     with connect() as account:
@@ -172,8 +172,8 @@ def authorize(
     Orders of one address and one signer share a letter. None is mailed before
     `hnbulk apply LETTERS --approve HASH8`.
     """
-    from hnbulk.account import connect
     from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.connecting import connect
     from hnbulk.errors import UsageError
     from hnbulk.phones import is_e164
 
@@ -205,7 +205,7 @@ def funnel(
 
     All orders are read once more; what was seen of them before is remembered.
     """
-    from hnbulk.account import connect
+    from hnbulk.connecting import connect
     from hnbulk.frames import records_of
 
     talk = Talk(as_json)
@@ -259,8 +259,8 @@ def report(
     How far numbers came, how long it takes, where they stand, what is stuck; no number is named
     in full.
     """
-    from hnbulk.account import connect
     from hnbulk.cli.plans import check_out
+    from hnbulk.connecting import connect
     from hnbulk.files import write_private
     from hnbulk.report import build_report, reasons_of
 

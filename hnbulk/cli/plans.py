@@ -8,8 +8,8 @@ from typing import Any
 
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
+from hnbulk.planfile import load_plan
 from hnbulk.review import Plan
-from hnbulk.steps import load_plan
 
 
 def check_out(out: Path, *, is_ours: Callable[[bytes], bool], what: str) -> None:

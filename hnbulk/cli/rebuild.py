@@ -32,9 +32,9 @@ def rebuild(
     one up, takes over the orders that are there, and sends what is not. The old journal is kept.
     """
     from hnbulk.files import refuse_network
+    from hnbulk.planfile import load_plan
     from hnbulk.rebuild import rebuild as begin_anew
     from hnbulk.settings import check_base_url, read_settings
-    from hnbulk.steps import load_plan
 
     talk = Talk(as_json)
     settings, plan = read_settings(), load_plan(plan_file)

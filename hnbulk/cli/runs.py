@@ -57,9 +57,9 @@ def apply(
     """
     from hnbulk import overview
     from hnbulk.connection import connect_from
+    from hnbulk.planfile import load_plan
     from hnbulk.runs import how_interrupted, start_run
     from hnbulk.settings import read_settings
-    from hnbulk.steps import load_plan
 
     talk = Talk(as_json)
     plan = load_plan(plan_file)

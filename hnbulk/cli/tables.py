@@ -107,8 +107,8 @@ def plan(
     `hnbulk apply PLAN --approve HASH8`. With --rebase there is no list: an older plan is compared
     with the account instead, and keeps the rows whose orders have not moved.
     """
-    from hnbulk.account import connect
     from hnbulk.cli.plans import check_plan_out, rebase_plan, save_plan
+    from hnbulk.connecting import connect
     from hnbulk.intake import raise_for_problems
 
     talk = Talk(as_json)
@@ -151,11 +151,12 @@ def cancel(
 ) -> None:
     """Plan to cancel the live orders on the numbers of a list.
 
-    It only reads. Of a row only its number counts. An order and its incoming phone number are deleted together,
-    and only by `hnbulk apply PLAN --approve HASH8`; orders that have come too far are blocked.
+    It only reads; of a row only its number counts. An order and its incoming phone number are
+    deleted together, and only by `hnbulk apply PLAN --approve HASH8`; orders that have come too far
+    are blocked.
     """
-    from hnbulk.account import connect
     from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.connecting import connect
     from hnbulk.intake import raise_for_problems
 
     talk = Talk(as_json)
@@ -202,8 +203,8 @@ def retry(
     Without --class it lists the classes, with how many rows each has and what planning them again
     means. Nothing is sent: what comes out is a plan, made of the run's own rows as the account is now.
     """
-    from hnbulk.account import connect
     from hnbulk.cli.plans import check_plan_out, save_plan
+    from hnbulk.connecting import connect
     from hnbulk.frames import records_of
 
     talk = Talk(as_json)

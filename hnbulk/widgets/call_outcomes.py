@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from hnbulk import lifecycle
-from hnbulk.steps import Ending, PlanFile, State
+from hnbulk.planfile import PlanFile
+from hnbulk.steps import Ending, State
 from hnbulk.widgets import look
 
 #: What became of a call, best first.

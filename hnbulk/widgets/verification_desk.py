@@ -16,9 +16,9 @@ import pandas as pd
 from hnbulk.account import Account
 from hnbulk.errors import LimitRefused, UsageError
 from hnbulk.handle import RunHandle
+from hnbulk.planfile import PlanFile
 from hnbulk.progress import Report
 from hnbulk.review import Plan
-from hnbulk.steps import PlanFile
 from hnbulk.widgets import look
 from hnbulk.widgets.call_outcomes import count_outcomes, outcomes_frame, outcomes_table, read_outcomes
 from hnbulk.widgets.errand import Errand

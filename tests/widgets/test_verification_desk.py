@@ -12,7 +12,8 @@ import pytest
 import hnbulk as hn
 from hnbulk.errors import LimitRefused, UsageError
 from hnbulk.frames import empty_orders
-from hnbulk.steps import Action, Ending, PlanFile, PlanHeader, State, Step
+from hnbulk.planfile import PlanFile, PlanHeader
+from hnbulk.steps import Action, Ending, State, Step
 from hnbulk.widgets import OrderBrowser, VerificationDesk
 from hnbulk.widgets.call_outcomes import OUTCOMES, outcome_of, outcomes_frame, outcomes_table, read_outcomes
 
