@@ -254,7 +254,8 @@ def select(seen: dict[str, Any], module: str, line: int, end: int) -> tuple[list
     reach = {one for n in range(line, end + 1) for one in lines.get(str(n), [])}
     if not reach:
         text = (ROOT / f"hnbulk/{module}.py").read_text().splitlines()[line - 1]
-        reach = set(_naming(seen, *re.findall(r"[A-Za-z_]+", text)[:1]))
+        words = [word for word in re.findall(r"[A-Za-z_]+", text) if word not in ("class", "def")]
+        reach = set(_naming(seen, words[0])) if words else reach
     reach = reach or {one for tests in lines.values() for one in tests}
     own = f"tests/test_{module}.py"
 

@@ -365,6 +365,18 @@ def test_a_success_closes_the_breaker_and_all_is_forgotten() -> None:
     assert breaker.wait(40.0) == 30.0
 
 
+def test_a_probe_that_was_answered_is_over() -> None:
+    """Failures of requests that were under way when it opened anew do not double the wait."""
+    breaker = Breaker()
+    for _ in range(5):
+        breaker.on_failure(0.0)
+    assert breaker.may_send(30.0, probe=True)
+    breaker.on_success()
+    for _ in range(7):
+        breaker.on_failure(100.0)
+    assert breaker.wait(100.0) == 30.0
+
+
 def test_ten_minutes_open_is_the_end() -> None:
     """The run stops, resumable."""
     breaker = opened()

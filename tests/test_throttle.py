@@ -260,7 +260,7 @@ def test_the_run_tells_its_pace(tmp_path: Path) -> None:
     running = [now for now in told if now.eta is not None]
     assert running[-1].rate == pytest.approx(20.0, rel=0.25)
     assert {now.limit for now in running} <= set(range(4, 11))
-    assert all(0 < now.eta < 60 for now in running)
+    assert all(0 < now.eta <= 100 for now in running)  # one a second where the first has just ended
     assert (told[-1].eta, told[-1].rate, told[-1].doing) == (None, 0.0, "")
 
 
