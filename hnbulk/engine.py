@@ -317,9 +317,9 @@ def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
     doubts = counts.get(str(State.IN_DOUBT), 0)
     all_done = counts == {str(State.DONE): sum(counts.values())} or not counts
     if coordinator.taken_up and not left and not doubts:
-        code = 0 if all_done else 3
-        if not coordinator.audited:
-            code = throttle.exit_code or 3
+        code = 0 if all_done and coordinator.audited else 3
+        if not coordinator.audited and throttle.exit_code == AccessRefused.exit_code:
+            code = throttle.exit_code  # that of a stop says that it can be resumed: nothing is left here
         state, message = FINISHED, _remarks(coordinator, counts)
     else:
         state = "interrupted" if throttle.interrupted else "stopped"
