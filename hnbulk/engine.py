@@ -320,7 +320,7 @@ def _close(run: Run, coordinator: Coordinator, means: Means) -> Report:
     if coordinator.taken_up and not left and not doubts:
         code = 0 if all_done and coordinator.audited else 3
         if not coordinator.audited and throttle.exit_code == AccessRefused.exit_code:
-            code = throttle.exit_code  # nothing is left to be resumed, whatever else stopped it
+            code = throttle.exit_code  # that of a stop says that it can be resumed: nothing is left here
         state, message = FINISHED, _remarks(coordinator, counts)
     else:
         state = "interrupted" if throttle.interrupted else "stopped"

@@ -75,8 +75,8 @@ def _about(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended. `counts`: steps by state. `exit_code`: 0 all done, 3 finished and some
-    did not succeed, 6 stopped early, 7 no access."""
+    """How a run ended. `counts`: steps by state. `exit_code`: 0 all done and looked at again, 3 finished
+    and some did not succeed or could not be looked at again, 6 stopped early, 7 no access."""
 
     run_id: str
     state: str  # finished, stopped, interrupted, already applied
