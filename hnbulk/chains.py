@@ -12,9 +12,10 @@ from typing import Any
 
 import orjson
 
-from hnbulk.database import VALUE, Database, Statement
+from hnbulk.database import VALUE, Database
 from hnbulk.errors import JournalError
 from hnbulk.journalfile import CHAINED, Entry
+from hnbulk.shapes import Statement
 
 _CHUNK = 1_000  # rows read at once: few enough to be forgotten young
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hnbulk.chains import Links
-from hnbulk.database import CONSTRAINT, UNIQUE, VALUE, Database, Statement, what_to_do
+from hnbulk.database import CONSTRAINT, UNIQUE, VALUE, Database, what_to_do
 from hnbulk.errors import JournalError
 from hnbulk.failpoints import failpoint
 from hnbulk.journalfile import Entry, as_line, bare
+from hnbulk.shapes import Statement
 
 _MOST = 400  # rows in one transaction
 #: What lies in one job's own rows: the jobs it shared a transaction with are innocent.

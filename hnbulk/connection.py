@@ -14,7 +14,6 @@ from hnbulk import wire
 from hnbulk.client import Client
 from hnbulk.clocks import ServiceClock
 from hnbulk.closing import Closing
-from hnbulk.engine import WorldClock
 from hnbulk.errors import UsageError
 from hnbulk.files import private_folder, refuse_network
 from hnbulk.gate import SPAN, Gate
@@ -23,6 +22,7 @@ from hnbulk.journal import Journal
 from hnbulk.messages import Reply, Request
 from hnbulk.settings import MOST_CONNECTIONS, Credentials, Pace, Settings, check_base_url, pace_for
 from hnbulk.turnstile import SharedWindow, place_for
+from hnbulk.work import WorldClock
 
 
 @dataclass(frozen=True, slots=True)

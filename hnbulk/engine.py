@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from hnbulk.approval import check_age, check_approval, is_applied, refuse_moved, refuse_unfinished
@@ -25,7 +24,6 @@ from hnbulk.errors import (
     HnbulkError,
     JournalError,
     ReplyUnreadable,
-    RunInterrupted,
     RunStopped,
     ServiceUnreachable,
 )
@@ -35,20 +33,16 @@ from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.planfile import PlanFile
 from hnbulk.pool import Pool
-from hnbulk.progress import Progress, Report, Tally
+from hnbulk.progress import Report, Tally
 from hnbulk.runlock import RunLock
+from hnbulk.running import Run
 from hnbulk.sending import Sender
 from hnbulk.settings import Pace
-from hnbulk.steps import Ending, State
-from hnbulk.streams import while_read
+from hnbulk.steps import State
 from hnbulk.throttle import Gate, Throttle
 from hnbulk.wire import DIALECTS
 from hnbulk.work import Desk, Work, WorldClock
 
-__all__ = ["Means", "Progress", "Report", "Run", "WorldClock", "resume", "start"]
-
-#: How long an interrupted run waits for replies under way, seconds.
-GRACE = 8.0
 ALREADY = "already applied"
 
 
@@ -69,119 +63,6 @@ class Means:
     def throttle(self) -> Throttle:
         """A throttle of this pace that nobody uses yet."""
         return Throttle(self.pace, self.gate, chance=self.chance)
-
-
-class Run:
-    """One run under way, or over. Its threads go on whether anybody waits or not."""
-
-    def __init__(
-        self,
-        run_id: str,
-        kind: str,
-        tally: Tally,
-        throttle: Throttle,
-        journal: Journal,
-        *,
-        sends_on_resume: bool = True,
-    ) -> None:
-        self.run_id = run_id
-        self.way_on = way_on(run_id, sends_on_resume=sends_on_resume)
-        self.kind = kind
-        self._tally = tally
-        self._throttle = throttle
-        self._journal = journal
-        self._over = threading.Event()
-        self._report: Report | None = None
-        self._error: BaseException | None = None
-
-    @property
-    def progress(self) -> Progress:
-        """Where the run is at this moment, and in words what it waits for."""
-        now, throttle = self._tally.progress, self._throttle
-        if self._over.is_set():
-            return replace(now, doing="", eta=None, busy=throttle.busy)
-        words = throttle.waiting or now.doing
-        waits = throttle.paused or (words and now.pending)
-        return replace(
-            now,
-            doing=words,
-            rate=throttle.rate,
-            limit=throttle.limit,
-            busy=throttle.busy,
-            eta=None if waits else now.eta,
-        )
-
-    @property
-    def state(self) -> str:
-        """`running`, `paused`, or how it ended."""
-        if self._report is not None:
-            return self._report.state
-        if self._error is not None:
-            return "stopped"
-        return "paused" if self._throttle.paused else "running"
-
-    def pause(self) -> None:
-        """No create, update, cancel, call or letter goes out until `resume`, be it the first or one more
-        try. Requests under way end as they would, and what they amount to may be looked up."""
-        self._throttle.pause()
-
-    def resume(self) -> None:
-        """What is left goes out again, looked at anew."""
-        self._throttle.resume()
-
-    def stop(self) -> None:
-        """No new request starts any more; what is left can be resumed later."""
-        self._throttle.stop("stopped by hand.")
-
-    def endings(self) -> list[Ending]:
-        """What became of the steps so far, by the journal."""
-        return self._journal.endings(self.run_id)
-
-    def wait(
-        self, timeout: float | None = None, *, on_progress: Callable[[Progress], object] | None = None
-    ) -> Report:
-        """The run is over, and how. `on_progress` is called with where it is, about ten times a second.
-
-        Raises `TimeoutError` after `timeout` seconds, the run going on. Ctrl-C stops the run, waits
-        at most eight seconds for replies under way, and raises `RunInterrupted`. Where `on_progress`
-        finds that nobody reads what it writes any more, it is not called again; the run goes on.
-        """
-        tell = while_read(on_progress)
-        try:
-            self._wait(timeout, tell)
-        except KeyboardInterrupt:
-            self._throttle.stop("interrupted.", interrupted=True)
-            with suppress(KeyboardInterrupt):  # a second one ends the waiting, not the bookkeeping
-                tell(self.progress)
-                self._over.wait(GRACE)
-        if self._throttle.interrupted and not (self._report and self._report.state == FINISHED):
-            raise RunInterrupted(
-                f"interrupted; nothing is lost. {self.way_on}",
-                run_id=self.run_id,
-                counts=self._tally.counts,
-            ) from None
-        tell(self.progress)
-        if self._error is not None:
-            raise self._error
-        if self._report is None:
-            raise TimeoutError(f"run {self.run_id} is still under way")
-        return self._report
-
-    def finish(self, report: Report | None, error: BaseException | None = None) -> None:
-        """Whoever waits is told. Only the run's own coordinator calls this."""
-        self._report = report
-        self._error = error
-        self._over.set()
-
-    def _wait(self, timeout: float | None, tell: Callable[[Progress], object]) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._over.wait(0.1):
-            tell(self.progress)
-            if deadline is not None and time.monotonic() >= deadline:
-                return
-
-    def __repr__(self) -> str:
-        return f"Run({self.run_id}, {self.state}, {self.progress})"
 
 
 def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
@@ -357,17 +238,6 @@ def _remarks(coordinator: Coordinator, counts: dict[str, int]) -> str:
             f"the audit could not be made{reason}; do it with `hnbulk audit {coordinator.sender.run_id}`."
         )
     return " ".join(said)
-
-
-def way_on(run_id: str, *, sends_on_resume: bool) -> str:
-    """What a person does about a run that ended early, and what that does."""
-    if sends_on_resume:
-        return f"Go on with `hnbulk resume {run_id}`."
-    return (
-        "Calls placed are recorded, the others were not placed. See them with "
-        f"`hnbulk resume {run_id}` (it looks up what is in doubt and places none), then "
-        "plan again with `hnbulk verify`."
-    )
 
 
 def _learn_the_time(plan: PlanFile, means: Means) -> Lookups:

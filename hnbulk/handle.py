@@ -14,9 +14,10 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from hnbulk.connection import Connection
-from hnbulk.engine import Progress, Report, Run
 from hnbulk.frames import findings_frame
+from hnbulk.progress import Progress, Report
 from hnbulk.results import PARTS
+from hnbulk.running import Run
 from hnbulk.runs import Audited, results_of, write_results
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from hnbulk.closing import Closing
-from hnbulk.database import Database, Shape, Statement
+from hnbulk.database import Database
+from hnbulk.shapes import Shape, Statement
 
 _SCHEMA = """
 CREATE TABLE lineages (

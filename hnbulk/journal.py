@@ -24,7 +24,7 @@ from typing import Any, Literal, Self
 from hnbulk.chains import prove_runs, proved
 from hnbulk.closing import Closing
 from hnbulk.commits import Commits, left_file
-from hnbulk.database import UNIQUE, Connect, Database, connect_sqlite
+from hnbulk.database import UNIQUE, Database
 from hnbulk.entries import RUNNING, Attempt, Ended, Intent, Result, RunRecord
 from hnbulk.errors import JournalError, PlanAltered, RunLocked, UsageError
 from hnbulk.files import sync_folder
@@ -41,6 +41,7 @@ from hnbulk.lineage import Machine, Place, missing, new_lineage, read_marker, th
 from hnbulk.planfile import PlanFile, loads_plan
 from hnbulk.replies import ABOUT_THE_NUMBER
 from hnbulk.runlock import RunLock, holder_of
+from hnbulk.shapes import Connect, connect_sqlite
 from hnbulk.steps import Ending, State
 
 FILE = "journal.db"

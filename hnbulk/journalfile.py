@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hnbulk.database import Shape
 from hnbulk.entries import ABSENT, Ended, Intent, Result
 from hnbulk.outcome import OutcomeKind
+from hnbulk.shapes import Shape
 from hnbulk.steps import State
 
 _SCHEMA = """

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hnbulk.database import Database, Statement
+from hnbulk.database import Database
 from hnbulk.entries import FINISHED
 from hnbulk.errors import JournalError
 from hnbulk.files import write_private
+from hnbulk.shapes import Statement
 
 
 @dataclass(frozen=True, slots=True)

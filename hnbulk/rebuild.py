@@ -16,7 +16,7 @@ from pathlib import Path
 from hnbulk import wire
 from hnbulk.apply import Changes
 from hnbulk.approval import check_approval
-from hnbulk.database import BUSY, Connect, connect_sqlite
+from hnbulk.database import BUSY
 from hnbulk.entries import Intent, Result
 from hnbulk.errors import JournalError, PlanRefused, UsageError
 from hnbulk.files import private_folder, sync_folder
@@ -27,6 +27,7 @@ from hnbulk.outcome import Operation, OutcomeKind
 from hnbulk.planfile import PlanFile
 from hnbulk.runlock import RunLock
 from hnbulk.runs import ORDERS, kind_of
+from hnbulk.shapes import Connect, connect_sqlite
 from hnbulk.steps import Action, Step
 
 

@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hnbulk import engine
+from hnbulk import engine, running
 from hnbulk.apply import Changes
 from hnbulk.approval import check_place, find_moved
 from hnbulk.attempts import doubted
 from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
 from hnbulk.connection import Connection
-from hnbulk.engine import Means, Run
+from hnbulk.engine import Means
 from hnbulk.entries import RunRecord
 from hnbulk.errors import RunInterrupted, UsageError
 from hnbulk.files import private_folder, write_private
@@ -28,6 +28,7 @@ from hnbulk.moved import Moved, rebase
 from hnbulk.planfile import PlanFile
 from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
+from hnbulk.running import Run
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Ending, State
 from hnbulk.verify import Calls, check_calls
@@ -97,7 +98,7 @@ def how_interrupted(connection: Connection, plan: PlanFile) -> RunInterrupted:
     for record in connection.journal.runs():
         if record.checksum == plan.checksum:
             resends = _WORK[record.kind]().sends_on_resume
-            way_on = engine.way_on(record.run_id, sends_on_resume=resends)
+            way_on = running.way_on(record.run_id, sends_on_resume=resends)
             if not record.unfinished:
                 way_on = f"The run has ended; `hnbulk resume {record.run_id}` tells how, and sends nothing."
             return RunInterrupted(f"interrupted; nothing is lost. {way_on}", run_id=record.run_id)

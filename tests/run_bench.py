@@ -15,10 +15,12 @@ from hnbulk import apply, engine
 from hnbulk.client import Client
 from hnbulk.clocks import SteppedClock
 from hnbulk.connection import Connection
-from hnbulk.engine import Means, Report, Run
+from hnbulk.engine import Means
 from hnbulk.history import History
 from hnbulk.journal import Journal
 from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
+from hnbulk.progress import Report
+from hnbulk.running import Run
 from hnbulk.sandbox import Sandbox, build_sandbox
 from hnbulk.serving import serve
 from hnbulk.settings import Credentials, Pace

@@ -18,10 +18,10 @@ from simulation import create as virtual_create
 from hnbulk import engine
 from hnbulk.apply import Changes
 from hnbulk.batches import Batches
-from hnbulk.engine import Run
 from hnbulk.errors import RunInterrupted
 from hnbulk.messages import Failure, Reply, Request
 from hnbulk.progress import Progress
+from hnbulk.running import Run
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step
 

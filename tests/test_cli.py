@@ -99,7 +99,7 @@ def test_a_rate_that_is_no_number_is_a_wrong_call(
 def test_a_run_is_told_calmly() -> None:
     """What it waits for once, and where it is once a minute; nothing at its end."""
     from hnbulk.cli.runs import in_lines
-    from hnbulk.engine import Progress
+    from hnbulk.progress import Progress
 
     said: list[str] = []
     now = [0.0]

@@ -17,19 +17,9 @@ from typing import Any
 import pytest
 from forked import in_a_child
 
-from hnbulk.database import (
-    BROKEN,
-    BUSY,
-    CONSTRAINT,
-    UNIQUE,
-    VALUE,
-    Database,
-    Link,
-    Rows,
-    Shape,
-    connect_sqlite,
-)
+from hnbulk.database import BROKEN, BUSY, CONSTRAINT, UNIQUE, VALUE, Database
 from hnbulk.errors import JournalError, UsageError
+from hnbulk.shapes import Link, Rows, Shape, connect_sqlite
 
 SHAPE = Shape(
     name="the notebook",

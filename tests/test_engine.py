@@ -25,7 +25,7 @@ from run_bench import PACE, Bench, create, number, open_bench
 from hnbulk import wire
 from hnbulk.apply import Changes
 from hnbulk.clocks import SteppedClock
-from hnbulk.engine import Run, resume, start
+from hnbulk.engine import resume, start
 from hnbulk.entries import Ended, Intent
 from hnbulk.errors import (
     AccessRefused,
@@ -43,6 +43,7 @@ from hnbulk.outcome import Outcome, OutcomeKind
 from hnbulk.planfile import PlanFile
 from hnbulk.progress import Tally
 from hnbulk.runlock import holder_of
+from hnbulk.running import Run
 from hnbulk.settings import Pace
 from hnbulk.steps import Ending, State
 from hnbulk.throttle import Throttle

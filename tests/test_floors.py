@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("files", "clocks", "closing", "deadline", "lines", "plaintext", "reach", "sockets", "streams"),
     ("messages", "models"),
     ("steps", "settings", "replies"),
-    ("planfile",),
+    ("planfile", "shapes"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     (
@@ -68,7 +68,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("intents",),
     ("sending", "audit"),
     ("doubts", "approval", "batches"),
-    ("coordinator",),
+    ("coordinator", "running"),
     ("engine",),
     ("apply", "verify", "authorize", "connection"),
     ("runs",),
@@ -89,9 +89,9 @@ LEFT = set(
 )
 RIGHT = set(
     (
-        "runlock database pool entries serving gate turnstile client history journalfile lineage chains "
-        "commits journal throttle progress lookups work attempts stoprules intents audit sending doubts "
-        "approval batches coordinator engine apply verify authorize connection runs rebuild"
+        "shapes runlock database pool entries serving gate turnstile client history journalfile lineage "
+        "chains commits journal throttle progress lookups work attempts stoprules intents audit sending doubts "
+        "approval batches coordinator running engine apply verify authorize connection runs rebuild"
     ).split()
 )
 PURE = set(
@@ -125,7 +125,7 @@ DOORS = {
     "httpcore": {"deadline", "sockets"},
     "fastexcel": {"workbooks"},
     "phonenumbers": {"phones", "windows"},
-    "sqlite3": {"database"},
+    "sqlite3": {"database", "shapes"},
     "uvicorn": {"serving"},
     "starlette": {"sandbox"},
     "ipywidgets": {"widgets"},

@@ -18,12 +18,12 @@ import pytest
 from forked import in_a_child
 
 from hnbulk.commits import _Job
-from hnbulk.database import Rows, connect_sqlite
 from hnbulk.entries import ABSENT, Ended, Intent, Result
 from hnbulk.errors import JournalError, RunLocked, UsageError
 from hnbulk.journal import Journal
 from hnbulk.journalfile import intent_entry, result_entry
 from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
+from hnbulk.shapes import Rows, connect_sqlite
 from hnbulk.steps import Action, Ending, State, Step, Verdict
 
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)

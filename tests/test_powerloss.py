@@ -21,9 +21,9 @@ from run_bench import Bench, open_bench
 from hnbulk import engine
 from hnbulk.apply import Changes
 from hnbulk.client import Client
-from hnbulk.database import Link
 from hnbulk.journal import Journal
 from hnbulk.messages import Failure, Reply, Request
+from hnbulk.shapes import Link
 
 COUNT = 12
 

@@ -17,7 +17,8 @@ from hnbulk.errors import HnbulkError, RunStopped
 
 if TYPE_CHECKING:
     from hnbulk.connection import Connection
-    from hnbulk.engine import Progress, Report, Run
+    from hnbulk.progress import Progress, Report
+    from hnbulk.running import Run
 
 #: Seconds between two lines on where a run is, where no bar is drawn.
 _EVERY = 60.0
