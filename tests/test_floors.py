@@ -90,8 +90,8 @@ LEFT = set(
 RIGHT = set(
     (
         "shapes runlock database pool entries serving gate turnstile client history journalfile lineage "
-        "chains commits journal throttle progress lookups work attempts stoprules intents audit sending doubts "
-        "approval batches coordinator running engine apply verify authorize connection runs rebuild"
+        "chains commits journal throttle progress lookups work attempts stoprules intents audit "
+        "sending doubts approval batches coordinator running engine apply verify authorize connection runs rebuild"
     ).split()
 )
 PURE = set(
