@@ -1,12 +1,12 @@
 """How many small faults in a module of the protocol its fast tests notice.
 
-    PYTHONPATH=. python benchmarks/mutants.py [--most N] [--out FOLDER] MODULE...
+    PYTHONPATH=. python benchmarks/mutants.py [--most N] [--seed N] [--out FOLDER] MODULE...
 
 Needs `coverage` beside the test extra. The tests in `TESTS` run once, noting which of them reach
 which line; then each mutant of a module is tried, in a forked process, by those that reach its line,
 quickest first, until one fails. Who hangs is killed, and so is the mutant. What people read (texts
 with a space in them), docstrings, annotations and decorators are not mutated. With `--most` a
-sample is drawn, the same one each time. Prints a line for each survivor; the folder has all of them
+sample is drawn, the same one for one seed. Prints a line for each survivor; the folder has all of them
 as JSON, and the branch coverage of the first run.
 """
 
@@ -157,8 +157,10 @@ def _own() -> set[str]:
 class Judge:
     """Tries the mutants of modules in a session whose tests are collected already."""
 
-    def __init__(self, modules: list[str], seen: dict[str, Any], out: Path, most: int | None) -> None:
-        self._modules, self._seen, self._out, self._most = modules, seen, out, most
+    def __init__(
+        self, modules: list[str], seen: dict[str, Any], out: Path, most: int | None, seed: int
+    ) -> None:
+        self._modules, self._seen, self._out, self._most, self._seed = modules, seen, out, most, seed
         self._failed = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -185,7 +187,7 @@ class Judge:
         if forked(partial(self._run, module, path, tree, tests, items), 60.0 + 3 * whole) != 0:
             raise pytest.UsageError(f"the tests of {module} fail without any fault in it")
         if self._most is not None and self._most < count:
-            chosen = sorted(random.Random(module).sample(chosen, self._most))
+            chosen = sorted(random.Random(f"{module} {self._seed}").sample(chosen, self._most))
         for n in chosen:
             tree, places = places_of(path)
             line, end, name, *_ = places[n]
@@ -286,6 +288,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("modules", nargs="+", metavar="MODULE")
     options.add_argument("--most", type=int)
+    options.add_argument("--seed", type=int, default=1, help="of the sample")
     options.add_argument("--out", type=Path, default=Path("/tmp/hnbulk-mutants"))
     options.add_argument("--again", action="store_true", help="believe what an earlier first run saw")
     chosen = options.parse_args()
@@ -298,7 +301,7 @@ def main() -> None:
         if code != 0:
             sys.exit(f"the tests fail without any fault in the code ({code})")
     seen = json.loads(path.read_text())
-    judge = Judge(chosen.modules, seen, chosen.out, chosen.most)
+    judge = Judge(chosen.modules, seen, chosen.out, chosen.most, chosen.seed)
     sys.exit(pytest.main([*OPTIONS, "-s", *tests()], plugins=[judge]))
 
 

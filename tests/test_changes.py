@@ -433,6 +433,17 @@ def test_an_update_whose_reply_shows_it_is_done_without_a_look() -> None:
     assert (at.service.reads - reads, create.service.reads) == (0, 0)
 
 
+def test_one_bad_field_of_a_reply_hides_no_other() -> None:
+    """The update is seen to be done."""
+    at = Change(Action.UPDATE)
+    at.record.friendly_name = "New"
+    at.record.fields["cc_emails"] = 7
+    reply = at.shown()
+    reads = at.service.reads
+    assert told(at.work.done(Act((0,)), DONE, reply, at.desk)) == ("done", None)
+    assert at.service.reads == reads
+
+
 @pytest.mark.parametrize(
     ("reason", "code", "ours", "expected"),
     [

@@ -350,6 +350,7 @@ def test_who_is_refused_is_told_so_and_not_asked_again() -> None:
     for reply, error in (
         (Reply(401, JSON, b'{"code": 20003, "message": "no"}'), AccessRefused),
         (Reply(400, JSON, b'{"code": 20001, "message": "bad"}'), ServiceRefused),
+        (GONE, HnbulkError),  # a list is always there
         (Reply(302, {"location": "https://elsewhere.example/"}), HnbulkError),
     ):
         client = Answering(reply)
