@@ -91,7 +91,8 @@ RIGHT = set(
     (
         "shapes runlock database pool entries serving gate turnstile client history journalfile lineage "
         "chains commits journal throttle progress lookups work attempts stoprules intents audit "
-        "sending doubts approval batches coordinator running engine apply verify authorize connection runs rebuild"
+        "sending doubts approval batches coordinator running engine apply verify authorize connection "
+        "runs rebuild"
     ).split()
 )
 PURE = set(
