@@ -162,6 +162,26 @@ def test_a_resume_of_what_has_come_out_well_needs_no_first_rows(done: int, wary:
     assert sorted(states(world)).count("review") == 1
 
 
+def test_the_first_rows_go_one_by_one() -> None:
+    """However slow the disk; those behind them share commits."""
+    world, _, coordinator = opened(options=Options(creates=40, canary=6))
+    world.journal.slow = lambda: world.time.sleep(0.5)
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"done": 40}
+    assert world.journal.together[:6] == [1] * 6
+    assert max(world.journal.together) > 1
+
+
+def test_one_first_row_is_enough_and_none_is_not() -> None:
+    """A resume that has none done has its first row, too."""
+    stop = Reply(401, {"content-type": "application/json"}, b'{"code": 20003, "message": "no"}')
+    world, service, _ = opened(stop, "lost", "lost", options=Options(creates=3, canary=1))
+    assert not world.process()
+    assert not world.process()
+    assert "cannot be told" in world.story[-1]
+    assert len(service.writes) == 3
+
+
 def test_calls_have_no_first_rows() -> None:
     """One that the service is too busy for holds up no other."""
     busy = Reply(429, {"content-type": "application/json"}, b'{"code": 20429, "message": "busy"}')

@@ -160,7 +160,7 @@ def test_refused_credentials_stop_the_run(operation: Operation, status: int) -> 
     assert kind_of(operation, reply(status, error(20003))) == ("stop-run", f"status-{status}")
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 @pytest.mark.parametrize("operation", Operation)
 def test_a_redirect_stops_the_run(operation: Operation, status: int) -> None:
     """No request follows it, and what was asked may have been done already."""
