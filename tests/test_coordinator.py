@@ -401,6 +401,22 @@ def test_a_resume_knows_what_was_sent_before_it() -> None:
     assert sender.tally.counts == {"done": 2, "in-doubt": 1, "pending": 1}
 
 
+def test_a_resume_is_in_doubt_of_the_newest_attempt_of_an_open_row() -> None:
+    """The first never left; a row that has ended is in doubt of nothing."""
+    world, service, _ = opened("refused", "unanswered", options=Options(creates=1))
+    assert not world.process(crash_at("answered"))
+    assert world.process()
+    assert [one.kind for one in world.journal.attempts(RUN)] == ["not-sent", "done"]
+    world, service, _ = opened("lost", "lost", options=Options(creates=1))
+    assert world.process()
+    assert states(world) == ["review"]
+    coordinator = world.open(resumed=True)
+    reads = service.reads
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"review": 1}
+    assert service.reads == reads + 1  # the audit alone
+
+
 def test_a_run_without_steps_is_over_at_once() -> None:
     """Nothing is asked."""
     world = World(Options(), 0, service=ToldService(), steps=[])
