@@ -224,7 +224,7 @@ class Sender:
             if self._account(act) in self.rules.closed:
                 continue
             tried[outcome.kind] += 1
-            if tried[outcome.kind] >= tries.get(outcome.kind, 1) or not self.throttle.may_retry(outcome):
+            if tried[outcome.kind] >= tries[outcome.kind] or not self.throttle.may_retry(outcome):
                 return False
             if outcome.kind is OutcomeKind.NOT_PROCESSED:
                 until = min(until, self.throttle.monotonic() + BUSY_PATIENCE)

@@ -97,6 +97,7 @@ class Options:
     rivals: int = 0  # orders of updates and cancels that a rival changes or deletes
     settle: float = 120.0
     rate: float | None = None
+    canary: int = 2
     crash: float = 0.0  # at each place
     crashes: int = 0  # at most
     full: float = 0.0  # the disk, at each write
@@ -277,7 +278,7 @@ class World:
     def open(self, *, resumed: bool = False) -> Coordinator:
         """The run as one process has it in hand, before it does anything."""
         some, time = self.options, self.time
-        pace = Pace(some.rate, 4, some.settle, canary=2)
+        pace = Pace(some.rate, 4, some.settle, canary=some.canary)
         gate = Gate(some.rate, monotonic=time.monotonic, sleep=time.sleep)
         throttle = Throttle(pace, gate, chance=self.dice.random)
         service: Any = self.service

@@ -301,7 +301,7 @@ class Beside:
 
     def wait(self) -> bool:
         self.waited += 1
-        self.service.time.sleep(10.0)
+        self.service.time.sleep(120)
         return self.may_wait
 
     def audit(self, *endings: Ending, **more: Any) -> Findings:
@@ -399,9 +399,18 @@ def test_an_order_that_is_not_to_be_seen_is_asked_for_once_more() -> None:
     at.may_wait = True
     sid = at.make()
     shown = at.service.orders[sid]
-    shown.visible = at.service.time.seconds + 5.0
+    shown.visible = at.service.time.seconds + 60
     assert at.audit(Ending(0, State.DONE, sid)).clean
     assert (at.waited, at.service.reads) == (3, 7)
+
+
+def test_an_order_that_shows_late_is_looked_at_like_any_other() -> None:
+    """It does not have its name."""
+    at = Beside()
+    sid = at.make("renamed")
+    at.service.orders[sid].visible = at.service.time.seconds + 60
+    assert told(at.audit(Ending(0, State.DONE, sid))) == [("unnamed", sid, ())]
+    assert at.waited == 1
 
 
 @pytest.mark.parametrize("code", ["two-live-orders", "stranger", "vanished", "unnamed"])

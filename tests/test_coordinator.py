@@ -162,6 +162,26 @@ def test_a_resume_of_what_has_come_out_well_needs_no_first_rows(done: int, wary:
     assert sorted(states(world)).count("review") == 1
 
 
+def test_the_first_rows_go_one_by_one() -> None:
+    """However slow the disk; those behind them share commits."""
+    world, _, coordinator = opened(options=Options(creates=40, canary=6))
+    world.journal.slow = lambda: world.time.sleep(0.5)
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"done": 40}
+    assert world.journal.together[:6] == [1] * 6
+    assert max(world.journal.together) > 1
+
+
+def test_one_first_row_is_enough_and_none_is_not() -> None:
+    """A resume that has none done has its first row, too."""
+    stop = Reply(401, {"content-type": "application/json"}, b'{"code": 20003, "message": "no"}')
+    world, service, _ = opened(stop, "lost", "lost", options=Options(creates=3, canary=1))
+    assert not world.process()
+    assert not world.process()
+    assert "cannot be told" in world.story[-1]
+    assert len(service.writes) == 3
+
+
 def test_calls_have_no_first_rows() -> None:
     """One that the service is too busy for holds up no other."""
     busy = Reply(429, {"content-type": "application/json"}, b'{"code": 20429, "message": "busy"}')
@@ -379,6 +399,22 @@ def test_a_resume_knows_what_was_sent_before_it() -> None:
     assert sender.sent_earlier == 3
     assert [(sent.attempts, sent.possible) for sent in sender.sent.values()] == [(1, 1)]
     assert sender.tally.counts == {"done": 2, "in-doubt": 1, "pending": 1}
+
+
+def test_a_resume_is_in_doubt_of_the_newest_attempt_of_an_open_row() -> None:
+    """The first never left; a row that has ended is in doubt of nothing."""
+    world, service, _ = opened("refused", "unanswered", options=Options(creates=1))
+    assert not world.process(crash_at("answered"))
+    assert world.process()
+    assert [one.kind for one in world.journal.attempts(RUN)] == ["not-sent", "done"]
+    world, service, _ = opened("lost", "lost", options=Options(creates=1))
+    assert world.process()
+    assert states(world) == ["review"]
+    coordinator = world.open(resumed=True)
+    reads = service.reads
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"review": 1}
+    assert service.reads == reads + 1  # the audit alone
 
 
 def test_a_run_without_steps_is_over_at_once() -> None:

@@ -173,7 +173,7 @@ def test_a_refusal_in_nobodys_words_stops_the_run_and_proves_nothing(
     assert not may_send_again(outcome, operation)
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 @pytest.mark.parametrize("operation", Operation)
 def test_a_redirect_stops_the_run(operation: Operation, status: int) -> None:
     """No request follows it, and what was asked may have been done already."""

@@ -397,3 +397,11 @@ def test_the_recent_rate_is_that_of_the_last_seconds() -> None:
     assert recent.rate(17.0) == 0.0
     recent.add(18.0)
     assert recent.rate(18.0) == 0.1
+
+
+def test_what_is_not_said_is_a_second_and_ten_connections() -> None:
+    """And four of them to begin with."""
+    window = SlidingWindow(1.0)
+    assert window.take(100.0) == 100.0
+    assert window.take(100.0) == pytest.approx(101.0)
+    assert (Concurrency().limit, Concurrency(start=50).limit) == (4, 10)
