@@ -408,6 +408,16 @@ def test_a_cancel_that_is_answered_well_is_done() -> None:
     assert (ending.state, ending.sid, ending.status) == (State.DONE, at.record.sid, "deleted")
 
 
+def test_a_cancel_of_what_is_said_to_be_gone_is_done_where_it_is() -> None:
+    """A list can be read, and the order not; one that is there after all leaves it in doubt."""
+    at = Change(Action.CANCEL)
+    gone = replace(DONE, reason="gone")
+    reply = Reply(404, JSON, b'{"code": 20404}')
+    assert at.work.done(Act((0,)), gone, reply, at.desk) == []
+    GONE(at.record)
+    assert told(at.work.done(Act((0,)), gone, reply, at.desk)) == ("done", None)
+
+
 @pytest.mark.parametrize("found", ["Old", "New", None])
 @pytest.mark.parametrize("body", [b'{"sid": "HR1"}', b'{"sid": "HR1", "status": 7}'])
 def test_an_update_whose_reply_does_not_show_it_is_looked_at_once(found: str | None, body: bytes) -> None:
@@ -418,7 +428,8 @@ def test_an_update_whose_reply_does_not_show_it_is_looked_at_once(found: str | N
     (ending,) = at.work.done(Act((0,)), DONE, Reply(200, JSON, body), at.desk)
     expected = (State.DONE, None) if found == "New" else (State.REVIEW, "not-taken")
     assert (ending.state, ending.code) == expected
-    assert (ending.sid, ending.status, at.service.reads) == ("HR1", "received", 1)
+    reads = 2 if found is None else 1  # what is gone is so where the list can be read
+    assert (ending.sid, ending.status, at.service.reads) == ("HR1", "received", reads)
 
 
 def test_an_update_whose_reply_shows_it_is_done_without_a_look() -> None:
