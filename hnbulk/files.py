@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from hnbulk.errors import UsageError
@@ -17,8 +18,8 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre"
 _LOCAL = {"fuse.fuse-overlayfs"}  # the layers of a container, on this machine's own disk
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """`path` holds exactly `content`, mode 0600, on disk.
+def write_private(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """`path` holds exactly `content` (or its parts, one after the other), mode 0600, on disk.
 
     Raises `UsageError` where the folder is missing, the place is not writable or the disk
     is full; `path` is then as it was before.
@@ -29,7 +30,7 @@ def write_private(path: Path, content: bytes) -> None:
         raise _unwritable(path, error) from None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(scratch).replace(path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -188,13 +188,18 @@ class Results:
 
     def csv(self, part: Part) -> str:
         """One part as CSV text: header first, `\\n` line ends, formulas neutralised."""
+        return "".join(self.lines(part))
+
+    def lines(self, part: Part) -> Iterator[str]:
+        """The same, line by line: those of a large run are never all there at once."""
         rows: Sequence[Cells] = getattr(self, part)
-        sink = _Lines()
+        sink = _Line()
         writer = csv.writer(sink, lineterminator="\r\n")
         writer.writerow([neutralise(name) for name in self.columns])
         for row in rows:
+            yield sink.line
             writer.writerow([neutralise(row.get(name, "")) for name in self.columns])
-        return "".join(sink.lines)
+        yield sink.line
 
     def __repr__(self) -> str:
         return f"Results({self.counts})"
@@ -290,15 +295,14 @@ def _of_verdict(row: PlanRow) -> tuple[Part, Cells]:
     return part, extra
 
 
-class _Lines:
+class _Line:
     """Takes rows from the csv writer and ends them with `\\n`.
 
     The writer is told `\\r\\n`, because it quotes only those line ends it is told of, and a
     cell may hold either.
     """
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
+    line = ""
 
     def write(self, text: str) -> None:
-        self.lines.append(text.removesuffix("\r\n") + "\n")
+        self.line = text.removesuffix("\r\n") + "\n"

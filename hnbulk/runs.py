@@ -254,7 +254,7 @@ def write_results(results: Results, stem: Path) -> dict[str, Path]:
     private_folder(stem.parent)
     paths: dict[str, Path] = {part: stem.with_name(f"{stem.name}.{part}.csv") for part in PARTS}
     for part in PARTS:
-        write_private(paths[part], results.csv(part).encode())
+        write_private(paths[part], (line.encode() for line in results.lines(part)))
     return paths
 
 
