@@ -76,7 +76,7 @@ def start(plan: PlanFile, work: Work, means: Means, *, approve: str) -> Run:
     journal = means.journal
     lock = journal.lock("start")
     try:
-        known = journal.runs()
+        known = journal.runs(counted=False)
         for record in known:
             if not record.unfinished and is_applied(plan, record, journal):
                 lock.release()
@@ -107,7 +107,7 @@ def resume(run_id: str, work: Work, means: Means) -> Run:
     journal = means.journal
     lock = journal.lock(run_id)
     try:
-        record = journal.run(run_id)
+        record = journal.run(run_id, counted=False)
         if not record.unfinished:
             lock.release()
             return _over_already(record, means)

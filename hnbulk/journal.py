@@ -98,8 +98,8 @@ class Journal(Closing):
 
     # -- runs
 
-    def runs(self) -> list[RunRecord]:
-        """This account's runs at this address, newest first."""
+    def runs(self, *, counted: bool = True) -> list[RunRecord]:
+        """This account's runs at this address, newest first; without their counts unless `counted`."""
         self.flush()
         rows = self._database.read(
             "SELECT r.run_id, kind, checksum, input_name, made_at, steps, state, note "
@@ -109,11 +109,11 @@ class Journal(Closing):
         )
         holder = holder_of(self.home) if any(row[6] == RUNNING for row in rows) else None
         with _decoding(self._database):
-            return [self._record(row, holder) for row in rows]
+            return [self._record(row, holder, counted=counted) for row in rows]
 
-    def run(self, run_id: str) -> RunRecord:
+    def run(self, run_id: str, *, counted: bool = True) -> RunRecord:
         """The run of this id. Raises `UsageError` where this account has none at this address."""
-        for record in self.runs():
+        for record in self.runs(counted=counted):
             if record.run_id == run_id:
                 return record
         raise UsageError(f"there is no run {run_id} here; `hnbulk runs` lists them.", run_id=run_id)
@@ -358,18 +358,8 @@ class Journal(Closing):
         self.left_behind += tuple(self._commits.close())
         self._database.close()
 
-    def _unanswered(self, run_id: str) -> int:
-        """How many steps without an ending have an attempt of which nothing came back."""
-        ((count,),) = self._database.read(
-            "SELECT count(DISTINCT step) FROM attempts WHERE run_id = ?1 "
-            "AND step NOT IN (SELECT step FROM endings WHERE run_id = ?1) "
-            "AND id NOT IN (SELECT attempt FROM outcomes WHERE run_id = ?1)",
-            (run_id,),
-        )
-        return int(count)
-
-    def _record(self, row: tuple[Any, ...], holder: str | None) -> RunRecord:
-        run_id, kind, checksum, input_name, made_at, steps, state, note = row
+    def _counts(self, run_id: str, steps: int) -> dict[str, int]:
+        """How many steps of a run are in each state."""
         counts = Counter(
             dict(
                 self._database.read(
@@ -385,6 +375,21 @@ class Journal(Closing):
             left -= sent
         if left > 0:
             counts[str(State.PENDING)] += left
+        return dict(counts)
+
+    def _unanswered(self, run_id: str) -> int:
+        """How many steps without an ending have an attempt of which nothing came back."""
+        ((count,),) = self._database.read(
+            "SELECT count(DISTINCT step) FROM attempts WHERE run_id = ?1 "
+            "AND step NOT IN (SELECT step FROM endings WHERE run_id = ?1) "
+            "AND id NOT IN (SELECT attempt FROM outcomes WHERE run_id = ?1)",
+            (run_id,),
+        )
+        return int(count)
+
+    def _record(self, row: tuple[Any, ...], holder: str | None, *, counted: bool) -> RunRecord:
+        run_id, kind, checksum, input_name, made_at, steps, state, note = row
+        counts = self._counts(run_id, steps) if counted else {}
         alive = state != RUNNING or holder == run_id
         return RunRecord(
             run_id=run_id,
@@ -394,7 +399,7 @@ class Journal(Closing):
             input_name=input_name,
             made_at=datetime.fromisoformat(made_at),
             steps=steps,
-            counts=dict(counts),
+            counts=counts,
             note=note,
         )
 

@@ -84,7 +84,7 @@ def resume_run(connection: Connection, run_id: str | None = None, *, pace: Pace 
     No call is placed on resume. Raises `UsageError` where there is no such run, `RunLocked` where
     it is under way elsewhere.
     """
-    known = connection.journal.runs()
+    known = connection.journal.runs(counted=False)
     chosen = [run for run in known if (run.run_id == run_id if run_id else run.unfinished)]
     if not chosen:
         wanted = f"no run {run_id!r}" if run_id else "no unfinished run"
