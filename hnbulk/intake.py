@@ -123,20 +123,31 @@ class Intake:
         return intakecard.page_part(self.name, self.counts, self.problems)
 
 
-def read_targets(path: Path | str, *, sheet: str | None = None, watch: Watch = iter) -> Intake:
-    """The list in a CSV or XLSX file, read whole; a workbook's first visible sheet unless named.
+def read_targets(
+    path: Path | str, *, sheet: str | None = None, encoding: str | None = None, watch: Watch = iter
+) -> Intake:
+    """The list in a text file, workbook or Parquet file, read whole; a workbook's first visible sheet
+    unless named.
 
-    Rows with faults are told in `problems`. `watch` is handed the rows and gives them back one by
+    Rows with faults are told in `problems`. A text file is UTF-8 unless it begins with a mark or
+    `encoding` says otherwise (`"cp1252"`). `watch` is handed the rows and gives them back one by
     one as they are checked, as `tqdm` does. Raises `InputError` where the file is no table, has no
     phone number column, or two columns for one field.
     """
     path = Path(path)
-    return read_bytes(read_file(path), name=path.name, sheet=sheet, watch=watch)
+    return read_bytes(read_file(path), name=path.name, sheet=sheet, encoding=encoding, watch=watch)
 
 
-def read_bytes(content: bytes, *, name: str, sheet: str | None = None, watch: Watch = iter) -> Intake:
+def read_bytes(
+    content: bytes,
+    *,
+    name: str,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    watch: Watch = iter,
+) -> Intake:
     """The same for bytes that were read already; the ending of `name` says which kind they are."""
-    table = read_table(content, name=single_line(name), sheet=sheet)
+    table = read_table(content, name=single_line(name), sheet=sheet, encoding=encoding)
     return Intake(**_read(table, name=name, watch=watch), input_hash=hashlib.sha256(content).hexdigest())
 
 

@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("planfile",),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
+    ("extents", "encodings", "parquet"),
     (
         "workbooks",
         "orderpages",
@@ -83,6 +84,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
+        "extents encodings parquet "
         "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
         "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
     ).split()

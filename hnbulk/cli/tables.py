@@ -16,9 +16,14 @@ from hnbulk.errors import UsageError
 if TYPE_CHECKING:
     from hnbulk.intake import Intake
 
-File = Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")]
+LIST = "A list of numbers: CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet."
+File = Annotated[Path, typer.Argument(help=LIST, metavar="FILE")]
 Sheet = Annotated[
     str | None, typer.Option("--sheet", metavar="NAME", help="The sheet of a workbook. [the first]")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="The encoding of a text file, as cp1252. [utf-8]"),
 ]
 
 Updates = Annotated[
@@ -62,7 +67,7 @@ def add_to(app: typer.Typer) -> None:
     )(retry)
 
 
-def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
+def check(file: File, sheet: Sheet = None, encoding: Encoding = None, as_json: AsJson = False) -> None:
     """Tell everything that is wrong with a list; sends nothing.
 
     Every problem has a line with its row, column, value (masked), rule and remedy; sums by kind
@@ -72,7 +77,7 @@ def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
     from hnbulk.intakecard import problem_lines
 
     talk = Talk(as_json)
-    intake = _read(talk, file, sheet)
+    intake = _read(talk, file, sheet, encoding)
     counts = {**intake.counts, "set_aside": len(intake.set_aside)}
     document = {
         "file": intake.name,
@@ -88,10 +93,9 @@ def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
 
 def plan(
     out: Annotated[Path, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")],
-    file: Annotated[
-        Path | None, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help=LIST, metavar="FILE")] = None,
     sheet: Sheet = None,
+    encoding: Encoding = None,
     set_aside: SetAside = False,
     prune: Prune = False,
     allow_updates: Updates = None,
@@ -114,7 +118,7 @@ def plan(
     talk = Talk(as_json)
     check_plan_out(out)
     if rebase is not None:
-        options = (sheet, set_aside, prune, allow_updates, allow_cancels, retry_refused)
+        options = (sheet, encoding, set_aside, prune, allow_updates, allow_cancels, retry_refused)
         if file is not None or any(options):
             raise UsageError("--rebase takes an older plan as it is: leave FILE and its options out.")
         made = rebase_plan(talk, rebase, out)
@@ -123,7 +127,7 @@ def plan(
         return
     if file is None:
         raise UsageError("give a list to plan, or an older plan with --rebase.")
-    intake = _read(talk, file, sheet)
+    intake = _read(talk, file, sheet, encoding)
     if not set_aside:
         raise_for_problems(intake)
     with connect() as account:
@@ -142,9 +146,10 @@ def plan(
 
 
 def cancel(
-    file: Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help=LIST, metavar="FILE")],
     out: Annotated[Path, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")],
     sheet: Sheet = None,
+    encoding: Encoding = None,
     set_aside: SetAside = False,
     allow_cancels: Cancels = None,
     as_json: AsJson = False,
@@ -161,7 +166,7 @@ def cancel(
 
     talk = Talk(as_json)
     check_plan_out(out)
-    intake = _read(talk, file, sheet)
+    intake = _read(talk, file, sheet, encoding)
     if not set_aside:
         raise_for_problems(intake)
     with connect() as account:
@@ -225,11 +230,11 @@ def retry(
     save_plan(talk, made, out)
 
 
-def _read(talk: Talk, file: Path, sheet: str | None) -> Intake:
+def _read(talk: Talk, file: Path, sheet: str | None, encoding: str | None) -> Intake:
     """The list, with a progress bar where reading it takes more than a second and somebody watches."""
     from tqdm import tqdm
 
     from hnbulk.intake import read_targets
 
     bar = partial(tqdm, desc="checking", unit=" rows", delay=1, leave=False, disable=not talk.progress)
-    return read_targets(file, sheet=sheet, watch=bar)
+    return read_targets(file, sheet=sheet, encoding=encoding, watch=bar)
