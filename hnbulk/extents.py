@@ -13,6 +13,8 @@ from itertools import chain
 
 Extent = tuple[int, int]  # rows and columns, both from 1; (0, 0) without a cell
 
+#: Of a sheet whose cells may lie anywhere, as far as can be told.
+ANYWHERE: Extent = (1 << 20, 1 << 14)
 #: Columns of a list that is read without counting them.
 AS_USUAL = 40
 
@@ -84,6 +86,8 @@ def of_xlsb(part: bytes) -> Extent:
                 shift += 7
                 if byte < 128 or shift > 21:
                     break
+            if kind <= 11 and length < (8 if kind else 4):
+                return ANYWHERE
             if kind == 0:
                 (row,) = struct.unpack_from("<I", part, at)
             elif 2 <= kind <= 11:  # a cell with a value; 1 is a blank one
@@ -119,6 +123,16 @@ def of_xls(content: bytes) -> Extent:
 def streams_of(content: bytes) -> set[str]:
     """The names in the folder of a compound file (MS-CFB); empty where it has none."""
     return {name for name, *_ in _entries(content)}
+
+
+def is_sound(content: bytes) -> bool:
+    """A compound file counts no more sectors, and no longer streams, than it can have."""
+    most = len(content) // 64 + 1
+    if len(content) < 512:
+        return False
+    # how many sectors the folder, the table, the small table and the further table have
+    counts = [struct.unpack_from("<I", content, at)[0] for at in (40, 44, 64, 72)]
+    return max(counts) <= most and all(size <= len(content) for *_, size in _entries(content))
 
 
 def _book(content: bytes) -> Iterator[bytes]:

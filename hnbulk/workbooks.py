@@ -154,6 +154,8 @@ def _look_at_old(content: bytes, *, name: str) -> str:
     streams = extents.streams_of(content)
     if "EncryptedPackage" in streams:
         raise _refused(name, "is protected by a password", "Save it without one")
+    if not extents.is_sound(content):
+        raise _refused(name, "is not a whole workbook", "Save it again as .xlsx")
     if not streams & {"Workbook", "Book"}:
         raise _refused(name, "is an Office file and no workbook", "Save the list as .xlsx")
     _refuse_far(extents.of_xls(content), name=name)

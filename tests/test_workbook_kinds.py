@@ -129,6 +129,15 @@ def test_a_cell_at_the_end_of_the_world_costs_no_memory(kind: str) -> None:
         read_table(FAR[kind], name=f"a.{kind}")
 
 
+@pytest.mark.parametrize("at", [40, 44, 64, 72])
+def test_a_compound_file_that_counts_more_than_it_has_is_refused(at: int) -> None:
+    """A reader would make room for what is counted."""
+    content = bytearray(old_books.xls({"List": ROWS}))
+    content[at : at + 4] = b"\xff\xff\xff\x01"
+    with pytest.raises(InputError, match="is not a whole workbook"):
+        read_table(bytes(content), name="a.xls")
+
+
 def test_empty_rows_to_the_end_of_a_sheet_cost_nothing() -> None:
     """LibreOffice writes them as one row, repeated a million times."""
     tail = (
