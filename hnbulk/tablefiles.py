@@ -90,9 +90,9 @@ def read_tables(
         raise _refused(name, "is no text file: it has an encoding of its own", "Leave --encoding out")
     if book:
         return _read_book(content, name=name, sheets=sheets, every=every)
-    if sheets or every:
+    if sheets:
         kind = "Parquet" if columnar else "CSV"
-        raise _refused(name, f"has no sheets: it is a {kind} file", "Leave --sheet and --all-sheets out")
+        raise _refused(name, f"has no sheets: it is a {kind} file", "Leave --sheet out")
     if columnar:
         rows = parquet.read_rows(content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
         return [_table(rows, name=name)]
