@@ -7,7 +7,7 @@ is free; everything that changes something is a plan first, and runs only throug
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -64,6 +64,7 @@ class _Where(TypedDict):
 class _MadeOf(_Where):
     rows: Rows
     columns: Sequence[str]
+    mapping: Mapping[str, str | None] | None
     set_aside: SetAside
     input_name: str
     input_hash: str
@@ -300,7 +301,9 @@ class Account(Closing):
         kind = kind_of(old)
         if kind == ORDERS:
             again = [(row.row, dict(row.cells)) for row in picked]
-            intake = Intake.from_rows(old.header.columns, again, name=old.header.input_name)
+            intake = Intake.from_rows(
+                old.header.columns, again, name=old.header.input_name, mapping=old.header.mapping
+            )
             if old.header.goal is Goal.CANCELED:
                 return self.cancel(intake, set_aside=True, allow_cancels=allow_cancels)
             return self.plan(
@@ -375,6 +378,7 @@ class Account(Closing):
         return {
             "rows": intake.rows,
             "columns": intake.columns,
+            "mapping": intake.stated,
             "set_aside": intake.set_aside_notes,
             "input_name": intake.name,
             "input_hash": intake.input_hash,

@@ -6,7 +6,7 @@ order that lifecycle lets go gets a step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ def build_cancels(
     *,
     rows: Rows,
     columns: Sequence[str],
+    mapping: Mapping[str, str | None] | None = None,
     set_aside: SetAside,
     input_name: str,
     input_hash: str,
@@ -51,6 +52,7 @@ def build_cancels(
         input_hash=input_hash,
         input_name=input_name,
         columns=tuple(columns),
+        mapping=mapping,
         made_at=made_at.isoformat(),
         read_at=read_at.isoformat(),
         goal=Goal.CANCELED,

@@ -84,6 +84,15 @@ RULES: Mapping[str, Rule] = {
     "extension-differs": Rule(
         "the phone cell and the extension column name different extensions", "keep one of the two"
     ),
+    "line-type-mobile": Rule(
+        "the list calls it a mobile line, and those cannot be hosted",
+        "take the row out, or correct the line type",
+    ),
+    "line-type-unknown": Rule(
+        "the line type is none that is known; whether the number can be hosted is not checked",
+        "write landline, voip, toll-free or mobile, or leave it blank",
+        "warning",
+    ),
     "call-delay-format": Rule("the delay is a whole number of seconds from 0 to 60", "write 0 to 60"),
     "call-delay-long": Rule(
         "the API document names both 30 and 60 seconds as the longest delay", "use 30 or less", "warning"
@@ -247,6 +256,24 @@ def _call_delay(text: str) -> Read:
     return seconds, (Finding("call-delay-long"),) if seconds > 30 else ()
 
 
+_MOBILE = re.compile(
+    "mobile|mobile ?phone|mobile ?line|cell|cell ?phone|cellular|wireless"
+    "|movil|celular|cellulaire|sans ?fil"
+)
+_NOT_MOBILE = re.compile(
+    "land ?line|fixed|fixed ?line|fixe|fijo|linea fija|wireline|pots|pstn|business|main|office"
+    "|voip|fixed ?voip|non ?fixed ?voip|sip|toll ?free|sans ?frais"
+)
+
+
+def _line_type(text: str) -> Read:
+    plain = unicodedata.normalize("NFKD", text.lower())
+    words = " ".join(re.sub("[^a-z -]", "", plain).replace("-", " ").split())
+    if _MOBILE.fullmatch(words):
+        return None, (Finding("line-type-mobile"),)
+    return text, () if _NOT_MOBILE.fullmatch(words) else (Finding("line-type-unknown"),)
+
+
 _READERS: Mapping[str, Callable[[str], Read]] = {
     "friendly_name": _friendly_name,
     "unique_name": _unique_name,
@@ -265,4 +292,5 @@ _READERS: Mapping[str, Callable[[str], Read]] = {
     "verification_type": _verification_type,
     "extension": _extension,
     "call_delay": _call_delay,
+    "line_type": _line_type,
 }

@@ -35,10 +35,34 @@ FIELD_ALIASES: Mapping[str, tuple[str, ...]] = {
         "Main phone",
         "Landline",
         "DID",
+        "DID number",
+        "TN",
+        "BTN",
+        "WTN",
+        "ANI",
+        "MSISDN",
+        "Billing telephone number",
+        "Line",
+        "Line number",
+        "Business line",
+        "Phone line",
+        "Published number",
         "Numéro",
+        "N° de téléphone",
         "Numéro de téléphone",
+        "No. de téléphone",
+        "No. tél.",
+        "Tél.",
         "Téléphone",
+        "Ligne",
+        "Ligne principale",
+        "Numéro principal",
         "Teléfono",
+        "Número",
+        "Número de teléfono",
+        "Nº de teléfono",
+        "Línea",
+        "Línea principal",
     ),
     "friendly_name": (
         "Name",
@@ -55,10 +79,19 @@ FIELD_ALIASES: Mapping[str, tuple[str, ...]] = {
         "Display name",
         "Nom",
         "Succursale",
+        "Nom de la succursale",
+        "Magasin",
+        "Emplacement",
+        "Bureau",
         "Nombre",
+        "Sucursal",
+        "Nombre de la sucursal",
+        "Tienda",
+        "Oficina",
+        "Ubicación",
     ),
     "unique_name": ("Unique id",),
-    "cc_emails": ("CC", "Cc email", "Cc e-mails", "Copy to", "Email cc", "Copies"),
+    "cc_emails": ("CC", "Cc email", "Cc e-mails", "Copy to", "Email cc", "Copies", "Copie à", "Con copia"),
     "email": (
         "E-mail",
         "Email address",
@@ -69,7 +102,9 @@ FIELD_ALIASES: Mapping[str, tuple[str, ...]] = {
         "Signer e-mail",
         "Mail",
         "Courriel",
+        "Adresse courriel",
         "Correo",
+        "Correo electrónico",
     ),
     "address_sid": ("Address id", "Owner address sid"),
     "sms_url": ("SMS webhook", "SMS webhook URL", "Webhook", "Webhook URL", "Inbound URL", "Message URL"),
@@ -82,9 +117,30 @@ FIELD_ALIASES: Mapping[str, tuple[str, ...]] = {
     "verification_type": ("Verification", "Verify by"),
     "verification_document_sid": ("Document sid", "Verification document", "Phone bill sid", "Bill sid"),
     "account_sid": ("Subaccount", "Subaccount sid"),
-    "extension": ("Ext", "Ext.", "Extn", "x", "Phone extension", "Ext #", "Poste"),
-    "call_delay": ("Delay", "Call delay seconds", "Call delay (s)"),
+    "extension": (
+        "Ext",
+        "Ext.",
+        "Extn",
+        "x",
+        "Extension number",
+        "Phone extension",
+        "Ext #",
+        "Poste",
+        "Extensión",
+        "Interno",
+    ),
+    "call_delay": ("Delay", "Call delay seconds", "Call delay (s)", "Délai", "Retraso"),
+    "line_type": (
+        "Line type",
+        "Type of line",
+        "Phone type",
+        "Number type",
+        "Type de ligne",
+        "Tipo de línea",
+    ),
 }
+#: What is looked at and never sent.
+CHECKED_ONLY = frozenset({"line_type"})
 
 
 def _folded(header: str) -> str:
@@ -100,19 +156,28 @@ def field_of(header: str) -> str | None:
     return _FIELD_OF.get(_folded(header))
 
 
-def map_headers(columns: Sequence[str], *, name: str) -> dict[str, str]:
+def map_headers(
+    columns: Sequence[str], *, name: str, stated: Mapping[str, str | None] | None = None
+) -> dict[str, str]:
     """The columns that mean a field, in file order: column to field.
 
-    Raises `InputError` where two columns mean one field or none is the phone number; `name` is
-    the file's, for the message.
+    What is `stated` of a column goes before its name, and a field that was stated has no other
+    column beside it; a column stated as None means nothing. Raises `InputError` where two columns
+    mean one field or none is the phone number; `name` is the file's, for the message.
     """
-    mapping = {column: field for column in columns if (field := field_of(column)) is not None}
+    stated = stated or {}
+    taken = {stated[column] for column in columns if column in stated}
+    mapping = {}
+    for column in columns:
+        field = stated[column] if column in stated else field_of(column)
+        if field is not None and (column in stated or field not in taken):
+            mapping[column] = field
     seen: dict[str, str] = {}
     for column, field in mapping.items():
         if field in seen:
+            both = f"{shown_header(seen[field])} and {shown_header(column)}"
             raise InputError(
-                f"{name}, row 1: the columns {seen[field]!r} and {column!r} both mean {field}. "
-                "Keep one, or rename the other.",
+                f"{name}, row 1: the columns {both} both mean {field}. Keep one, or rename the other.",
                 file=name,
                 row=1,
             )
@@ -120,7 +185,7 @@ def map_headers(columns: Sequence[str], *, name: str) -> dict[str, str]:
     if "phone_number" not in seen:
         raise InputError(
             f"{name}, row 1: no column is the phone number. The headers are "
-            f"{', '.join(map(_shown, columns))}; accepted names are "
+            f"{', '.join(map(shown_header, columns))}; accepted names are "
             f"{', '.join(FIELD_ALIASES['phone_number'][:6])} and the like. Name the column, in row 1.",
             file=name,
             row=1,
@@ -128,7 +193,7 @@ def map_headers(columns: Sequence[str], *, name: str) -> dict[str, str]:
     return mapping
 
 
-def _shown(header: str) -> str:
+def shown_header(header: str) -> str:
     """A header for a message; one that looks like a cell of data is masked."""
     data = "@" in header or len(re.sub(r"[^0-9]", "", header)) > 4
     return repr(mask(header) if data else header[:40])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,35 +17,34 @@ import orjson
 import pandas as pd
 
 from hnbulk import intakecard
-from hnbulk.checks import RULES, Finding, masked, read_field, row_findings
-from hnbulk.errors import InputError
-from hnbulk.frames import problems_frame, records_of, targets_frame
-from hnbulk.headers import FIELD_ALIASES, map_headers
-from hnbulk.overview import rows_text
-from hnbulk.phones import PhoneFault, read_phone, tidy
-from hnbulk.plaintext import restore, single_line
-from hnbulk.results import EXTRA_COLUMNS
-from hnbulk.tablefiles import Table, read_file, read_table
+from hnbulk.checks import RULES
+from hnbulk.errors import InputError, UsageError
+from hnbulk.frames import records_of
+from hnbulk.headers import FIELD_ALIASES
+from hnbulk.mapping import Stated, check_mapping, read_mapping
+from hnbulk.places import Places
+from hnbulk.plaintext import single_line
+from hnbulk.sifting import Row, Watch, sift
+from hnbulk.tablefiles import MAX_ROWS, Table, read_file, read_tables
 
 __all__ = [
     "FIELD_ALIASES",
     "RULES",
     "Intake",
+    "Row",
     "raise_for_problems",
     "read_bytes",
     "read_targets",
 ]
-
-Row = tuple[int, dict[str, str]]
-Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Intake:
     """A list as read: `targets` of the good rows, `problems` of all, `rows` as they were written.
 
-    `columns` are the user's own, `mapping` says which of them is which field. `set_aside` has the
-    code of every row that is no target: the first error of it, or what makes it superfluous.
+    `columns` are the user's own, `mapping` says which of the files' columns is which field.
+    `set_aside` has the code of every row that is no target: the first error of it, or what makes it
+    superfluous.
     """
 
     name: str
@@ -55,6 +54,9 @@ class Intake:
     mapping: dict[str, str]
     targets: pd.DataFrame = field(compare=False)
     problems: pd.DataFrame = field(compare=False)
+    places: Places  # where each row stands
+    in_use: Mapping[str, str | None] = field(default_factory=dict)  # every column of the files: its field
+    stated: Mapping[str, str | None] | None = None  # what was said of the columns, where something was
     set_aside: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
@@ -74,15 +76,22 @@ class Intake:
             )
         table = Table(columns, tuple(zip(numbers, lines, strict=True)))
         digest = hashlib.sha256(orjson.dumps([columns, table.rows])).hexdigest()
-        return cls(**_read(table, name=name), input_hash=digest)
+        return cls(**sift([(name, table)], name=name), input_hash=digest)
 
     @classmethod
-    def from_rows(cls, columns: Sequence[str], rows: Iterable[Row], *, name: str) -> Self:
-        """The same rows as a list was read with before, by their own numbers and cells."""
+    def from_rows(
+        cls,
+        columns: Sequence[str],
+        rows: Iterable[Row],
+        *,
+        name: str,
+        mapping: Mapping[str, str | None] | None = None,
+    ) -> Self:
+        """The same rows as a list was read with before, by their own numbers, cells and mapping."""
         cells = ((row, tuple(own.get(column, "") for column in columns)) for row, own in rows)
         table = Table(tuple(columns), tuple(cells))
         digest = hashlib.sha256(orjson.dumps([columns, table.rows])).hexdigest()
-        return cls(**_read(table, name=name), input_hash=digest)
+        return cls(**sift([(name, table)], name=name, stated=mapping), input_hash=digest)
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -117,27 +126,112 @@ class Intake:
         return intakecard.summary(self.name, self.counts, self.mapping)
 
     def __str__(self) -> str:
-        return intakecard.text(self.summary, self.problems)
+        return intakecard.text(self.summary, self.problems, self.places.brief)
 
     def _repr_html_(self) -> str:
-        return intakecard.page_part(self.name, self.counts, self.problems)
+        return intakecard.page_part(self.name, self.counts, self.problems, self.places.brief)
+
+    @property
+    def problem_lines(self) -> list[str]:
+        """Every problem in one line: file, sheet, row, column, masked value, code, rule and remedy."""
+        return intakecard.problem_lines(self.problems, self.places.tell)
+
+    @property
+    def problem_records(self) -> list[dict[str, Any]]:
+        """Every problem as a record, with its `place`."""
+        records = records_of(self.problems)
+        return [{**record, "place": self.places.tell(record["row"])} for record in records]
 
 
-def read_targets(path: Path | str, *, sheet: str | None = None, watch: Watch = iter) -> Intake:
-    """The list in a CSV or XLSX file, read whole; a workbook's first visible sheet unless named.
+def read_targets(
+    path: Path | str | Sequence[Path | str],
+    *,
+    sheet: str | Sequence[str] | None = None,
+    all_sheets: bool = False,
+    encoding: str | None = None,
+    mapping: Stated | Path | str | None = None,
+    watch: Watch = iter,
+) -> Intake:
+    """The list in a text file, workbook or Parquet file, or in several of them, read whole.
 
-    Rows with faults are told in `problems`. `watch` is handed the rows and gives them back one by
-    one as they are checked, as `tqdm` does. Raises `InputError` where the file is no table, has no
+    Of a workbook it is the first visible sheet; the named ones, in that order; or with `all_sheets`
+    every visible one with cells. Rows of several tables are one list: repeats are found across them,
+    each row has a number of its own (see `places`), and a column `hn_place` says where it stands.
+
+    Rows with faults are told in `problems`. A text file is UTF-8 unless it begins with a mark or
+    `encoding` says otherwise (`"cp1252"`). `mapping` says which column is which field (None: not
+    sent), or names the JSON file that does. `watch` is handed the rows and gives them back one by
+    one as they are checked, as `tqdm` does. Raises `InputError` where a file is no table, has no
     phone number column, or two columns for one field.
     """
-    path = Path(path)
-    return read_bytes(read_file(path), name=path.name, sheet=sheet, watch=watch)
+    paths = [Path(path)] if isinstance(path, (Path, str)) else [Path(each) for each in path]
+    if not paths:
+        raise UsageError("no list to read: name at least one file.")
+    distinct = len({each.name for each in paths}) == len({str(each) for each in paths})
+    contents = [(each.name if distinct else str(each), read_file(each)) for each in paths]
+    return _read_all(
+        contents, sheet=sheet, all_sheets=all_sheets, encoding=encoding, mapping=mapping, watch=watch
+    )
 
 
-def read_bytes(content: bytes, *, name: str, sheet: str | None = None, watch: Watch = iter) -> Intake:
+def read_bytes(
+    content: bytes,
+    *,
+    name: str,
+    sheet: str | Sequence[str] | None = None,
+    all_sheets: bool = False,
+    encoding: str | None = None,
+    mapping: Stated | Path | str | None = None,
+    watch: Watch = iter,
+) -> Intake:
     """The same for bytes that were read already; the ending of `name` says which kind they are."""
-    table = read_table(content, name=single_line(name), sheet=sheet)
-    return Intake(**_read(table, name=name, watch=watch), input_hash=hashlib.sha256(content).hexdigest())
+    return _read_all(
+        [(name, content)],
+        sheet=sheet,
+        all_sheets=all_sheets,
+        encoding=encoding,
+        mapping=mapping,
+        watch=watch,
+    )
+
+
+def _read_all(
+    contents: Sequence[tuple[str, bytes]],
+    *,
+    sheet: str | Sequence[str] | None,
+    all_sheets: bool,
+    encoding: str | None,
+    mapping: Stated | Path | str | None,
+    watch: Watch,
+) -> Intake:
+    sheets = (sheet,) if isinstance(sheet, str) else tuple(sheet or ())
+    if sheets and all_sheets:
+        raise UsageError("--sheet and --all-sheets exclude each other: leave one out.")
+    stated = None
+    if mapping is not None:
+        if isinstance(mapping, (Path, str)):
+            stated = read_mapping(Path(mapping))
+        else:
+            stated = check_mapping(mapping.items())
+    tables = [
+        (name, table)
+        for name, content in contents
+        for table in read_tables(
+            content, name=single_line(name), sheets=sheets, every=all_sheets, encoding=encoding
+        )
+    ]
+    first, *others = contents
+    name = first[0] if not others else f"{first[0]} and {len(others)} more"
+    if (rows := sum(len(table.rows) for _, table in tables)) > MAX_ROWS:
+        raise InputError(
+            f"{name}: {rows:,} rows in all; at most {MAX_ROWS:,} are read. Split it.", file=name
+        )
+    digests = [hashlib.sha256(content).hexdigest() for _, content in contents]
+    if len(tables) > 1:
+        digests.append(
+            hashlib.sha256(orjson.dumps([*digests, [table.sheet for _, table in tables]])).hexdigest()
+        )
+    return Intake(**sift(tables, name=name, stated=stated, watch=watch), input_hash=digests[-1])
 
 
 def raise_for_problems(intake: Intake) -> None:
@@ -146,7 +240,7 @@ def raise_for_problems(intake: Intake) -> None:
     if not len(errors):
         return
     counts = intake.counts
-    (first,) = intakecard.problem_lines(errors.head(1))
+    (first,) = intakecard.problem_lines(errors.head(1), intake.places.brief)
     raise InputError(
         f"{single_line(intake.name)}: {counts['bad']:,} of {counts['rows']:,} rows cannot go on; "
         f"the first: {first}. Correct them (`hnbulk check` lists all), or go on without "
@@ -157,147 +251,6 @@ def raise_for_problems(intake: Intake) -> None:
         by_code=counts["by_code"],
         problems=records_of(errors),
     )
-
-
-# From table to targets and problems.
-
-
-@dataclass(slots=True)
-class _Draft:
-    """What is known of each row so far; `rows_of` has the rows that are read as each number."""
-
-    columns: Mapping[str, str]  # field to the user's column
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    set_aside: dict[int, str] = field(default_factory=dict)
-    targets: dict[int, dict[str, Any]] = field(default_factory=dict)
-    rows_of: dict[str, list[int]] = field(default_factory=dict)
-
-    def note(self, row: int, column: str | None, code: str, *, value: str = "", about: str = "") -> None:
-        """A problem is noted; an error sets its row aside."""
-        rule = RULES[code]
-        self.problems.append(
-            {
-                "row": row,
-                "column": column and single_line(column),
-                "code": code,
-                "value": single_line(value),
-                "message": f"{rule.rule} ({about})" if about else rule.rule,
-                "suggestion": rule.remedy,
-                "severity": rule.severity,
-            }
-        )
-        if rule.severity == "error":
-            self.set_aside.setdefault(row, code)
-
-
-def _read(table: Table, *, name: str, watch: Watch = iter) -> dict[str, Any]:
-    columns, rows = _own_cells(table)
-    mapping = map_headers(columns, name=single_line(name))
-    draft = _Draft({field: column for column, field in mapping.items()})
-    if table.other_sheets:
-        others = ", ".join(map(repr, table.other_sheets[:5]))
-        draft.note(1, None, "other-sheets", about=single_line(f"read: {table.sheet!r}; not read: {others}"))
-    for column in columns:
-        if column not in mapping:
-            draft.note(1, column, "unknown-column")
-    for row, cells in watch(rows):
-        _read_row(draft, row, cells)
-    _compare_repeats(draft, rows)
-    draft.problems.sort(key=lambda problem: problem["row"])
-    good = [draft.targets[row] for row, _ in rows if row not in draft.set_aside]
-    return {
-        "name": name,
-        "columns": columns,
-        "rows": rows,
-        "mapping": mapping,
-        "targets": targets_frame(good),
-        "problems": problems_frame(draft.problems),
-        "set_aside": dict(sorted(draft.set_aside.items())),
-    }
-
-
-def _own_cells(table: Table) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    """The user's own columns and cells; those of a result file fed back are as they once were."""
-    fed_back = any(column in EXTRA_COLUMNS for column in table.columns)
-    titles = [restore(column) if fed_back else column for column in table.columns]
-    places = [n for n, title in enumerate(titles) if title not in EXTRA_COLUMNS]
-    own = tuple(titles[n] for n in places)
-    if not fed_back:
-        return own, tuple((row, dict(zip(own, line, strict=True))) for row, line in table.rows)
-    return own, tuple((row, {titles[n]: restore(line[n]) for n in places}) for row, line in table.rows)
-
-
-def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
-    columns = draft.columns
-    texts = {name: tidy(cells[column]) for name, column in columns.items() if cells[column]}
-    if not any(map(str.strip, cells.values())):
-        draft.note(row, None, "blank-row")
-        draft.set_aside[row] = "blank-row"
-        return
-    values: dict[str, Any] = {"row": row}
-    written = texts.pop("phone_number", "")
-    phone = read_phone(written)
-    if isinstance(phone, PhoneFault):
-        value = masked("phone_number", written) if written else ""
-        draft.note(row, columns["phone_number"], phone, value=value)
-    else:
-        values["phone_number"] = phone.number
-        if phone.extension is not None:
-            _take_extension(draft, row, phone.extension, texts)
-    for name, text in texts.items():
-        if text:
-            values[name], findings = read_field(name, text)
-            if findings:
-                _note_all(draft, row, name, text, findings)
-    for name, finding in row_findings(values):
-        _note_all(draft, row, name, texts[name], [finding])
-    if isinstance(phone, PhoneFault):
-        return
-    draft.targets[row] = values
-    draft.rows_of.setdefault(phone.number, []).append(row)
-
-
-def _take_extension(draft: _Draft, row: int, extension: str, texts: dict[str, str]) -> None:
-    """An extension in the phone cell is the row's, where the column does not say another."""
-    beside = texts.get("extension", "")
-    if beside and beside.lower() != extension.lower():
-        column = draft.columns["extension"]
-        draft.note(row, column, "extension-differs", value=masked("extension", beside))
-    else:
-        texts["extension"] = extension
-
-
-def _note_all(draft: _Draft, row: int, name: str, text: str, findings: Iterable[Finding]) -> None:
-    column = draft.columns.get(name, draft.columns["phone_number"])  # an extension may stand there
-    for finding in findings:
-        draft.note(row, column, finding.code, value=masked(name, text), about=finding.about)
-
-
-def _compare_repeats(draft: _Draft, rows: Iterable[Row]) -> None:
-    """Rows of one number: equal ones count once, different ones not at all."""
-    column = draft.columns["phone_number"]
-    repeated = {number: rows for number, rows in draft.rows_of.items() if len(rows) > 1}
-    asked = {row for numbers in repeated.values() for row in numbers}
-    cells_of = {row: cells for row, cells in rows if row in asked}
-    for number, (first, *others) in repeated.items():
-        value = masked("phone_number", number)
-        wanted = _wish(draft, first, cells_of[first])
-        if all(_wish(draft, row, cells_of[row]) == wanted for row in others):
-            for row in others:
-                draft.note(row, column, "duplicate-row", value=value, about=f"row {first}")
-                draft.set_aside.setdefault(row, "duplicate-row")
-            continue
-        for row in (first, *others):
-            draft.note(row, column, "conflicting-rows", value=value, about=rows_text((first, *others)))
-
-
-def _wish(draft: _Draft, row: int, cells: Mapping[str, str]) -> dict[str, Any]:
-    """What a row asks for, to be compared: lists as sets, and the text itself where it has no value."""
-    wish: dict[str, Any] = {}
-    for name, value in draft.targets[row].items():
-        text = tidy(cells.get(draft.columns.get(name, ""), "")) if value is None else value
-        wish[name] = frozenset(text) if isinstance(text, list) else text
-    return {**wish, "row": None}
 
 
 def _as_text(cell: Any) -> str:

@@ -7,7 +7,7 @@ Nothing is loaded from elsewhere. This module checks nothing itself.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -36,24 +36,27 @@ def summary(name: str, counts: Mapping[str, Any], mapping: Mapping[str, str]) ->
     return "\n".join(lines)
 
 
-def text(summary: str, problems: pd.DataFrame) -> str:
+def text(summary: str, problems: pd.DataFrame, place: Callable[[int], str]) -> str:
     """The summary and the first few problems."""
-    first = [f"  {line}" for line in problem_lines(_first(problems))]
+    first = [f"  {line}" for line in problem_lines(_first(problems), place)]
     more = len(problems) - len(first)
     first += [f"  and {more:,} more"] if more else []
     return "\n".join([summary, *(["", "first problems"] if first else []), *first])
 
 
-def problem_lines(problems: pd.DataFrame) -> list[str]:
-    """Each of these problems in one line: row, column, masked value, code, rule and remedy."""
+def problem_lines(problems: pd.DataFrame, place: Callable[[int], str]) -> list[str]:
+    """Each of these problems in one line: place of the row, column, masked value, code, rule and remedy."""
     shown = _cells(problems, ("row", "column", "value", "code", "message", "suggestion"))
     return [
-        f"row {row}{', ' if column else ''}{column}:{' ' if value else ''}{value} {code}: {rule}; {remedy}"
+        f"{place(row)}{', ' if column else ''}{column}:{' ' if value else ''}{value} {code}: "
+        f"{rule}; {remedy}"
         for row, column, value, code, rule, remedy in shown
     ]
 
 
-def page_part(name: str, counts: Mapping[str, Any], problems: pd.DataFrame) -> str:
+def page_part(
+    name: str, counts: Mapping[str, Any], problems: pd.DataFrame, place: Callable[[int], str]
+) -> str:
     """The same as one escaped HTML fragment without scripts, readable on light and dark."""
     kinds = [
         (code, f"{n:,}", RULES[code].rule, RULES[code].remedy) for code, n in counts["by_code"].items()
@@ -62,7 +65,9 @@ def page_part(name: str, counts: Mapping[str, Any], problems: pd.DataFrame) -> s
     if kinds:
         parts.append(_table(("problem", "rows", "rule", "remedy"), kinds, number=1))
         names = ("row", "column", "code", "value", "message")
-        first = _cells(_first(problems), names)
+        first = [
+            (place(row).removeprefix("row "), *cells) for row, *cells in _cells(_first(problems), names)
+        ]
         parts.append(_table(("row", "column", "problem", "value", "first problems"), first, number=0))
     return f'<div class="hn-intake"><style>{_STYLE}</style>{"".join(parts)}</div>'
 

@@ -92,6 +92,7 @@ class PlanHeader:
     snapshot_id: str | None = None
     format: int = FORMAT
     goal: Goal = Goal.LISTED
+    mapping: Mapping[str, str | None] | None = None  # column to field, where a person said it
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -133,7 +134,11 @@ class PlanFile:
         """The plan file's bytes."""
         head = {
             "kind": "header",
-            **asdict(self.header),
+            **{
+                name: value
+                for name, value in asdict(self.header).items()
+                if (name, value) != ("mapping", None)
+            },
             "counts": self.counts,
             "rows": len(self.rows),
             "checksum": self.checksum,
@@ -289,7 +294,7 @@ _OF_ROW = itemgetter(*PlanRow.__dataclass_fields__)
 
 
 def _read_header(line: Mapping[str, Any]) -> PlanHeader:
-    line = {"goal": Goal.LISTED, **line}
+    line = {"goal": Goal.LISTED, "mapping": None, **line}
     fields = {name: line[name] for name in PlanHeader.__dataclass_fields__}
     fields["columns"] = tuple(fields["columns"])
     fields["goal"] = Goal(fields["goal"])

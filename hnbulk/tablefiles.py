@@ -1,4 +1,4 @@
-"""A list as it lies in a file, CSV or XLSX, as header and text cells with the rows' own numbers.
+"""A list as it lies in a file of text, a workbook or Parquet: header and cells, all text, rows numbered.
 
 The shape is proved before a cell is believed: encoding, header, quotes, and as many cells in
 every row as the header has. Nothing is guessed and no cell is turned into anything but text.
@@ -13,31 +13,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hnbulk import parquet, workbooks
+from hnbulk.encodings import decode
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of
 from hnbulk.plaintext import single_line
-from hnbulk.workbooks import read_sheet
 
 MAX_BYTES = 50 << 20
 MAX_ROWS = 200_000
 MAX_COLUMNS = 200
 MAX_CELL = 32 << 10
 
+_KINDS = "CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet"
 _DELIMITERS = (",", ";", "\t", "|")
-_WORKBOOK_ENDINGS = (".xlsx", ".xlsm")
+_WORKBOOK_ENDINGS = tuple(ending for endings in workbooks.ENDINGS.values() for ending in endings)
 # First bytes of what is sometimes called .csv and is none.
 _FOREIGN = (
     (b"\x1f\x8b", "is a compressed file", "Unpack it first"),
-    (
-        b"\xd0\xcf\x11\xe0",
-        "is an old or a password-protected workbook",
-        "Save it as .xlsx without a password",
-    ),
     (b"%PDF", "is a PDF", "Export the list as CSV or XLSX"),
-    (b"\xff\xfe\x00\x00", "is UTF-32 text", "Save it as CSV UTF-8"),
-    (b"\x00\x00\xfe\xff", "is UTF-32 text", "Save it as CSV UTF-8"),
 )
-_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,7 +53,7 @@ def read_file(path: Path) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{name} is not a file. Name a CSV or XLSX file.", file=name)
+            raise InputError(f"{name} is not a file. Name a list: {_KINDS}.", file=name)
         if status.st_size > MAX_BYTES:
             size = status.st_size >> 20
             raise _refused(name, f"has {size:,} MB; at most {MAX_BYTES >> 20} MB are read", "Split it")
@@ -67,50 +61,82 @@ def read_file(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)[:MAX_BYTES]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
-        raise InputError(f"cannot read {name}: {reason}. Name a CSV or XLSX file.", file=name) from None
+        raise InputError(f"cannot read {name}: {reason}. Name a list: {_KINDS}.", file=name) from None
 
 
-def read_table(content: bytes, *, name: str, sheet: str | None = None) -> Table:
-    """The table in these bytes; `name` is the file's and says by its ending what it should be.
+def read_tables(
+    content: bytes,
+    *,
+    name: str,
+    sheets: Sequence[str] = (),
+    every: bool = False,
+    encoding: str | None = None,
+) -> list[Table]:
+    """The tables in these bytes; `name` is the file's and says by its ending what it should be.
 
-    Raises `InputError`, in one line with file, row, rule and remedy, where there is no table.
+    A text or Parquet file has one. Of a workbook these are the named `sheets`; without names the
+    first visible one, or with `every` all visible ones that have cells. `encoding` is that of a text
+    file; without it, it is UTF-8 or says itself what it is. Row 2 of a Parquet file is its first.
+
+    Raises `InputError`, in one line with file, sheet, row, rule and remedy, where there is no table.
     """
     if len(content) > MAX_BYTES:
         raise _refused(name, f"has more than {MAX_BYTES >> 20} MB", "Split it")
     if not content.strip():
         raise _refused(name, "is empty", "Save the list again")
-    packed = content.startswith(b"PK\x03\x04")
-    ending = name.lower().endswith(_WORKBOOK_ENDINGS)
-    if packed and not ending:
-        raise _refused(name, "is a workbook by its content", "Name it .xlsx")
-    if packed:
-        found = read_sheet(content, name=name, sheet=sheet, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
-        others = ", ".join(repr(other) for other in found.others)
-        hint = f", or choose another sheet with --sheet: {others}" if others else ""
-        table = _table(found.rows, name=f"{name}, sheet {found.name!r}", hint=hint)
-        return Table(table.columns, table.rows, found.name, found.others)
+    columnar, book = parquet.is_parquet(content), workbooks.is_workbook(content)
+    _refuse_misnamed(content, name=name, columnar=columnar, book=book)
+    if encoding is not None and (columnar or book):
+        raise _refused(name, "is no text file: it has an encoding of its own", "Leave --encoding out")
+    if book:
+        return _read_book(content, name=name, sheets=sheets, every=every)
+    if sheets:
+        kind = "Parquet" if columnar else "CSV"
+        raise _refused(name, f"has no sheets: it is a {kind} file", "Leave --sheet out")
+    if columnar:
+        rows = parquet.read_rows(content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
+        return [_table(rows, name=name)]
+    return [_table(_read_csv(decode(content, name=name, encoding=encoding), name=name), name=name)]
+
+
+def read_table(
+    content: bytes, *, name: str, sheet: str | None = None, encoding: str | None = None
+) -> Table:
+    """The one table in these bytes: the named sheet, or the first there is."""
+    (table,) = read_tables(content, name=name, sheets=(sheet,) if sheet else (), encoding=encoding)
+    return table
+
+
+def _refuse_misnamed(content: bytes, *, name: str, columnar: bool, book: bool) -> None:
+    """Neither the ending nor the content alone is believed."""
+    lower = name.lower()
+    called_book, called_columnar = lower.endswith(_WORKBOOK_ENDINGS), lower.endswith(parquet.ENDINGS)
+    if book and not called_book:
+        old = not content.startswith(b"PK")
+        raise _refused(name, "is a workbook by its content", f"Name it {'.xls' if old else '.xlsx'}")
+    if columnar and not called_columnar:
+        raise _refused(name, "is a Parquet file by its content", "Name it .parquet")
     for mark, what, remedy in _FOREIGN:
         if content.startswith(mark):
             raise _refused(name, what, remedy)
-    if ending:
+    if called_book and not book:
         raise _refused(name, "is not a workbook by its content", "Save it as .xlsx, or name it .csv")
-    if sheet is not None:
-        raise _refused(name, "has no sheets: it is a CSV file", "Leave --sheet out")
-    return _table(_read_csv(_decode(content, name=name), name=name), name=name)
+    if called_columnar and not columnar:
+        raise _refused(name, "is not a Parquet file by its content", "Write it again, or name it .csv")
 
 
-def _decode(content: bytes, *, name: str) -> str:
-    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
-        what = f"row {row}: the text is not {encoding.removesuffix('-sig').upper()} (byte {error.start:,})"
-        raise _refused(f"{name},", what, "Save it as CSV UTF-8") from None
-    if "\x00" in text:
-        row = text[: text.index("\x00")].count("\n") + 1
-        raise _refused(f"{name},", f"row {row}: the text has NUL signs", "Save it as CSV UTF-8")
-    return text
+def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool) -> list[Table]:
+    found = workbooks.read_sheets(
+        content, name=name, sheets=sheets, every=every, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS
+    )
+    tables = []
+    for sheet in found:
+        others = ", ".join(repr(other) for other in sheet.others)
+        hint = f", or choose another sheet with --sheet: {others}" if others else ""
+        hint = ", or name the sheets that are lists with --sheet" if len(found) > 1 else hint
+        table = _table(sheet.rows, name=f"{name}, sheet {sheet.name!r}", hint=hint)
+        tables.append(Table(table.columns, table.rows, sheet.name, sheet.others))
+    return tables
 
 
 def _read_csv(text: str, *, name: str) -> list[Sequence[str]]:

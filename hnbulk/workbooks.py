@@ -1,6 +1,6 @@
-"""The cells of an XLSX workbook as text, after a look at what is packed in it.
+"""The cells of a workbook as text, after a look at what is packed in it.
 
-A workbook is a zip file from outside: its size, its entries and its contents are checked before
+XLSX, XLSM and XLSB, XLS and ODS: a file from outside, whose size, parts and reach are checked before
 anything is unpacked for reading. Nothing in it is run, followed or fetched.
 """
 
@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import fastexcel
 
+from hnbulk import extents
 from hnbulk.errors import InputError
 
+#: The kinds of workbook, each with the endings it goes by.
+ENDINGS = {"xlsx": (".xlsx", ".xlsm"), "xlsb": (".xlsb",), "ods": (".ods",), "xls": (".xls",)}
+
+_ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MAX_ENTRIES = 1_000
 _MAX_UNPACKED = 200 << 20
 _MAX_RATIO = 100
+_MAX_CELLS = 8_400_000  # of one sheet: a reader makes room for each, empty or not
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -28,42 +37,49 @@ class Sheet:
     others: tuple[str, ...]
 
 
-def read_sheet(content: bytes, *, name: str, sheet: str | None, max_rows: int, max_columns: int) -> Sheet:
-    """The named sheet, or the first that is not hidden, as text cells.
+def is_workbook(content: bytes) -> bool:
+    """The bytes begin as a workbook of some kind does."""
+    return content.startswith((_ZIP, _COMPOUND))
 
-    `name` is the file's, for messages. Raises `InputError` for a file that is no whole workbook,
-    is packed to do harm, or does not have the sheet.
+
+def read_sheets(
+    content: bytes, *, name: str, sheets: Sequence[str], every: bool, max_rows: int, max_columns: int
+) -> list[Sheet]:
+    """The named sheets in this order; else every sheet that is visible and has cells, or only the first
+    visible one. All cells are text.
+
+    `name` is the file's, for messages. Raises `InputError` for a file that is no whole workbook, is
+    not of the kind its name says, is packed to do harm, or does not have a sheet.
     """
-    _look_inside(content, name=name)
-    try:
+    kind = _look_inside(content, name=name)
+    if not name.lower().endswith(ENDINGS[kind]):
+        raise _refused(name, f"is a workbook by its content, of kind {kind.upper()}", f"Name it .{kind}")
+    with _whole(name, "is not a workbook that can be read"):
         reader = fastexcel.read_excel(content)
-    except fastexcel.FastExcelError:
-        raise _refused(name, "is not a workbook that can be read", "Save it again as .xlsx") from None
     names = list(reader.sheet_names)
-    if sheet is not None and sheet not in names:
-        raise _refused(
-            name, f"has no sheet {sheet!r}; it has {', '.join(map(repr, names[:20]))}", "Name one of them"
-        )
-    try:
-        sheets = {each: _load(reader, each) for each in ([sheet] if sheet else names)}
-    except fastexcel.FastExcelError:
-        raise _refused(name, "has a sheet that cannot be read", "Save it again as .xlsx") from None
-    chosen = sheet or next((each for each in names if sheets[each].visible == "visible"), names[0])
-    loaded = sheets[chosen]
-    if loaded.height > max_rows + 1 or loaded.width > max_columns:
-        what = f"has {loaded.height:,} rows and {loaded.width:,} columns in sheet {chosen!r}"
-        raise _refused(name, what, f"At most {max_rows:,} and {max_columns:,} are read: split it")
-    return Sheet(chosen, _cells(loaded), () if sheet else _visible(sheets, chosen))
+    if not names:
+        raise _refused(name, "has no sheet", "Save it again as .xlsx")
+    for sheet in sheets:
+        if sheet not in names:
+            has = ", ".join(map(repr, names[:_SHOWN]))
+            raise _refused(name, f"has no sheet {sheet!r}; it has {has}", "Name one of them")
+    with _whole(name, "has a sheet that cannot be read"):
+        loaded = {each: _load(reader, each) for each in (sheets or names)}
+    visible = [each for each in loaded if loaded[each].visible == "visible"]
+    filled = [each for each in visible if loaded[each].height]
+    if sheets:
+        chosen = list(dict.fromkeys(sheets))
+    else:
+        chosen = filled if every and filled else (visible or names)[:1]
+    others = () if sheets else tuple(each for each in filled if each not in chosen)
+    for each in chosen:
+        _refuse_large(loaded[each], max_rows, max_columns, name=f"{name}, sheet {each!r},")
+    return [Sheet(each, _cells(loaded[each]), others) for each in chosen]
 
 
 def _load(reader: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
     # skip_rows=0: a sheet's empty first rows count, so that rows have the numbers a person sees
     return reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
-
-
-def _visible(sheets: dict[str, fastexcel.ExcelSheet], chosen: str) -> tuple[str, ...]:
-    others = (name for name, sheet in sheets.items() if sheet.visible == "visible" and sheet.height)
-    return tuple(name for name in others if name != chosen)
 
 
 def _cells(sheet: fastexcel.ExcelSheet) -> list[list[str]]:
@@ -73,8 +89,24 @@ def _cells(sheet: fastexcel.ExcelSheet) -> list[list[str]]:
     return [[cell or "" for cell in row] for row in zip(*columns, strict=True)]
 
 
-def _look_inside(content: bytes, *, name: str) -> None:
-    """The zip is whole and harmless: few entries, not too large unpacked, no outside links."""
+@contextmanager
+def _whole(name: str, what: str) -> Iterator[None]:
+    """What the reader cannot read is refused, also where it gives itself up."""
+    try:
+        yield
+    except fastexcel.FastExcelError:
+        raise _refused(name, what, "Save it again as .xlsx, without a password") from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _refused(name, what, "Save it again as .xlsx") from None
+
+
+def _look_inside(content: bytes, *, name: str) -> str:
+    """The kind of workbook, which is whole and harmless: few parts, not too large unpacked, no links
+    to elsewhere, and no cell far away."""
+    if content.startswith(_COMPOUND):
+        return _look_at_old(content, name=name)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             entries = packed.infolist()
@@ -83,20 +115,66 @@ def _look_inside(content: bytes, *, name: str) -> None:
                 raise _refused(name, "unpacks to far more than a list of numbers", "Save only the list")
             if any(entry.flag_bits & 1 for entry in entries):
                 raise _refused(name, "is protected by a password", "Save it without one")
-            if any("externallinks/" in entry.filename.lower() for entry in entries):
+            names = {entry.filename.lower() for entry in entries}
+            if any("externallinks/" in each for each in names):
                 raise _refused(name, "has links to other workbooks", "Save the cells as values")
+            kind = _kind(names)
+            if kind is None:
+                raise _refused(name, "is a zip file and no workbook", "Unpack it first")
             for entry in entries:
-                _refuse_declarations(packed, entry, name=name)
+                _look_at(packed.read(entry), entry.filename.lower(), kind, name=name)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError):
         raise _refused(name, "is not a whole workbook", "Save it again as .xlsx") from None
+    return kind
 
 
-def _refuse_declarations(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, *, name: str) -> None:
-    # Declarations of entities are how a small document grows or reads files; no spreadsheet has them.
-    if entry.filename.lower().endswith((".xml", ".rels")):
-        with packed.open(entry) as part:
-            if b"<!" in part.read(4_096).replace(b"<!--", b""):
-                raise _refused(name, "has a document declaration inside", "Save it again as .xlsx")
+def _kind(names: set[str]) -> str | None:
+    """By the part that every workbook of the kind has."""
+    parts = {"xl/workbook.xml": "xlsx", "xl/workbook.bin": "xlsb", "content.xml": "ods"}
+    return next((kind for part, kind in parts.items() if part in names), None)
+
+
+def _look_at(part: bytes, called: str, kind: str, *, name: str) -> None:
+    if called.endswith((".xml", ".rels")):
+        # Declarations of entities are how a small document grows or reads files; no spreadsheet has them.
+        if b"<!" in part[:4_096].replace(b"<!--", b""):
+            raise _refused(name, "has a document declaration inside", "Save it again as .xlsx")
+        if kind == "ods":
+            if b"manifest:encryption-data" in part[: 1 << 20]:
+                raise _refused(name, "is protected by a password", "Save it without one")
+            if called == "content.xml":
+                _refuse_far(extents.of_ods(part), name=name)
+        elif kind == "xlsx":
+            _refuse_far(extents.of_xlsx(part), name=name)
+    elif kind == "xlsb" and called.endswith(".bin") and "sheet" in called:
+        _refuse_far(extents.of_xlsb(part), name=name)
+
+
+def _look_at_old(content: bytes, *, name: str) -> str:
+    streams = extents.streams_of(content)
+    if "EncryptedPackage" in streams:
+        raise _refused(name, "is protected by a password", "Save it without one")
+    if not extents.is_sound(content):
+        raise _refused(name, "is not a whole workbook", "Save it again as .xlsx")
+    if not streams & {"Workbook", "Book"}:
+        raise _refused(name, "is an Office file and no workbook", "Save the list as .xlsx")
+    _refuse_far(extents.of_xls(content), name=name)
+    return "xls"
+
+
+def _refuse_far(extent: extents.Extent, *, name: str) -> None:
+    rows, columns = extent
+    if rows * columns > _MAX_CELLS:
+        what = f"has a sheet that reaches to row {rows:,} and column {columns:,}"
+        raise _refused(
+            name, what, f"At most {_MAX_CELLS:,} cells are read: delete what is far from the list"
+        )
+
+
+def _refuse_large(sheet: fastexcel.ExcelSheet, max_rows: int, max_columns: int, *, name: str) -> None:
+    if sheet.height > max_rows + 1 or sheet.width > max_columns:
+        what = f"has {sheet.height:,} rows and {sheet.width:,} columns"
+        raise _refused(name, what, f"At most {max_rows:,} and {max_columns:,} are read: split it")
 
 
 def _refused(name: str, what: str, remedy: str) -> InputError:

@@ -370,7 +370,7 @@ def test_check_tells_every_problem_in_a_line(sample: Path, capsys: pytest.Captur
     """Row by row, then the sums by kind."""
     assert run_main(["check", str(sample)]) == 2
     told = capsys.readouterr().out.splitlines()
-    rows = [line for line in told if line.startswith("row ")]
+    rows = [line for line in told if line.startswith("branches.csv, row ")]
     run_main(["check", str(sample), "--json"])
     document = json.loads(capsys.readouterr().out)
     assert len(rows) == len(document["problems"])

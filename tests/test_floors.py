@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("planfile", "shapes"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
+    ("extents", "encodings", "parquet", "places"),
     (
         "workbooks",
         "orderpages",
@@ -49,7 +50,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "journalfile",
         "lineage",
     ),
-    ("cancels",),
+    ("cancels", "mapping", "quarantine"),
+    ("sifting",),
     (
         "intake",
         "plan",
@@ -83,6 +85,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
+        "extents encodings parquet places mapping quarantine sifting "
         "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
         "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
     ).split()

@@ -6,7 +6,7 @@ import pytest
 
 from hnbulk.errors import InputError
 from hnbulk.frames import TARGET_COLUMNS
-from hnbulk.headers import FIELD_ALIASES, field_of, map_headers
+from hnbulk.headers import CHECKED_ONLY, FIELD_ALIASES, field_of, map_headers
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ from hnbulk.headers import FIELD_ALIASES, field_of, map_headers
         ("AddressSid", "address_sid"),
         ("SmsUrl", "sms_url"),
         ("StatusCallbackUrl", "status_callback_url"),
+        ("TN", "phone_number"),
+        ("BTN", "phone_number"),
+        ("Line", "phone_number"),
+        ("N° de téléphone", "phone_number"),
+        ("Número de teléfono", "phone_number"),
+        ("Línea principal", "phone_number"),
+        ("Sucursal", "friendly_name"),
+        ("Courriel", "email"),
+        ("Type of line", "line_type"),
         ("Notes", None),
         ("Address", None),
         ("#", None),
@@ -41,8 +50,15 @@ def test_a_header_is_known_whatever_its_case_and_signs(header: str, field: str |
 
 def test_every_field_of_a_target_can_be_a_column() -> None:
     """Aliases and targets frame name the same fields, and no alias means two."""
-    assert set(FIELD_ALIASES) == set(TARGET_COLUMNS) - {"row"}
+    assert set(FIELD_ALIASES) - CHECKED_ONLY == set(TARGET_COLUMNS) - {"row"}
     assert all(field_of(name) == field for field, names in FIELD_ALIASES.items() for name in names)
+
+
+def test_no_name_means_two_fields() -> None:
+    """However it is written: no alias of one field folds to an alias of another."""
+    names = [(name, field) for field, aliases in FIELD_ALIASES.items() for name in (field, *aliases)]
+    for spelled in (str.lower, str.upper, lambda name: name.replace(" ", "_"), lambda name: f" {name}."):
+        assert [(name, field) for name, field in names if field_of(spelled(name)) != field] == []
 
 
 def test_two_columns_for_one_field_are_refused() -> None:

@@ -53,7 +53,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def drill(
-    file: Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A list of numbers: CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet.", metavar="FILE"
+        ),
+    ],
     kills: Kills = 10,
     seed: Seed = 7,
     settle: Settle = 2.0,

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hnbulk.cli.columns import in_columns
+from hnbulk.cli.lists import (
+    LIST,
+    AllSheets,
+    Encoding,
+    Files,
+    Map,
+    Quarantine,
+    Sheets,
+    quarantine_rows,
+    read_list,
+)
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
-
-if TYPE_CHECKING:
-    from hnbulk.intake import Intake
-
-File = Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")]
-Sheet = Annotated[
-    str | None, typer.Option("--sheet", metavar="NAME", help="The sheet of a workbook. [the first]")
-]
 
 Updates = Annotated[
     int | None,
@@ -62,25 +64,40 @@ def add_to(app: typer.Typer) -> None:
     )(retry)
 
 
-def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
+def check(
+    files: Files,
+    sheet: Sheets = None,
+    all_sheets: AllSheets = False,
+    encoding: Encoding = None,
+    mapping: Map = None,
+    save_map: Annotated[
+        Path | None,
+        typer.Option("--save-map", metavar="JSON", help="Write which column is which field, for --map."),
+    ] = None,
+    quarantine: Quarantine = None,
+    as_json: AsJson = False,
+) -> None:
     """Tell everything that is wrong with a list; sends nothing.
 
-    Every problem has a line with its row, column, value (masked), rule and remedy; sums by kind
-    follow. Exits 2 when a row has an error; warnings alone are 0.
+    Every problem has a line with its file, sheet, row, column, value (masked), rule and remedy; sums
+    by kind follow. Exits 2 when a row has an error, also with --quarantine; warnings alone are 0.
     """
-    from hnbulk.frames import records_of
-    from hnbulk.intakecard import problem_lines
+    from hnbulk.mapping import save_mapping
 
     talk = Talk(as_json)
-    intake = _read(talk, file, sheet)
+    intake = read_list(talk, files, sheet=sheet, all_sheets=all_sheets, encoding=encoding, mapping=mapping)
+    if save_map is not None:
+        save_mapping(save_map, intake.in_use)
+    if quarantine is not None:
+        quarantine_rows(talk, intake, quarantine, files)
     counts = {**intake.counts, "set_aside": len(intake.set_aside)}
     document = {
         "file": intake.name,
         **counts,
         "mapping": intake.mapping,
-        "problems": records_of(intake.problems),
+        "problems": intake.problem_records,
     }
-    told = problem_lines(intake.problems)
+    told = intake.problem_lines
     talk.show("\n".join([*told, *([""] if told else []), intake.summary]), document)
     if counts["bad"]:
         raise typer.Exit(2)
@@ -88,11 +105,15 @@ def check(file: File, sheet: Sheet = None, as_json: AsJson = False) -> None:
 
 def plan(
     out: Annotated[Path, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")],
-    file: Annotated[
-        Path | None, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")
+    files: Annotated[
+        list[Path] | None, typer.Argument(help=f"{LIST} Several are one list.", metavar="FILE...")
     ] = None,
-    sheet: Sheet = None,
+    sheet: Sheets = None,
+    all_sheets: AllSheets = False,
+    encoding: Encoding = None,
+    mapping: Map = None,
     set_aside: SetAside = False,
+    quarantine: Quarantine = None,
     prune: Prune = False,
     allow_updates: Updates = None,
     allow_cancels: Cancels = None,
@@ -114,16 +135,19 @@ def plan(
     talk = Talk(as_json)
     check_plan_out(out)
     if rebase is not None:
-        options = (sheet, set_aside, prune, allow_updates, allow_cancels, retry_refused)
-        if file is not None or any(options):
+        reading = (sheet, all_sheets, encoding, mapping, set_aside, quarantine)
+        if files or any((*reading, prune, allow_updates, allow_cancels, retry_refused)):
             raise UsageError("--rebase takes an older plan as it is: leave FILE and its options out.")
         made = rebase_plan(talk, rebase, out)
         if detailed and made.file.steps:
             raise typer.Exit(10)
         return
-    if file is None:
+    if not files:
         raise UsageError("give a list to plan, or an older plan with --rebase.")
-    intake = _read(talk, file, sheet)
+    intake = read_list(talk, files, sheet=sheet, all_sheets=all_sheets, encoding=encoding, mapping=mapping)
+    if quarantine is not None:
+        quarantine_rows(talk, intake, quarantine, files)
+        set_aside = True
     if not set_aside:
         raise_for_problems(intake)
     with connect() as account:
@@ -142,9 +166,12 @@ def plan(
 
 
 def cancel(
-    file: Annotated[Path, typer.Argument(help="A list of numbers: CSV or XLSX.", metavar="FILE")],
+    files: Files,
     out: Annotated[Path, typer.Option("--out", help="Where the plan file goes.", metavar="PLAN")],
-    sheet: Sheet = None,
+    sheet: Sheets = None,
+    all_sheets: AllSheets = False,
+    encoding: Encoding = None,
+    mapping: Map = None,
     set_aside: SetAside = False,
     allow_cancels: Cancels = None,
     as_json: AsJson = False,
@@ -161,7 +188,7 @@ def cancel(
 
     talk = Talk(as_json)
     check_plan_out(out)
-    intake = _read(talk, file, sheet)
+    intake = read_list(talk, files, sheet=sheet, all_sheets=all_sheets, encoding=encoding, mapping=mapping)
     if not set_aside:
         raise_for_problems(intake)
     with connect() as account:
@@ -223,13 +250,3 @@ def retry(
             return
         made = account.retry(run_id, classes, allow_updates=allow_updates, allow_cancels=allow_cancels)
     save_plan(talk, made, out)
-
-
-def _read(talk: Talk, file: Path, sheet: str | None) -> Intake:
-    """The list, with a progress bar where reading it takes more than a second and somebody watches."""
-    from tqdm import tqdm
-
-    from hnbulk.intake import read_targets
-
-    bar = partial(tqdm, desc="checking", unit=" rows", delay=1, leave=False, disable=not talk.progress)
-    return read_targets(file, sheet=sheet, watch=bar)

@@ -1,0 +1,144 @@
+"""Several files and sheets are one list: repeats are found across them, and every row has its place."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from hnbulk.checks import RULES
+from hnbulk.errors import InputError, UsageError
+from hnbulk.intake import Intake, read_bytes, read_targets
+from hnbulk.places import Places
+
+
+def book(**sheets: list[list[object]]) -> bytes:
+    """A workbook of these sheets."""
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for title, rows in sheets.items():
+        sheet = made.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    content = io.BytesIO()
+    made.save(content)
+    return content.getvalue()
+
+
+WEST: list[list[object]] = [["Phone", "Name"], ["4155550100", "a"], ["oops", "b"]]
+EAST: list[list[object]] = [["Tel.", "City"], ["415-555-0100", "x"], ["2125550101", "y"]]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """A workbook of two sheets and a text file."""
+    (tmp_path / "w.xlsx").write_bytes(book(West=WEST, East=EAST))
+    (tmp_path / "c.csv").write_bytes(b"TN,Branch\n2125550101,q\n4165550102,r\n")
+    return [tmp_path / "w.xlsx", tmp_path / "c.csv"]
+
+
+def test_repeats_are_found_across_sheets_and_files(files: list[Path]) -> None:
+    """As within one; the message names both places."""
+    intake = read_targets(files, all_sheets=True)
+    conflict = intake.problems[intake.problems["code"] == "conflicting-rows"]
+    assert conflict["row"].tolist() == [2, 1_000_002, 1_000_003, 2_000_002]
+    assert (
+        conflict["message"].iloc[0].endswith("(w.xlsx, sheet 'West', row 2; w.xlsx, sheet 'East', row 2)")
+    )
+    assert next(line for line in intake.problem_lines if "phone-letters" in line).startswith(
+        "w.xlsx, sheet 'West', row 3, Phone: "
+    )
+    assert intake.targets["phone_number"].tolist() == ["+14165550102"]
+    assert intake.name == "w.xlsx and 1 more"
+
+
+def test_columns_of_one_field_are_one_column(files: list[Path]) -> None:
+    """Named as in the first table; each row says where it stands, and a message names its own column."""
+    intake = read_targets(files, all_sheets=True)
+    assert intake.columns == ("Phone", "Name", "City", "hn_place")
+    assert intake.rows[-1] == (
+        2_000_003,
+        {"Phone": "4165550102", "Name": "r", "City": "", "hn_place": "c.csv, row 3"},
+    )
+    own = intake.problems.set_index("row")["column"].to_dict()
+    assert own[2_000_002] == "TN"
+    again = Intake.from_rows(intake.columns, intake.rows, name="again")
+    assert again.targets.equals(intake.targets)
+    assert again.columns == intake.columns
+
+
+def test_one_table_keeps_its_own_row_numbers(files: list[Path]) -> None:
+    """Whether it is the only one or chosen by name."""
+    west = read_targets(files[0], sheet=["West"])
+    assert [row for row, _ in west.rows] == [2, 3]
+    assert west.problem_lines[0].startswith("w.xlsx, sheet 'West', row 3, Phone: ")
+    assert read_targets(files[:1], sheet="West") == west
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """By their folders, where the names are the same."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "l.csv").write_bytes(b"Phone\n4155550100\n")
+    intake = read_targets([tmp_path / "a" / "l.csv", tmp_path / "b" / "l.csv"])
+    assert intake.places.tell(1_000_002) == f"{tmp_path}/b/l.csv, row 2"
+    assert intake.counts["by_code"] == {"duplicate-row": 1}
+
+
+def test_what_contradicts_itself_is_refused(files: list[Path]) -> None:
+    """No file, both ways to choose sheets, a sheet of a text file, a cover sheet among all."""
+    with pytest.raises(UsageError):
+        read_targets([])
+    with pytest.raises(UsageError, match="exclude each other"):
+        read_targets(files, sheet="West", all_sheets=True)
+    with pytest.raises(InputError, match=r"c\.csv has no sheets"):
+        read_targets(files, sheet="West")
+    cover = book(Cover=[["Branch list"], ["of 2026"]], West=WEST)
+    with pytest.raises(InputError, match=r"w\.xlsx, sheet 'Cover', row 1: no column is the phone number"):
+        read_bytes(cover, name="w.xlsx", all_sheets=True)
+
+
+def test_lists_of_other_order_have_another_hash(files: list[Path]) -> None:
+    """The plan's checksum rests on it."""
+    one, other = (read_targets(each, all_sheets=True).input_hash for each in (files, files[::-1]))
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Mobile", "line-type-mobile"),
+        ("CELL PHONE", "line-type-mobile"),
+        ("wireless", "line-type-mobile"),
+        ("móvil", "line-type-mobile"),
+        ("landline", None),
+        ("Land-line", None),
+        ("VoIP", None),
+        ("nonFixedVoip", None),
+        ("toll-free", None),
+        ("", None),
+        ("carrier pigeon", "line-type-unknown"),
+    ],
+)
+def test_a_line_type_is_looked_at_and_never_sent(text: str, code: str | None) -> None:
+    """A mobile line is an error, what is not known a warning."""
+    intake = read_bytes(f"Phone,Type of line\n4155550100,{text}\n".encode(), name="a.csv")
+    assert intake.counts["by_code"] == ({code: 1} if code else {})
+    assert ("line_type" in intake.targets) is False
+    assert len(intake.targets) == (0 if code and RULES[code].severity == "error" else 1)
+
+
+def test_lines_of_other_type_ask_for_the_same() -> None:
+    """What is not sent is no difference."""
+    intake = read_bytes(b"Phone,Line type\n4155550100,voip\n4155550100,landline\n", name="a.csv")
+    assert intake.set_aside == {3: "duplicate-row"}
+
+
+def test_a_place_is_on_one_line() -> None:
+    """Whatever the name of a file or sheet holds."""
+    places = Places((("a\x1b.csv", None), ("b.xlsx", "S\n1")))
+    assert places.tell(2) == "a .csv, row 2"
+    assert "\n" not in places.tell(1_000_003)
+    assert places.several((2, 1_000_003)) == "a .csv, row 2; b.xlsx, sheet 'S\\n1', row 3"
