@@ -57,6 +57,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "letters",
         "durations",
         "plancard",
+        "plannote",
         "funnelcard",
         "chains",
         "progress",
