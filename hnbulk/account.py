@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TypedDict
@@ -23,7 +23,7 @@ from hnbulk.closing import Closing
 from hnbulk.connection import Connection
 from hnbulk.drafts import Rows, SetAside
 from hnbulk.errors import UsageError
-from hnbulk.frames import classes_frame, events_frame, orders_frame, runs_frame
+from hnbulk.frames import classes_frame, drift_frame, events_frame, orders_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
 from hnbulk.handle import Audit, RunHandle
 from hnbulk.history import Seen
@@ -40,6 +40,7 @@ from hnbulk.runs import (
     ORDERS,
     audit_run,
     endings_of,
+    find_drift,
     kind_of,
     rebase_plan,
     resume_run,
@@ -180,7 +181,7 @@ class Account(Closing):
             retry_refused=retry_refused,
             **self._made_of(intake, read_at),
         )
-        return Plan(file)
+        return self._told(file)
 
     def cancel(
         self,
@@ -202,7 +203,7 @@ class Account(Closing):
         file = build_cancels(
             intake.targets, orders, allow_cancels=allow_cancels, **self._made_of(intake, read_at)
         )
-        return Plan(file)
+        return self._told(file)
 
     def verify(
         self,
@@ -227,7 +228,7 @@ class Account(Closing):
             toll_free_zone=toll_free_zone or own.toll_free_zone,
         )
         orders, read_at = self._orders_to_plan(orders)
-        return Plan(
+        return self._told(
             build_calls(
                 orders,
                 now=read_at,
@@ -255,7 +256,7 @@ class Account(Closing):
         orders that have none. No letter goes out until the plan is given to `apply`.
         """
         orders, read_at = self._orders_to_plan(orders)
-        return Plan(
+        return self._told(
             build_letters(
                 orders,
                 contact_title=contact_title,
@@ -269,13 +270,21 @@ class Account(Closing):
             )
         )
 
+    def drift(self, plan: Plan | PlanFile) -> pd.DataFrame:
+        """The rows of the plan whose orders are not as it saw them: `frames.DRIFT_COLUMNS`.
+
+        `stands` where what is planned can be done all the same. Only reads. Raises as `rebase` does.
+        """
+        found = find_drift(self.connection, _file_of(plan))
+        return drift_frame(asdict(one) for one in found.drift)
+
     def rebase(self, plan: Plan | PlanFile) -> Plan:
         """The plan without the steps whose orders moved on since, with a checksum of its own.
 
         Their rows are blocked with code `moved` and say why. Raises `PlanStale`, `AccessRefused` for
         a plan of another place.
         """
-        return Plan(rebase_plan(self.connection, plan.file if isinstance(plan, Plan) else plan).plan)
+        return self._told(rebase_plan(self.connection, _file_of(plan)).plan)
 
     def error_classes(self, run_id: str) -> pd.DataFrame:
         """What of a run did not succeed: `class, rows, meaning`, a row for each class that occurs."""
@@ -334,7 +343,7 @@ class Account(Closing):
         `approve` is the first eight characters of `plan.checksum`. A plan of calls also needs
         `place_calls`, exactly its number of calls.
         """
-        file = plan.file if isinstance(plan, Plan) else plan
+        file = _file_of(plan)
         pace = self.connection.with_pace(rate=rate, connections=connections, settle=settle)
         run = start_run(self.connection, file, approve=approve, place_calls=place_calls, pace=pace)
         return RunHandle(run, self.connection)
@@ -373,6 +382,9 @@ class Account(Closing):
             "base_url": self.connection.base_url,
             "account_sid": self.connection.account_sid,
         }
+
+    def _told(self, file: PlanFile) -> Plan:
+        return Plan(file, pace=self.connection.pace)
 
     def _made_of(self, intake: Intake, read_at: datetime) -> _MadeOf:
         return {
@@ -419,3 +431,7 @@ class Account(Closing):
         shown = tqdm(numbers, desc="reading orders", unit=" numbers", leave=False) if progress else numbers
         found = (page for number in shown for page in self._pages(phone_number=number))
         return orders_frame(found), read_at
+
+
+def _file_of(plan: Plan | PlanFile) -> PlanFile:
+    return plan.file if isinstance(plan, Plan) else plan

@@ -15,8 +15,8 @@ from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, Usag
 from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
-from hnbulk.moved import Moved, moved
-from hnbulk.planfile import PlanFile
+from hnbulk.moved import Drift, Moved, drift, moved
+from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.steps import Action, Step
 from hnbulk.wire import DIALECTS
 from hnbulk.work import BELIEVED
@@ -114,6 +114,20 @@ def find_moved(plan: PlanFile, lookups: Lookups) -> tuple[list[Moved], Listing |
         return [*listing.by_number.get(step.phone_number, ()), *([named] if named else ())]
 
     return moved(plan, find), listing
+
+
+def find_drift(plan: PlanFile, lookups: Lookups) -> list[Drift]:
+    """What moved, and which rows' orders have another status, by as few readings as `find_moved`."""
+    gone, listing = find_moved(plan, lookups)
+    if listing is None and sum(row.sid is not None for row in plan.rows) > _FEW:
+        listing = lookups.listing()
+    known = {} if listing is None else listing.orders
+
+    def now(row: PlanRow) -> Sight | None:
+        sid = row.sid or ""
+        return known.get(sid) or lookups.order(sid)
+
+    return drift(plan, gone, now)
 
 
 def _asked(step: Step, lookups: Lookups) -> list[Order]:

@@ -131,5 +131,14 @@ def _cancel(
                 )
             )
         else:
-            note = f"{why}an order in {status} cannot be canceled"
+            note = f"{why}an order in {status} cannot be canceled; {_way_out(status)}"
             draft.leave(row, Verdict.BLOCKED, "not-cancelable", note, sid, status)
+
+
+def _way_out(status: str) -> str:
+    """What may be done where an order cannot be canceled."""
+    if status == lifecycle.FUNNEL[0]:
+        return "it can be as soon as it is received: plan again then"
+    if lifecycle.is_terminal(status):
+        return "it is over: leave it, or give its incoming phone number back at the service"
+    return "leave it until it is over, or write to the service's support with the sid"

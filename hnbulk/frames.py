@@ -102,6 +102,8 @@ FINDING_COLUMNS: tuple[str, ...] = (
     "message",
     "next_step",
 )
+#: The drift frame: one row an order that is not as a plan saw it.
+DRIFT_COLUMNS: tuple[str, ...] = ("row", "sid", "code", "message", "stands")
 #: How ownership is verified (reference page, VerificationType); other values stay, behind these.
 VERIFICATION_TYPES = ("phone-call", "phone-bill")
 SEVERITIES = ("error", "warning")
@@ -187,6 +189,13 @@ def findings_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Findings of an audit as a typed frame of `FINDING_COLUMNS`, in the order given."""
     dtypes: dict[str, Any] = dict.fromkeys(FINDING_COLUMNS, _TEXT)
     dtypes.update(step=_WHOLE, row=_WHOLE, others=_TEXT_LIST)
+    return _typed(records, dtypes)
+
+
+def drift_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Drift of a plan as a typed frame of `DRIFT_COLUMNS`, in the order given."""
+    dtypes: dict[str, Any] = dict.fromkeys(DRIFT_COLUMNS, _TEXT)
+    dtypes.update(row=_WHOLE, stands=_TRUTH)
     return _typed(records, dtypes)
 
 

@@ -33,6 +33,20 @@ class Moved:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A row whose order is not as the plan saw it; `stands` where what is planned can be done all the same.
+
+    The words name no person's data.
+    """
+
+    row: int | None
+    sid: str | None
+    code: str
+    message: str
+    stands: bool
+
+
 def moved(plan: PlanFile, find: Find) -> list[Moved]:
     """The steps whose orders are no longer as the plan saw them, in plan order.
 
@@ -46,6 +60,25 @@ def moved(plan: PlanFile, find: Find) -> list[Moved]:
         if reason is not None:
             found.append(Moved(step.row, number, *reason))
     return found
+
+
+def drift(plan: PlanFile, gone: Sequence[Moved], now: Callable[[PlanRow], Sight | None]) -> list[Drift]:
+    """The steps that moved, and the rows whose orders have another status `now`, in row order.
+
+    Rows without a step count too: what stood in their way may be gone.
+    """
+    found = [Drift(one.row, plan.steps[one.step].sid, one.code, one.message, stands=False) for one in gone]
+    told = {one.row for one in gone}
+    for row in plan.rows:
+        if row.sid is None or row.status is None or row.row in told:
+            continue
+        order = now(row)
+        if order is None:
+            found.append(Drift(row.row, row.sid, "gone", "the order is not there any more", stands=True))
+        elif order.status != row.status:
+            message = f"the order was {row.status} and is {order.status} now"
+            found.append(Drift(row.row, row.sid, "status", message, stands=True))
+    return sorted(found, key=lambda one: (one.row is None, one.row or 0))
 
 
 def rebase(plan: PlanFile, gone: Sequence[Moved], *, made_at: datetime, read_at: datetime) -> PlanFile:

@@ -9,18 +9,27 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hnbulk.plaintext import single_line
 from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step, Verdict
+from hnbulk.wording import count_text, duration_text
 
 BLANK = "–"
 #: The verdicts of rows that a person has to look at, the gravest first.
 WITHOUT_STEP = (Verdict.CONFLICT, Verdict.BLOCKED, Verdict.SET_ASIDE)
+TITLES = {
+    Action.CREATE: "Creates",
+    Action.UPDATE: "Updates",
+    Action.VERIFY: "Calls",
+    Action.CANCEL: "Cancels",
+    Action.AUTHORIZE: "Letters",
+}
 # Which rows a note names besides its own; the same reason for other rows is one obstacle.
 _OTHER_ROWS = re.compile(r" \(rows? [0-9][0-9, ]*(?: and [0-9,]+ more)?\)$")
 # Never echoed by the API (reference page, properties): they can be set but not compared.
@@ -69,11 +78,12 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """A risk and the steps that carry it."""
+    """A risk and the steps that carry it; a `grave` one is to be looked at first."""
 
     action: str
     risk: str
     rows: tuple[int, ...]
+    grave: bool
 
 
 def lines(plan: PlanFile) -> list[Line]:
@@ -128,19 +138,59 @@ def obstacles(plan: PlanFile, *verdicts: Verdict) -> list[Obstacle]:
 
 
 def cautions(plan: PlanFile) -> list[Caution]:
-    """Each risk with the rows that carry it; cancels first."""
+    """Each risk with the rows that carry it; the grave ones first, and of those the cancels."""
     grouped: dict[tuple[str, str], list[int]] = {}
     for step in plan.steps:
         if step.risk:
             grouped.setdefault((str(step.action), single_line(step.risk)), []).append(step.row or 0)
-    found = [Caution(*key, tuple(rows)) for key, rows in grouped.items()]
-    return sorted(found, key=lambda one: (one.action != Action.CANCEL, -len(one.rows)))
+    found = [Caution(*key, tuple(rows), is_grave(key[1])) for key, rows in grouped.items()]
+    return sorted(found, key=lambda one: (not one.grave, one.action != Action.CANCEL, -len(one.rows)))
+
+
+def is_grave(risk: str | None) -> bool:
+    """The risk begins with `high:`: what it warns of cannot be undone, or diverts what others send."""
+    return risk is not None and risk.startswith("high:")
+
+
+def grave_first(steps: Iterable[Step]) -> list[Step]:
+    """The same steps, those of a grave risk before the others."""
+    return sorted(steps, key=lambda step: not is_grave(step.risk))
+
+
+def only(plan: PlanFile, names: Collection[str]) -> PlanFile:
+    """The part of the plan to be shown where only these actions and verdicts are asked for."""
+    steps = tuple(step for step in plan.steps if str(step.action) in names)
+    return PlanFile(plan.header, steps, tuple(row for row in plan.rows if str(row.verdict) in names))
 
 
 def requests(plan: PlanFile) -> int:
     """How many POST and DELETE requests the plan sends when all goes well; a letter is one."""
     letters = {step.group for step in plan.steps if step.group}
     return len(letters) + sum(step.group is None for step in plan.steps)
+
+
+def duration(plan: PlanFile, rate: float) -> float:
+    """Seconds its requests take at `rate` a second; an order is read once more before it is changed."""
+    looks = sum(step.action in (Action.UPDATE, Action.CANCEL) for step in plan.steps)
+    return (requests(plan) + looks) / rate
+
+
+def pace_text(plan: PlanFile, pace: Pace) -> str:
+    """`about 7 min at 5/s; ...`; nothing where no rate says how long it takes.
+
+    The hours of phones say when calls are placed, and without a ceiling the service does.
+    """
+    if pace.rate is None or not plan.steps or calls(plan):
+        return ""
+    told = f"about {duration_text(max(1, duration(plan, pace.rate)))} at {pace.rate:g}/s"
+    return f"{told}; up to {duration_text(pace.settle)} more where a reply is lost" if pace.settle else told
+
+
+def sums_text(plan: PlanFile) -> str:
+    """`40 rows, 38 requests, read 2026-01-05 15:00 UTC`, and how many phones ring, where any does."""
+    ring = f"{count_text(calls(plan), 'phone call')}, " if calls(plan) else ""
+    sums = f"{count_text(len(plan.rows), 'row')}, {count_text(requests(plan), 'request')}"
+    return f"{sums}, {ring}read {moment(plan.header.read_at)}"
 
 
 def calls(plan: PlanFile) -> int:

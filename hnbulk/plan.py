@@ -224,7 +224,9 @@ def _host_risks(asked: pd.DataFrame) -> dict[str, str]:
     rare = {host for host, count in hosts.items() if count < RARE_HOST * total}
     named = ((url, urlsplit(url).hostname or "") for url in counts)
     return {
-        url: f"inbound messages go to {host}, unlike nearly all rows" for url, host in named if host in rare
+        url: f"high: all inbound messages go to {host}, unlike those of nearly all rows"
+        for url, host in named
+        if host in rare
     }
 
 

@@ -14,6 +14,7 @@ from hnbulk import overview
 from hnbulk.overview import BLANK, Line, moment, rows_text
 from hnbulk.plaintext import single_line
 from hnbulk.planfile import PlanFile
+from hnbulk.settings import Pace
 from hnbulk.steps import Action
 
 _TONES = {
@@ -50,6 +51,7 @@ overflow-wrap:anywhere;max-width:26rem}
 .hn-plan th{font-weight:600;opacity:.75}
 .hn-plan td.hn-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .hn-plan td.hn-t{font-variant-numeric:tabular-nums;white-space:nowrap}
+.hn-plan tr.hn-grave td:first-child{border-left:4px solid var(--hn-bad);padding-left:8px}
 .hn-plan del{opacity:.7}.hn-plan ins{text-decoration:none;font-weight:600}
 .hn-plan .hn-note{border-left:4px solid var(--hn-warn);padding:2px 0 2px 10px;margin:.35em 0}
 .hn-plan .hn-note.hn-bad{border-left-color:var(--hn-bad)}
@@ -61,20 +63,32 @@ overflow-wrap:anywhere}
 """
 
 
-def card(file: PlanFile, *, lines: Sequence[Line], checksum: str, how: Sequence[str], most: int) -> str:
-    """The card of a plan: `how` are the ways to apply it that are told, `most` the steps shown in full."""
+def card(
+    file: PlanFile,
+    *,
+    whole: PlanFile,
+    lines: Sequence[Line],
+    checksum: str,
+    pace: Pace,
+    how: Sequence[str],
+    most: int,
+) -> str:
+    """The card of what `file` shows of the `whole` plan.
+
+    `how` are the ways to apply it that are told, `most` the steps of an action that are listed.
+    """
     parts = (
-        _head(file, checksum),
+        _head(whole, checksum, pace),
         _tiles(lines),
         _summary(lines),
         _cautions(file, most),
         _updates(file, most),
-        _listed(file, Action.CANCEL, "Cancels", most),
-        _listed(file, Action.CREATE, "Creates", most),
-        _listed(file, Action.VERIFY, "Calls", most),
-        _listed(file, Action.AUTHORIZE, "Letters", most),
+        _listed(file, Action.CANCEL, most),
+        _listed(file, Action.CREATE, most),
+        _listed(file, Action.VERIFY, most),
+        _listed(file, Action.AUTHORIZE, most),
         _obstacles(file, most),
-        _foot(file, how, checksum),
+        _foot(whole, how, checksum),
     )
     return f'<div class="hn-plan"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
@@ -83,13 +97,13 @@ def _text(value: object) -> str:
     return escape(single_line(str(value)))
 
 
-def _head(file: PlanFile, checksum: str) -> str:
+def _head(file: PlanFile, checksum: str, pace: Pace) -> str:
     head = file.header
-    count = overview.requests(file)
+    takes = overview.pace_text(file, pace)
     return (
         f"<p><b>Plan {_text(checksum[:8])}</b> of {_text(head.input_name)}</p>"
         f"<p><small>for {_text(head.account_sid)} at {_text(head.base_url)} ({_text(head.dialect)}); "
-        f"{len(file.rows):,} rows, {count:,} requests, read {_text(moment(head.read_at))}</small></p>"
+        f"{_text(overview.sums_text(file))}{'; ' if takes else ''}{_text(takes)}</small></p>"
     )
 
 
@@ -111,16 +125,18 @@ def _summary(lines: Iterable[Line]) -> str:
 
 
 def _cautions(file: PlanFile, most: int) -> str:
-    return "".join(
-        f'<p class="hn-note{" hn-bad" if one.action == Action.CANCEL else ""}"><b>Warning</b> '
+    found = overview.cautions(file)
+    notes = (
+        f'<p class="hn-note{" hn-bad" if one.grave else ""}"><b>Warning</b> '
         f"{_text(one.action)} of {rows_text(one.rows)}: {_text(one.risk)}</p>"
-        for one in overview.cautions(file)[:most]
+        for one in found[:most]
     )
+    return f"{''.join(notes)}{_more(len(found), most)}"
 
 
 def _updates(file: PlanFile, most: int) -> str:
     """Field by field, before and after; a step's row and number stand in its first line."""
-    steps = [step for step in file.steps if step.action is Action.UPDATE]
+    steps = overview.grave_first(step for step in file.steps if step.action is Action.UPDATE)
     if not steps:
         return ""
     rows = []
@@ -141,9 +157,9 @@ def _updates(file: PlanFile, most: int) -> str:
     return f"<h4>Updates</h4>{table}{_more(len(steps), most)}"
 
 
-def _listed(file: PlanFile, action: Action, title: str, most: int) -> str:
-    """The first steps of an action, each in one line, folded away."""
-    steps = [step for step in file.steps if step.action is action]
+def _listed(file: PlanFile, action: Action, most: int) -> str:
+    """The first steps of an action, each in one line, folded away; those of a grave risk first."""
+    steps = overview.grave_first(step for step in file.steps if step.action is action)
     if not steps:
         return ""
     rows = []
@@ -153,14 +169,15 @@ def _listed(file: PlanFile, action: Action, title: str, most: int) -> str:
         when = step.precondition.get("not_before")
         if when:
             fields = f"wave {step.precondition['wave']}, from {moment(str(when))}"
+        grave = ' class="hn-grave"' if overview.is_grave(step.risk) else ""
         rows.append(
-            f'<tr><td class="hn-n">{_text(step.row if step.row is not None else BLANK)}</td>'
+            f'<tr{grave}><td class="hn-n">{_text(step.row if step.row is not None else BLANK)}</td>'
             f'<td class="hn-t">{_text(step.phone_number)}</td><td>{_text(step.group or "")}</td>'
             f"<td>{_text(fields)}</td></tr>"
         )
     table = f"<table><tbody>{''.join(rows)}</tbody></table>"
     return (
-        f"<h4>{title}</h4><details><summary>{len(steps):,} in all</summary>"
+        f"<h4>{overview.TITLES[action]}</h4><details><summary>{len(steps):,} in all</summary>"
         f"{table}{_more(len(steps), most)}</details>"
     )
 

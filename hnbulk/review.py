@@ -6,7 +6,7 @@ scripts and without anything loaded from elsewhere. Nothing is sent from here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -16,28 +16,56 @@ from typing import Any
 import pandas as pd
 
 from hnbulk import overview
+from hnbulk.errors import UsageError
 from hnbulk.overview import BLANK, Change, Line, moment, rows_text
 from hnbulk.plaintext import single_line
 from hnbulk.plancard import card
 from hnbulk.planfile import PlanFile, load_plan
-from hnbulk.steps import Action
+from hnbulk.plannote import note
+from hnbulk.settings import REAL_PACE, Pace, pace_for
+from hnbulk.steps import Action, Verdict
 
 WIDTH = 100
 MOST = 12  # steps shown in full
-_TITLES = {
-    Action.CREATE: "Creates",
-    Action.UPDATE: "Updates",
-    Action.CANCEL: "Cancels",
-    Action.AUTHORIZE: "Letters",
-}
+#: What a plan can be narrowed to: its actions, and the verdicts of rows without a step.
+NAMES = (*map(str, Action), *(str(verdict) for verdict in Verdict if verdict is not Verdict.PLANNED))
 
 
 class Plan:
-    """One plan. `file` is what is applied; the rest is for looking at it."""
+    """One plan. `file` is what is applied; the rest is for looking at it.
 
-    def __init__(self, file: PlanFile, *, path: Path | None = None) -> None:
+    `pace` is that of the account it is for, by which its time is told: its address's, where none is given.
+    """
+
+    def __init__(
+        self,
+        file: PlanFile,
+        *,
+        path: Path | None = None,
+        pace: Pace | None = None,
+        names: Collection[str] = NAMES,
+    ) -> None:
         self.file = file
         self.path = path
+        self.pace = pace or _pace_of(file)
+        self._names = frozenset(names)
+        self._seen = overview.only(file, self._names) if self._narrowed else file
+
+    def only(self, *names: str) -> Plan:
+        """The same plan, showing nothing but these actions (`create`) and verdicts (`blocked`).
+
+        Sums, checksum and the ways to apply it are still the whole plan's. Raises `UsageError` for
+        a name that is neither.
+        """
+        wrong = sorted(set(names) - set(NAMES))
+        if wrong or not names:
+            named = f"{wrong[0]!r} is no action or verdict" if wrong else "nothing was named"
+            raise UsageError(f"{named}; a plan can show only: {', '.join(NAMES)}.")
+        return Plan(self.file, path=self.path, pace=self.pace, names=names)
+
+    @property
+    def _narrowed(self) -> bool:
+        return self._names != frozenset(NAMES)
 
     @property
     def checksum(self) -> str:
@@ -53,14 +81,23 @@ class Plan:
         """How many POST and DELETE requests this sends when all goes well; a letter is one."""
         return overview.requests(self.file)
 
+    @property
+    def calls(self) -> int:
+        """How many phones ring."""
+        return overview.calls(self.file)
+
     def duration(self, rate: float | None) -> float:
-        """Seconds the requests take at `rate` a second; 0 without a ceiling. Look-ups come on top."""
-        return self.requests / rate if rate else 0.0
+        """Seconds the run takes at `rate` requests a second; 0 without a ceiling.
+
+        An order is read once more before it is changed. Requests in doubt and the hours of phones
+        come on top.
+        """
+        return overview.duration(self.file, rate) if rate else 0.0
 
     @cached_property
     def lines(self) -> list[Line]:
         """The summary as values."""
-        return overview.lines(self.file)
+        return overview.lines(self._seen)
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -72,12 +109,16 @@ class Plan:
     def changes(self) -> pd.DataFrame:
         """`row, action, phone_number, field, before, after, risk`: every field of every step."""
         names = list(Change.__dataclass_fields__)
-        cells = [tuple(getattr(one, name) for name in names) for one in overview.changes(self.file)]
+        cells = [tuple(getattr(one, name) for name in names) for one in overview.changes(self._seen)]
         frame = pd.DataFrame(cells, columns=names)
         return frame.astype({"row": "Int64", **dict.fromkeys(names[1:], "string")})
 
     def as_json(self, *, whole: bool = False) -> dict[str, Any]:
-        """The plan as one JSON document: summary, obstacles and warnings; with `whole`, every step too."""
+        """The plan as one JSON document: summary, obstacles and warnings; with `whole`, every step too.
+
+        `seconds` is the time of the run at `rate` requests a second; null where the service or the
+        hours of phones say how long it takes.
+        """
         head = self.file.header
         return {
             "checksum": self.checksum,
@@ -88,11 +129,14 @@ class Plan:
             "read_at": head.read_at,
             "rows": len(self.file.rows),
             "requests": self.requests,
+            "calls": self.calls,
+            "rate": self.pace.rate,
+            "seconds": self.duration(self.pace.rate) if self.pace.rate and not self.calls else None,
             "counts": self.file.counts,
             "summary": [asdict(line) for line in self.lines],
-            "obstacles": [asdict(one) for one in overview.obstacles(self.file, *overview.WITHOUT_STEP)],
-            "warnings": [asdict(one) for one in overview.cautions(self.file)],
-            **({"steps": [step.as_line() for step in self.file.steps]} if whole else {}),
+            "obstacles": [asdict(one) for one in overview.obstacles(self._seen, *overview.WITHOUT_STEP)],
+            "warnings": [asdict(one) for one in overview.cautions(self._seen)],
+            **({"steps": [step.as_line() for step in self._seen.steps]} if whole else {}),
         }
 
     def save(self, path: Path | str) -> Path:
@@ -127,15 +171,15 @@ class Plan:
         The first steps of each kind are told field by field; with `whole`, every step is,
         creates and letters too.
         """
-        most = len(self.file.steps) + len(self.file.rows) if whole else MOST
+        most, seen = self._most(whole), self._seen
         told = (Action.CREATE, Action.UPDATE, Action.CANCEL, Action.AUTHORIZE)
         parts = (
-            _head(self.file, self.checksum),
+            _head(self.file, self.checksum, self.pace),
             _summary(self.lines),
-            *(_changes(self.file, action, most) for action in (told if whole else told[1:3])),
-            _calls(self.file, most),
-            _obstacles(self.file, most),
-            _cautions(self.file, most),
+            *(_changes(seen, action, most) for action in (told if whole or self._narrowed else told[1:3])),
+            _calls(seen, most),
+            _obstacles(seen, most),
+            _cautions(seen, most),
         )
         texts = ["\n".join(_cut(line) for line in part) for part in parts if part]
         return "\n\n".join(
@@ -150,18 +194,52 @@ class Plan:
     def _repr_html_(self) -> str:
         return self.card(how=(self.command, self.call))
 
-    def card(self, *, how: Sequence[str] = ()) -> str:
-        """The plan as HTML; `how` are the ways to apply it that are told, none where others are at hand."""
-        return card(self.file, lines=self.lines, checksum=self.checksum, how=how, most=MOST)
+    def card(self, *, how: Sequence[str] = (), whole: bool = False) -> str:
+        """The plan as HTML; `how` are the ways to apply it that are told, none where others are at hand.
+
+        The first steps of each kind are listed; with `whole`, every step is.
+        """
+        return card(
+            self._seen,
+            whole=self.file,
+            lines=self.lines,
+            checksum=self.checksum,
+            pace=self.pace,
+            how=how,
+            most=self._most(whole),
+        )
+
+    def markdown(self, *, whole: bool = False) -> str:
+        """The plan as Markdown, for a pull request or a ticket; what it lists is as for `card`."""
+        return note(
+            self._seen,
+            whole=self.file,
+            lines=self.lines,
+            checksum=self.checksum,
+            pace=self.pace,
+            how=[self.command],
+            most=self._most(whole),
+        )
+
+    def _most(self, whole: bool) -> int:
+        return len(self.file.steps) + len(self.file.rows) if whole else MOST
 
 
-def _head(file: PlanFile, checksum: str) -> list[str]:
+def _pace_of(file: PlanFile) -> Pace:
+    try:
+        return pace_for(file.header.base_url)
+    except ValueError:  # no address at all, so no run either
+        return REAL_PACE
+
+
+def _head(file: PlanFile, checksum: str, pace: Pace) -> list[str]:
     head = file.header
-    count = overview.requests(file)
+    takes = overview.pace_text(file, pace)
     return [
         f"Plan {checksum[:8]} of {head.input_name}",
         f"for {head.account_sid} at {head.base_url} ({head.dialect})",
-        f"{len(file.rows):,} rows, {count:,} requests, read {moment(head.read_at)}",
+        overview.sums_text(file),
+        *([takes] if takes else []),
     ]
 
 
@@ -171,16 +249,18 @@ def _summary(lines: Sequence[Line]) -> list[str]:
 
 
 def _changes(file: PlanFile, action: Action, most: int) -> list[str]:
-    """The first steps of an action, field by field, aligned."""
-    steps = [step for step in file.steps if step.action is action]
+    """The first steps of an action, field by field, aligned; those of a grave risk first, with a `!`."""
+    steps = overview.grave_first(step for step in file.steps if step.action is action)
     some = PlanFile(file.header, tuple(steps[:most]), ())
-    text = [_TITLES[action]]
+    text = [overview.TITLES[action]]
     last: tuple[int | None, str] | None = None
     for one in overview.changes(some):
         own = (one.row, one.phone_number)
         place = "" if own == last else f"row {one.row if one.row is not None else BLANK}"
         number = "" if own == last else one.phone_number
-        text.append(f"  {place:<9} {number:<13} {one.field:<17} {_short(one.before)} → {_short(one.after)}")
+        mark = "!" if place and overview.is_grave(one.risk) else " "
+        field = f"{one.field:<17} {_short(one.before)} → {_short(one.after)}"
+        text.append(f"{mark} {place:<9} {number:<13} {field}")
         last = own
     if len(steps) > most:
         text.append(f"  … and {len(steps) - most:,} more")
@@ -213,9 +293,12 @@ def _obstacles(file: PlanFile, most: int) -> list[str]:
 
 def _cautions(file: PlanFile, most: int) -> list[str]:
     text: list[str] = []
-    for one in overview.cautions(file)[:most]:
+    found = overview.cautions(file)
+    for one in found[:most]:
         line = f"Warning: {one.action} of {rows_text(one.rows)}: {one.risk}"
         text += wrap(line, WIDTH - 2, subsequent_indent="  ")
+    if len(found) > most:
+        text.append(f"… and {len(found) - most:,} more warnings")
     return text
 
 

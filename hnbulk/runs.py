@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hnbulk import engine, running
+from hnbulk import approval, engine, running
 from hnbulk.apply import Changes
 from hnbulk.approval import check_place, find_moved
 from hnbulk.attempts import doubted
@@ -24,7 +24,7 @@ from hnbulk.entries import RunRecord
 from hnbulk.errors import RunInterrupted, UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
-from hnbulk.moved import Moved, rebase
+from hnbulk.moved import Drift, Moved, rebase
 from hnbulk.planfile import PlanFile
 from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
@@ -32,6 +32,7 @@ from hnbulk.running import Run
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Ending, State
 from hnbulk.verify import Calls, check_calls
+from hnbulk.wording import count_text, when_text
 from hnbulk.work import Work
 
 ORDERS, CALLS, LETTERS = "orders", "calls", "letters"
@@ -190,13 +191,57 @@ def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
     Only reads. Raises `PlanStale`, `AccessRefused`, `UsageError` for a plan of another place, and
     what reads raise.
     """
-    check_place(plan, account_sid=connection.account_sid, base_url=connection.base_url)
-    lookups = _lookups(connection)
-    lookups.greet()  # before a first reply nobody knows the service's time
-    read_at = connection.clock.now()
+    lookups, read_at = _look_anew(connection, plan)
     gone, _ = find_moved(plan, lookups)
     made_at = datetime.now(UTC)
     return Rebased(rebase(plan, gone, made_at=made_at, read_at=read_at), plan, tuple(gone))
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """How the service is not as a plan saw it, read at `read_at` (ISO 8601, UTC)."""
+
+    plan: PlanFile
+    read_at: str
+    drift: tuple[Drift, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """When the service was read, and each row that drifted."""
+        return {"drift_read_at": self.read_at, "drift": [asdict(one) for one in self.drift]}
+
+    def __str__(self) -> str:
+        seen = when_text(datetime.fromisoformat(self.plan.header.read_at).astimezone(UTC))
+        since = f"since the plan read the service on {seen}"
+        if not self.drift:
+            return f"Drift: nothing has moved {since}."
+        ordered = sorted(self.drift, key=lambda one: one.stands)
+        fallen = sum(not one.stands for one in ordered)
+        sums = f"{count_text(len(ordered), 'row')} moved {since}; {fallen:,} cannot be done any more"
+        lines = [f"Drift: {sums}", *map(_drift_line, ordered[:_SHOWN])]
+        if len(ordered) > _SHOWN:
+            lines.append(f"  ... and {len(ordered) - _SHOWN:,} more")
+        if fallen:
+            lines.append("`hnbulk plan --rebase PLAN --out NEW` keeps the others.")
+        return "\n".join(lines)
+
+
+def _drift_line(one: Drift) -> str:
+    place = f"row {one.row}" if one.row is not None else one.sid
+    return f"{' ' if one.stands else '!'} {place:<9} {one.message}"
+
+
+def find_drift(connection: Connection, plan: PlanFile) -> Drifted:
+    """How the service is not as the plan saw it; only reads. Raises as `rebase_plan` does."""
+    lookups, read_at = _look_anew(connection, plan)
+    return Drifted(plan, read_at.isoformat(), tuple(approval.find_drift(plan, lookups)))
+
+
+def _look_anew(connection: Connection, plan: PlanFile) -> tuple[Lookups, datetime]:
+    """Reads for a plan of this place, and the service's time."""
+    check_place(plan, account_sid=connection.account_sid, base_url=connection.base_url)
+    lookups = _lookups(connection)
+    lookups.greet()  # before a first reply nobody knows the service's time
+    return lookups, connection.clock.now()
 
 
 def rows_to_retry(

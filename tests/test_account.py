@@ -214,6 +214,23 @@ def test_a_plan_that_moved_is_rebased(account: hn.Account) -> None:
     assert made.checksum != plan.checksum
 
 
+def test_drift_names_the_rows_whose_orders_moved(account: hn.Account) -> None:
+    """A rival's order makes a create impossible; an order that merely went on leaves its row standing."""
+    assert account.sandbox is not None
+    targets = read_bytes(LIST, name="list.csv")
+    first = account.plan(targets)
+    assert account.drift(first).empty
+    fields = {"phone_number": "+14155550101", "unique_name": "theirs"}
+    account.connection.client.send(wire.create_order(wire.PREVIEW, fields))
+    assert account.drift(first)[["row", "code", "stands"]].values.tolist() == [[3, "not-ours", False]]
+    second = account.plan(targets)
+    account.sandbox.clock.advance(36 * 3600)
+    moved = account.drift(second)
+    assert moved[["row", "code", "stands"]].values.tolist() == [[3, "status", True]]
+    assert moved["message"].tolist() == ["the order was twilio-processing and is received now"]
+    assert moved["sid"].str.startswith("HR").all()
+
+
 def test_an_account_shows_neither_token_nor_person(account: hn.Account) -> None:
     """repr and HTML name the account and the place, no secret."""
     assert account.sandbox is not None

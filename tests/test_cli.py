@@ -412,6 +412,26 @@ def test_show_all_tells_every_step(service: Service, sample: Path) -> None:
     assert all(step["phone_number"] in text for step in whole["steps"])
 
 
+def test_show_tells_a_part_and_in_other_forms(service: Service, sample: Path) -> None:
+    """One action alone; Markdown and a page of its own; what moved since, by reading the service."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    creates = service.run("show", "few.plan", "--only", "create", "--format", "markdown").stdout
+    assert creates.startswith(f"### Plan `{plan['checksum'][:8]}` of `few.csv`\n")
+    assert creates.count("\n#### ") == 1
+    page = service.run("show", "few.plan", "--format", "html").stdout
+    assert page.startswith("<!doctype html>")
+    assert plan["checksum"] in page
+    assert service.json("show", "few.plan", "--only", "creates", code=2)["error"]["code"] == "usage"
+    assert "\n\nDrift: nothing has moved since" in service.run("show", "few.plan", "--drift").stdout
+    service.order(service.creates("few.plan")[0])
+    (moved,) = service.json("show", "few.plan", "--drift")["drift"]
+    assert (moved["code"], moved["stands"]) == ("not-ours", False)
+    told = service.run("show", "few.plan", "--drift").stdout
+    assert f"! row {moved['row']}" in told
+    assert "--rebase" in told
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -59,6 +59,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "letters",
         "durations",
         "plancard",
+        "plannote",
         "funnelcard",
         "chains",
         "progress",

@@ -36,6 +36,8 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
     rebased = take("plan --rebase", service.json("plan", "--rebase", "a.plan", "--out", "b.plan"))
     seen["plan --rebase moved"] = set(rebased["moved"][0])  # type: ignore[index]
     take("show", service.json("show", "a.plan"))
+    drifted = take("show --drift", service.json("show", "a.plan", "--drift"))
+    seen["show --drift drift"] = set(drifted["drift"][0])  # type: ignore[index]
     no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "path": "Orders$", "nth": 2}
     service.admin("/faults", [no])
     take("apply without --approve", service.json("apply", "b.plan"))

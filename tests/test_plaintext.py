@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from payloads import FORMULAS
 
 from hnbulk.plaintext import neutralise, restore, single_line
 
+INVISIBLE = "\ufeff\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2066\x00"
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
-@given(st.text(alphabet=st.sampled_from("'=+-@\t\r\n\x00＝＋－＠ \ufeff\u00a0ab1")) | st.text())
+
+@given(st.text(alphabet=st.sampled_from("'=+-@;\t\r\n\x00＝＋－＠ \ufeff\u00a0ab1")) | st.text())
+@example("'+14155550100;'+1\r\n'';\n'=")
+@example("+14155550100\n")
 def test_restore_is_the_exact_inverse_of_neutralise(cell: str) -> None:
     """Whatever a cell holds, writing it and reading it back changes nothing."""
     assert restore(neutralise(cell)) == cell
@@ -32,6 +40,30 @@ def test_a_formula_sign_is_neutralised_behind_any_blank(sign: str, before: str) 
 def test_what_only_looks_like_a_phone_number_is_neutralised(cell: str) -> None:
     """A line end, a leading zero or full-width digits end the exemption."""
     assert neutralise(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_cell_begins_with_a_formula_however_the_file_is_cut(text: str, separator: str) -> None:
+    """A reader that cuts at its own separator and at every line end finds no formula at a beginning."""
+    shown = neutralise(text)
+    assert restore(shown) == text
+    for cut in (shown, *re.split(rf"[\r\n]|{'[;]' if separator == ';' else '(?!)'}", shown)):
+        bare = cut.lstrip("".join(sign for sign in set(cut) if sign.isspace() or sign in INVISIBLE))
+        assert not bare.startswith(tuple("=+-@＝＋－＠﹦﹢﹣﹫")) or E164.fullmatch(bare)
+
+
+def test_long_cells_take_no_longer_than_their_length() -> None:
+    """Rows of line ends, blanks and marks are looked at once."""
+    for cell in ("\n" * 200_000, ";" + " " * 200_000, "'" * 200_000, ";'" * 100_000, "\u00a0;" * 100_000):
+        assert restore(neutralise(cell)) == cell
+
+
+def test_a_list_of_numbers_stays_as_it_is() -> None:
+    """Each of them is exempt, a formula behind them is not."""
+    numbers = "+14155550100;+14155550101"
+    assert neutralise(numbers) == numbers
+    assert neutralise(f"{numbers};=1+1") == f"{numbers};'=1+1"
 
 
 def test_a_message_of_the_service_becomes_one_harmless_line() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from hnbulk.errors import UsageError
 from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.review import MOST, WIDTH, Plan
+from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step, Verdict, sort_steps
 
 HEADER = PlanHeader(
@@ -32,6 +34,11 @@ PAYLOADS = (
     "&lt;b&gt;",
     "a\x1b[31mb\u202ec",
 )
+
+
+def vars_of(header: PlanHeader) -> dict[str, Any]:
+    """The fields of a header."""
+    return {name: getattr(header, name) for name in header.__dataclass_fields__}
 
 
 def create(row: int, **after: Any) -> Step:
@@ -150,14 +157,8 @@ def test_risks_are_warned_of_with_a_word() -> None:
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_text_of_anybody_becomes_markup_or_a_control_sign(payload: str) -> None:
     """The page has the elements of a harmless one, whatever fields, codes and names hold."""
-    header = PlanHeader(
-        **{
-            **{name: getattr(HEADER, name) for name in HEADER.__dataclass_fields__},
-            "input_name": payload,
-            "base_url": payload,
-            "account_sid": payload,
-        }
-    )
+    named = {"input_name": payload, "base_url": payload, "account_sid": payload}
+    header = PlanHeader(**{**vars_of(HEADER), **named})
     steps = [
         Step(2, Action.UPDATE, payload, payload, {payload: payload}, {payload: payload}, risk=payload),
         Step(3, Action.CREATE, payload, after={payload: [payload]}, risk=payload),
@@ -191,7 +192,7 @@ def test_a_letter_is_one_request_and_any_other_step_one_each() -> None:
     steps = [Step(n, Action.AUTHORIZE, f"+{n}", after=letter, group=f"letter-{n % 2}") for n in range(10)]
     plan = plan_of(*steps)
     assert plan.requests == 2
-    assert plan_of(create(2), update(3)).duration(0.5) == 4.0
+    assert plan_of(create(2), update(3)).duration(0.5) == 6.0  # the order is read again before its update
     assert plan.duration(None) == 0.0
     assert "10 × authorize  2 letters, mailed at once" in str(plan)
 
@@ -219,6 +220,96 @@ def test_a_plan_of_calls_says_how_many_calls_must_be_named() -> None:
     text = str(plan)
     assert "2 waves, from 2026-01-05 11:00 UTC to 2026-01-05 12:00 UTC" in text
     assert "wave 1    +15017120001  between 2026-01-05 11:00 UTC and 2026-01-05 23:00 UTC" in text
+
+
+def test_the_time_of_a_run_is_told_at_the_pace_of_its_account() -> None:
+    """Requests by the rate; what a lost reply adds is said apart. Without a ceiling nothing is claimed."""
+    creates = [create(row) for row in range(2, 1914)]
+    service = PlanHeader(**{**vars_of(HEADER), "base_url": "https://preview.twilio.com"})
+    plan = plan_of(*creates, header=service)
+    told = "about 6 min at 5/s; up to 2 min more where a reply is lost"
+    assert all(told in shown for shown in (plan.text(), plan.card()))
+    assert f"{told}." in plan.markdown()
+    assert (plan.as_json()["seconds"], plan.as_json()["rate"]) == (1912 / 5, 5.0)
+    slow = Plan(plan.file, pace=Pace(rate=1.0, connections=1, settle=0.0))
+    assert "about 32 min at 1/s\n" in slow.text()
+    assert "about" not in plan_of(*creates).text()
+    assert plan_of(*creates).as_json()["seconds"] is None
+
+
+def test_a_grave_risk_is_red_and_listed_first() -> None:
+    """The row that sends messages elsewhere is seen among a thousand, by a mark and by a word."""
+    creates = [create(row, sms_url="https://a.example") for row in range(2, 1002)]
+    odd = Step(1002, Action.CREATE, "+15017121002", after={"sms_url": "https://b.example"}, risk="high: b")
+    plan = plan_of(*creates, odd, Step(1003, Action.UPDATE, "+1", "HR1", risk="a word"))
+    assert [one["grave"] for one in plan.as_json()["warnings"]] == [True, False]
+    text = plan.text(whole=True)
+    assert text.count("\n! row 1002") == 1
+    assert text.index("row 1002") < text.index("row 2 ")
+    page = plan.card()
+    assert page.count('<tr class="hn-grave">') == 1
+    assert '<p class="hn-note hn-bad"><b>Warning</b> create of row 1002' in page
+    assert page.index(">1002<") < page.index(">2<")
+    note = plan.markdown()
+    assert "- 🟥 **Warning:** create of row 1002: high: b" in note
+    assert "| 🟥`1002` | `+15017121002` | `sms_url` | – | `set to https://b.example` |" in note
+
+
+def test_a_plan_can_be_narrowed_to_an_action_or_a_verdict() -> None:
+    """Only those are shown, in every form; what is approved is still the whole plan."""
+    rows = [PlanRow(2, {}, Verdict.PLANNED), PlanRow(4, {}, Verdict.BLOCKED, "22110", "no")]
+    plan = plan_of(create(2, email="a@b.c"), update(3), rows=rows)
+    creates, blocked = plan.only("create"), plan.only("blocked")
+    assert creates.changes["action"].unique().tolist() == ["create"]
+    assert [line.action for line in creates.lines] == ["create"]
+    assert [line.action for line in blocked.lines] == ["blocked"]
+    for shown in (creates.text(), creates.card(), creates.markdown()):
+        assert "Creates" in shown
+        assert "Updates" not in shown
+        assert "22110" not in shown
+    assert "22110" in blocked.text()
+    assert [step["action"] for step in creates.as_json(whole=True)["steps"]] == ["create"]
+    whole = (plan.checksum, plan.command, plan.requests, plan.file)
+    assert (creates.checksum, creates.command, creates.requests, creates.file) == whole
+    for wrong in (("creates",), ()):
+        with pytest.raises(UsageError, match="can show only: create, update, "):
+            plan.only(*wrong)
+
+
+def test_markdown_has_the_parts_of_the_plan() -> None:
+    """Sums, a table field by field, rows without a step, and the way to apply it."""
+    rows = [PlanRow(2, {}, Verdict.PLANNED), PlanRow(4, {}, Verdict.BLOCKED, "address-differs", "leave it")]
+    plan = plan_of(update(2), rows=rows)
+    assert (
+        plan.markdown()
+        == f"""### Plan `{plan.checksum[:8]}` of `branches.csv`
+
+For `AC00000000000000000000000000000000` at `http://127.0.0.1:1` (`preview`); 2 rows, 1 request, read \
+2026-01-05 15:00 UTC.
+
+| count | action | what |
+| --- | --- | --- |
+| 1 | update | `friendly_name` 1 |
+| 1 | blocked | address-differs 1 |
+
+#### Updates
+
+| row | number | field | before | after |
+| --- | --- | --- | --- | --- |
+| `2` | `+15017120002` | `friendly_name` | `old` | `new` |
+
+#### Rows without a step
+
+- **Blocked** `address-differs` (row 4): leave it
+
+Nothing has been sent. To apply exactly this:
+
+- `hnbulk apply PLAN --approve {plan.checksum[:8]}`
+
+Checksum `{plan.checksum}`
+"""
+    )
+    assert "Nothing to do" in plan_of().markdown()
 
 
 def test_frames_hold_the_summary_and_every_change() -> None:

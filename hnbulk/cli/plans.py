@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
 from hnbulk.planfile import load_plan
 from hnbulk.review import Plan
+
+if TYPE_CHECKING:
+    from hnbulk.runs import Drifted
 
 
 def check_out(out: Path, *, is_ours: Callable[[bytes], bool], what: str) -> None:
@@ -59,8 +62,48 @@ def rebase_plan(talk: Talk, old: Path, out: Path) -> Plan:
     return made
 
 
-def show_plan(talk: Talk, made: Plan, path: Path, *, whole: bool = False, **more: Any) -> None:
-    """The plan is on stdout; how to apply it, where there is anything to do, on stderr."""
-    talk.show(made.text(whole=whole), {"plan": str(path), **made.as_json(whole=whole), **more})
+def read_drift(plan: Plan) -> Drifted:
+    """How the service is not as the plan saw it."""
+    from hnbulk import runs
+    from hnbulk.connection import connect_from
+    from hnbulk.settings import read_settings
+
+    with connect_from(read_settings()) as connection:
+        return runs.find_drift(connection, plan.file)
+
+
+def told_as(made: Plan, form: str, *, whole: bool) -> str:
+    """The plan as `text`, `markdown` or `html`; the last is a page that stands alone."""
+    if form == "markdown":
+        return made.markdown(whole=whole).rstrip("\n")
+    if form == "html":
+        from hnbulk.page import page
+
+        body = f"<section>{made.card(how=[made.command], whole=whole)}</section>"
+        return page(f"Plan {made.checksum[:8]}", "", [body]).rstrip("\n")
+    return made.text(whole=whole)
+
+
+def show_plan(
+    talk: Talk,
+    made: Plan,
+    path: Path,
+    *,
+    whole: bool = False,
+    form: str = "text",
+    drift: Drifted | None = None,
+    **more: Any,
+) -> None:
+    """The plan is on stdout; how to apply it, where there is anything to do, on stderr.
+
+    `drift` stands behind it, or on stderr where the plan is told in a form of its own.
+    """
+    told = told_as(made, form, whole=whole)
+    if drift is not None:
+        more |= drift.as_json()
+        told = f"{told}\n\n{drift}" if form == "text" else told
+    talk.show(told, {"plan": str(path), **made.as_json(whole=whole), **more})
+    if drift is not None and form != "text":
+        talk.say(str(drift))
     if made.file.steps:
         talk.say(f"nothing was sent. To apply it: {made.command}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,14 @@ Cancels = Annotated[
     int | None,
     typer.Option("--allow-cancels", metavar="N", help="The exact number of cancels, when it is unusual."),
 ]
+
+
+class Form(StrEnum):
+    """How a plan is shown to a person."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -203,13 +212,33 @@ def show(
     whole: Annotated[
         bool, typer.Option("--all", help="Every step, every field; else the first of each kind.")
     ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="NAME",
+            help="One action (create) or verdict (blocked) and no others; may be given again.",
+        ),
+    ] = None,
+    form: Annotated[
+        Form,
+        typer.Option("--format", help="What a person gets; `markdown` is for a pull request or a ticket."),
+    ] = Form.TEXT,
+    drift: Annotated[
+        bool,
+        typer.Option("--drift", help="Also read the service: which rows' orders moved since the plan."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a saved plan, field by field; sends nothing."""
-    from hnbulk.cli.plans import show_plan
+    from hnbulk.cli.plans import read_drift, show_plan
     from hnbulk.review import Plan
 
-    show_plan(Talk(as_json), Plan.load(plan_file), plan_file, whole=whole)
+    made = Plan.load(plan_file)
+    if only:
+        made = made.only(*only)
+    found = read_drift(made) if drift else None
+    show_plan(Talk(as_json), made, plan_file, whole=whole, form=form, drift=found)
 
 
 def retry(

@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets as ipw
 import pandas as pd
 import pytest
+from payloads import SCRIPTS
 
 import hnbulk as hn
 from hnbulk import lifecycle
@@ -265,6 +266,17 @@ def test_everything_from_outside_is_escaped(filled: hn.Account) -> None:
     assert Elements(page).names <= {"div", "span", "bdi"}
     assert "\x1b" not in page
     assert "\u202e" not in page
+
+
+def test_no_script_becomes_an_element(filled: hn.Account) -> None:
+    """Every payload in every text of an order is shown as text."""
+    orders = filled.orders().head(len(SCRIPTS))
+    for name in ("friendly_name", "failure_reason", "phone_number", "unique_name", "email"):
+        orders[name] = pd.Series(SCRIPTS, dtype=orders[name].dtype)
+    browser = OrderBrowser(filled, orders=orders)
+    for text in SCRIPTS:
+        browser.filter(search=text)
+        assert Elements(html_of(browser.view)).names <= {"div", "span", "bdi"}
 
 
 def test_codes_are_never_on_the_page(filled: hn.Account) -> None:

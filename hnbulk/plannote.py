@@ -1,0 +1,149 @@
+"""A plan as Markdown, for a pull request, a ticket or a mail: the same parts as in its card.
+
+What comes from a file or from the service stands in code spans, where no renderer makes markup, a
+link or a mention of it; in a table it cannot end its cell. This module sends nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from hnbulk import overview
+from hnbulk.overview import BLANK, Line, moment, rows_text
+from hnbulk.plaintext import single_line
+from hnbulk.planfile import PlanFile
+from hnbulk.settings import Pace
+from hnbulk.steps import Action, Step
+
+_GRAVE = "🟥"
+# A word that no renderer makes anything of, whatever stands beside it.
+_WORD = re.compile(
+    r"\(?(?:[A-Za-z]+(?:['-][A-Za-z]+)*|[0-9]{1,3}(?:,[0-9]{3})*|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}|%)"
+    r"\)?[,;:.]?"
+)
+_TICKS = re.compile("`+")
+_SLASHED = re.compile(r"\\(?=\|)")
+
+
+def note(
+    file: PlanFile,
+    *,
+    whole: PlanFile,
+    lines: Sequence[Line],
+    checksum: str,
+    pace: Pace,
+    how: Sequence[str],
+    most: int,
+) -> str:
+    """The Markdown of what `file` shows of the `whole` plan; `most` steps of an action are listed."""
+    parts = (
+        _head(whole, checksum, pace),
+        _table(
+            ("count", "action", "what"), ((f"{one.count:,}", one.action, said(one.what)) for one in lines)
+        ),
+        _cautions(file, most),
+        *(_steps(file, action, most) for action in Action),
+        _obstacles(file, most),
+        _foot(whole, checksum, how),
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def code(value: object) -> str:
+    """`value` as a code span that holds all of it and ends where it ends; a blank as `–`."""
+    text = " ".join(single_line(str(value)).splitlines())
+    if not text or text == BLANK:
+        return BLANK
+    # a cell is cut at bars before code spans are read, and a bar behind a backslash is none
+    text = _SLASHED.sub(r"\\ ", text).replace("|", "\\|")
+    longest = max((len(ticks) for ticks in _TICKS.findall(text)), default=0)
+    fence = "`" * (longest + 1)
+    blank = " " if longest or (text[0] == text[-1] == " " and text.strip()) else ""
+    return f"{fence}{blank}{text}{blank}{fence}"
+
+
+def said(text: str) -> str:
+    """A sentence: plain words as they are, each other one as a code span."""
+    words = " ".join(single_line(text).splitlines()).split()
+    return " ".join(word if _WORD.fullmatch(word) else code(word) for word in words)
+
+
+def _head(file: PlanFile, checksum: str, pace: Pace) -> str:
+    head = file.header
+    takes = overview.pace_text(file, pace)
+    return (
+        f"### Plan {code(checksum[:8])} of {code(head.input_name)}\n\n"
+        f"For {code(head.account_sid)} at {code(head.base_url)} ({code(head.dialect)}); "
+        f"{said(overview.sums_text(file))}{'; ' if takes else ''}{takes}."
+    )
+
+
+def _cautions(file: PlanFile, most: int) -> str:
+    found = overview.cautions(file)
+    listed = [
+        f"- {_GRAVE if one.grave else '🟧'} **Warning:** {one.action} of {rows_text(one.rows)}: "
+        f"{said(one.risk)}"
+        for one in found[:most]
+    ]
+    return "\n".join([*listed, *_more(len(found), most)])
+
+
+def _steps(file: PlanFile, action: Action, most: int) -> str:
+    """The first steps of an action, field by field; those of a grave risk before the others."""
+    steps = overview.grave_first(step for step in file.steps if step.action is action)
+    if not steps:
+        return ""
+    shown = _calls(steps[:most]) if action is Action.VERIFY else _changes(file, steps[:most])
+    return "\n\n".join([f"#### {overview.TITLES[action]}", shown, *_more(len(steps), most)])
+
+
+def _changes(file: PlanFile, steps: Sequence[Step]) -> str:
+    cells = (
+        (
+            f"{_GRAVE if overview.is_grave(one.risk) else ''}{code(BLANK if one.row is None else one.row)}",
+            *(code(value) for value in (one.phone_number, one.field, one.before, one.after)),
+        )
+        for one in overview.changes(PlanFile(file.header, tuple(steps), ()))
+    )
+    return _table(("row", "number", "field", "before", "after"), cells)
+
+
+def _calls(steps: Sequence[Step]) -> str:
+    cells = (
+        (
+            code(step.precondition.get("wave", BLANK)),
+            code(step.phone_number),
+            *(code(moment(str(step.precondition.get(name, "")))) for name in ("not_before", "not_after")),
+        )
+        for step in steps
+    )
+    return _table(("wave", "number", "not before", "not after"), cells)
+
+
+def _obstacles(file: PlanFile, most: int) -> str:
+    found = overview.obstacles(file, *overview.WITHOUT_STEP)
+    if not found:
+        return ""
+    listed = (
+        f"- **{str(one.verdict).capitalize()}** {code(one.code)} ({rows_text(one.rows)})"
+        f"{': ' if one.note else ''}{said(one.note)}"
+        for one in found[:most]
+    )
+    return "\n".join(["#### Rows without a step", "", *listed, *_more(len(found), most)])
+
+
+def _foot(file: PlanFile, checksum: str, how: Sequence[str]) -> str:
+    if not file.steps:
+        return "Nothing to do: no request would be sent."
+    ways = "\n".join(f"- {code(way)}" for way in how)
+    return f"Nothing has been sent. To apply exactly this:\n\n{ways}\n\nChecksum {code(checksum)}"
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _more(count: int, most: int) -> list[str]:
+    return [f"- … and {count - most:,} more"] if count > most else []
