@@ -167,7 +167,7 @@ class Account(Closing):
         come back as unprocessed with their reasons. `prune` also cancels live orders that the
         targets do not name. Raises `LimitRefused` where a threshold of changes is passed.
         """
-        intake = targets if isinstance(targets, Intake) else Intake.from_frame(targets)
+        intake = _intake_of(targets)
         if not set_aside:
             raise_for_problems(intake)
         orders, read_at = self._current_orders(intake.targets, progress=progress, whole=prune)
@@ -196,7 +196,7 @@ class Account(Closing):
         Only statuses that the service lets go get a step, the others are blocked. Faulty rows and
         the threshold are as for `plan`.
         """
-        intake = targets if isinstance(targets, Intake) else Intake.from_frame(targets)
+        intake = _intake_of(targets)
         if not set_aside:
             raise_for_problems(intake)
         orders, read_at = self._current_orders(intake.targets, progress=progress, whole=True)
@@ -344,6 +344,8 @@ class Account(Closing):
         `place_calls`, exactly its number of calls.
         """
         file = _file_of(plan)
+        if not isinstance(approve, str):
+            raise UsageError("apply needs approve=, the first eight characters of plan.checksum.")
         pace = self.connection.with_pace(rate=rate, connections=connections, settle=settle)
         run = start_run(self.connection, file, approve=approve, place_calls=place_calls, pace=pace)
         return RunHandle(run, self.connection)
@@ -434,4 +436,18 @@ class Account(Closing):
 
 
 def _file_of(plan: Plan | PlanFile) -> PlanFile:
-    return plan.file if isinstance(plan, Plan) else plan
+    file = plan.file if isinstance(plan, Plan) else plan
+    if not isinstance(file, PlanFile):
+        raise UsageError("this takes a plan: account.plan(...), or hn.Plan.load(path).")
+    return file
+
+
+def _intake_of(targets: object) -> Intake:
+    if isinstance(targets, Intake):
+        return targets
+    if isinstance(targets, pd.DataFrame):
+        return Intake.from_frame(targets)
+    raise UsageError(
+        f"targets are a list that was read or a DataFrame, not {type(targets).__name__}: "
+        "hn.read_targets(path) reads a file."
+    )

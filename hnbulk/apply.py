@@ -111,9 +111,7 @@ class Changes:
     def unknown(self, act: Act, _desk: Desk) -> list[Ending]:
         """For a person to look at: it was sent as often as it may be, and nothing is there."""
         note = "sent as often as it may be, and nothing of it is to be seen"
-        return [
-            Ending(act.first, State.REVIEW, code="not-there", message=note, next_step="look at the order")
-        ]
+        return [Ending(act.first, State.REVIEW, code="not-there", message=note)]
 
 
 # -- creates

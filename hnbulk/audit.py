@@ -73,7 +73,8 @@ class Finding:
 @dataclass(frozen=True, slots=True, repr=False)
 class Findings:
     """What an audit found, by kind. `numbers` is how many it looked at, `unseen` how many of their
-    orders could not be looked for to the end."""
+    orders could not be looked for to the end; `unsent` creates never went out, and of `undecided` ones
+    nobody knows what came of them."""
 
     doubled: tuple[Finding, ...] = ()  # two or more live orders of ours on the number
     vanished: tuple[Finding, ...] = ()  # our order was made and is not there any more
@@ -82,6 +83,8 @@ class Findings:
     unexpected: tuple[Finding, ...] = ()  # a live order of ours behind a row that has none
     numbers: int = 0
     unseen: int = 0
+    unsent: int = 0
+    undecided: int = 0
 
     def __iter__(self) -> Iterator[Finding]:
         """Every finding, the gravest kind first, in plan order."""
@@ -95,14 +98,20 @@ class Findings:
 
     @property
     def clean(self) -> bool:
-        """Everything was looked at, and nothing found."""
-        return not any(self.counts.values()) and not self.unseen
+        """Every create has come to its end and was looked at, and nothing was found."""
+        return not any((*self.counts.values(), self.unseen, self.unsent, self.undecided))
 
     def __str__(self) -> str:
         """The counts, then a line for each finding with the next step; numbers are masked."""
         told = [f"{count:,} {kind}" for kind, count in self.counts.items() if count]
         if self.unseen:
             told.append(f"{self.unseen:,} orders not to be seen yet (run the audit again later)")
+        if self.unsent:
+            told.append(f"{self.unsent:,} never sent (`hnbulk resume`, or plan them again)")
+        if self.undecided:
+            told.append(
+                f"{self.undecided:,} of which nobody knows what came of them (see the result files)"
+            )
         if not self.numbers:
             return "no creates, nothing to audit"
         looked = f"{self.numbers:,} number{'s' if self.numbers > 1 else ''} looked at"
@@ -164,7 +173,22 @@ def audit(
         unexpected=of("unexpected"),
         numbers=len(set(asked.values())),
         unseen=len(unseen) if left else 0,
+        **_open_ends(plan, known),
     )
+
+
+def _open_ends(plan: PlanFile, known: Mapping[int, Ending]) -> dict[str, int]:
+    """How many creates were never sent, and of how many nobody knows what came of them."""
+    told = {code for _, code in _ENDS.values()}  # what an audit found at the end of the run
+    creates = (n for n, step in enumerate(plan.steps) if step.action is Action.CREATE)
+    ends = [known.get(n) or Ending(n, State.PENDING) for n in creates]
+    return {
+        "unsent": sum(one.state is State.PENDING for one in ends),
+        "undecided": sum(
+            one.state is State.IN_DOUBT or (one.state is State.REVIEW and one.code not in told)
+            for one in ends
+        ),
+    }
 
 
 def look_back(endings: Sequence[Ending], desk: Desk, wait: Wait) -> list[Ending]:

@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from hnbulk.connection import Connection
+from hnbulk.errors import UsageError
 from hnbulk.frames import findings_frame
 from hnbulk.progress import Progress, Report
 from hnbulk.results import PARTS
@@ -87,7 +88,12 @@ class RunHandle:
         self._run.pause()
 
     def resume(self) -> None:
-        """What is left goes out again, looked at anew."""
+        """What is left goes out again, looked at anew. Raises `UsageError` for a run that is over."""
+        if self.state not in ("running", "paused"):
+            raise UsageError(
+                f"run {self.run_id} is over ({self.state}): go on with account.resume({self.run_id!r}).",
+                run_id=self.run_id,
+            )
         self._run.resume()
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hnbulk.database import Database
 from hnbulk.entries import FINISHED
-from hnbulk.errors import JournalError
+from hnbulk.errors import JournalError, RunLocked
 from hnbulk.files import write_private
 from hnbulk.shapes import Statement
 
@@ -100,7 +100,7 @@ class Place:
         write_private(marker(self.home), f"{lineage}\n".encode())
 
     def move_in(self, at: datetime) -> None:
-        """It is used on this machine, and here. Raises `JournalError` where it may be running on another
+        """It is used on this machine, and here. Raises `RunLocked` where it may be running on another
         one, or in another copy."""
         _, machine, spot = self._last()
         here = self._here()
@@ -122,7 +122,7 @@ class Place:
             "SELECT 1 FROM states WHERE state != ? AND id IN (SELECT max(id) FROM states GROUP BY run_id)",
             (FINISHED,),
         ):
-            raise JournalError(
+            raise RunLocked(
                 f"{what}. It holds a run that is not finished: resumed {twice} it would be sent twice. "
                 f"Finish it there; or, where the work moved here for good, remove {marker(self.home)} and "
                 "try again.",

@@ -121,6 +121,8 @@ class Audited:
             "clean": found.clean,
             "numbers": found.numbers,
             "unseen": found.unseen,
+            "unsent": found.unsent,
+            "undecided": found.undecided,
             "counts": found.counts,
             "findings": [one.as_line() for one in found],
         }
@@ -134,12 +136,13 @@ def audit_run(
 ) -> Audited:
     """The run's creates compared with the orders there are now; only reads, and writes nothing.
 
-    Without `run_id` it is the newest finished run of orders. `say` is told what is waited for.
+    Without `run_id` it is the newest finished run that created orders. `say` is told what is waited for.
     Raises `UsageError` where there is no such run, and what reads raise.
     """
     journal, clock = connection.journal, connection.clock
     known = journal.runs()
-    record = _chosen(known, run_id)
+    record = _chosen(connection, known, run_id)
+    plan = journal.plan_of(record.run_id)
     lookups = _lookups(connection)
     settled = journal.marked_at(record.run_id) + timedelta(seconds=connection.pace.settle)
 
@@ -151,8 +154,8 @@ def audit_run(
 
     made, canceled = _since(connection, known[: known.index(record)])
     found = audit(
-        journal.plan_of(record.run_id),
-        journal.endings(record.run_id),
+        plan,
+        endings_of(connection, record.run_id, plan),
         lookups,
         wait=wait,
         since=made,
@@ -267,11 +270,15 @@ def rows_to_retry(
     return plan, frozenset(row for name in wanted for row in found[name])
 
 
-def _chosen(known: Sequence[RunRecord], run_id: str | None) -> RunRecord:
+def _chosen(connection: Connection, known: Sequence[RunRecord], run_id: str | None) -> RunRecord:
     for record in known:
-        if record.run_id == run_id if run_id else record.kind == ORDERS and not record.unfinished:
+        if record.run_id == run_id:
             return record
-    wanted = f"no run {run_id}" if run_id else "no finished run of orders"
+        if run_id is None and record.kind == ORDERS and not record.unfinished:
+            steps = connection.journal.plan_of(record.run_id).steps
+            if any(step.action is Action.CREATE for step in steps):
+                return record
+    wanted = f"no run {run_id}" if run_id else "no finished run that created orders"
     raise UsageError(f"there is {wanted} here; `hnbulk runs` lists them.")
 
 

@@ -276,3 +276,46 @@ def test_an_account_of_a_sandbox_tells_how_other_programs_reach_it(account: hn.A
     assert account.reach.auth_token not in repr(account.reach)
     with pytest.raises(UsageError, match="no sandbox"):
         hn.Account(account.connection).reach  # noqa: B018
+
+
+@pytest.mark.parametrize("targets", ["list.csv", Path("list.csv"), ["+14155550100"], None])
+def test_what_is_no_list_is_a_wrong_call(account: hn.Account, targets: object) -> None:
+    """The message names what reads a file."""
+    for ask in (account.plan, account.cancel):
+        with pytest.raises(UsageError, match=r"hn\.read_targets"):
+            ask(targets)  # type: ignore[arg-type]
+
+
+def test_only_a_plan_is_applied_and_only_by_its_checksum(account: hn.Account) -> None:
+    """A path or a missing approval is a wrong call."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    with pytest.raises(UsageError, match=r"hn\.Plan\.load"):
+        account.apply("b.plan", approve="x")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="approve="):
+        account.apply(plan, approve=None)  # type: ignore[arg-type]
+    assert posts(account) == 0
+
+
+def test_a_run_that_is_over_is_resumed_by_the_account(account: hn.Account) -> None:
+    """Its handle has nothing to let go on."""
+    plan = account.plan(read_bytes(LIST, name="list.csv"))
+    run = account.apply(plan, approve=plan.checksum[:8])
+    run.wait(timeout=60)
+    with pytest.raises(UsageError, match=r"account\.resume"):
+        run.resume()
+
+
+def test_an_audit_looks_at_the_newest_run_that_created_orders(account: hn.Account) -> None:
+    """A run of cancels after it is none; without any the message says so."""
+    with pytest.raises(UsageError, match="created orders"):
+        account.audit()
+    intake = read_bytes(LIST, name="list.csv")
+    for number in intake.targets["phone_number"]:
+        account.sandbox.set_fate(number, "smooth")  # type: ignore[union-attr]
+    plan = account.plan(intake)
+    first = account.apply(plan, approve=plan.checksum[:8])
+    first.wait(timeout=60)
+    account.sandbox.clock.advance(48 * 3600)  # type: ignore[union-attr]
+    gone = account.cancel(intake)
+    account.apply(gone, approve=gone.checksum[:8]).wait(timeout=60)
+    assert first.run_id in str(account.audit())

@@ -369,7 +369,9 @@ def test_an_order_behind_a_row_that_has_none_is_unexpected(state: State) -> None
     assert [one.message for one in found] == [
         f"the row is {state}, and our order {sid} is live on its number"
     ]
-    assert at.audit(Ending(0, state), since=[sid]).clean
+    later = at.audit(Ending(0, state), since=[sid])
+    assert told(later) == []
+    assert later.unsent + later.undecided == (state is not State.REFUSED)
     other = at.make()
     assert told(at.audit(Ending(0, state), since=[sid])) == [("unexpected", sid, (other,))]
 
@@ -445,11 +447,12 @@ def test_an_order_without_the_name_it_was_given_is_told(
 def test_many_creates_are_looked_at_in_one_reading(creates: int, look_ups: int) -> None:
     """More than ten; a reading that is given is used."""
     at = Beside(creates=creates)
-    found = at.audit()
+    done = [Ending(n, State.REFUSED) for n in range(creates)]
+    found = at.audit(*done)
     assert (found.numbers, found.clean) == (creates, True)
     assert (at.service.reads, at.service.look_ups) == (max(1, look_ups), look_ups)
     if not look_ups:
-        assert at.audit(listing=at.desk.listing).clean
+        assert at.audit(*done, listing=at.desk.listing).clean
         assert at.service.reads == 2
         assert str(found) == "11 numbers looked at: all as the journal says"
 
@@ -460,7 +463,8 @@ def test_a_finding_is_one_line_and_one_object() -> None:
     sid = at.make()
     found = at.audit(Ending(0, State.PENDING))
     (one,) = found
-    assert str(found).splitlines() == ["1 number looked at: 1 unexpected", str(one)]
+    counted = "1 number looked at: 1 unexpected, 1 never sent (`hnbulk resume`, or plan them again)"
+    assert str(found).splitlines() == [counted, str(one)]
     row = f"the row is pending, and our order {sid} is live on its number; look at the order, then plan"
     assert str(one).startswith(f"row 2     +1501***0000  unexpected  {row}")
     assert str(replace(one, row=None)).startswith("step 0    +1501***0000")
@@ -504,3 +508,23 @@ def test_looking_back_ends_a_row_anew_by_the_gravest_finding() -> None:
     ((doing, moment),) = asked
     assert doing == "waiting for orders that are not to be seen yet"
     assert 119 < (moment - at.service.time.now()).total_seconds() <= 120
+
+
+@pytest.mark.parametrize(
+    ("ending", "unsent", "undecided", "words"),
+    [
+        (Ending(0, State.PENDING), 1, 0, "1 never sent"),
+        (Ending(0, State.IN_DOUBT), 0, 1, "1 of which nobody knows what came of them"),
+        (Ending(0, State.REVIEW, code="not-there"), 0, 1, "1 of which nobody knows"),
+        (Ending(0, State.REFUSED), 0, 0, "all as the journal says"),
+        (Ending(0, State.STALE), 0, 0, "all as the journal says"),
+    ],
+)
+def test_a_create_without_an_end_is_not_all_as_it_should_be(
+    ending: Ending, unsent: int, undecided: int, words: str
+) -> None:
+    """An audit of a run that was interrupted tells what is left of it."""
+    found = Beside(creates=2).audit(ending, Ending(1, State.REFUSED))
+    assert (found.unsent, found.undecided, list(found)) == (unsent, undecided, [])
+    assert found.clean is (unsent + undecided == 0)
+    assert words in str(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_journal import ACCOUNT, NOW, URL, begin, open_journal
 
-from hnbulk.errors import JournalError
+from hnbulk.errors import JournalError, RunLocked
 from hnbulk.journal import Journal
 from hnbulk.lineage import Machine, Spot
 
@@ -61,12 +61,12 @@ def test_an_unfinished_run_is_not_resumed_from_a_copy_on_another_machine(tmp_pat
         begin(journal)
     with on(THERE, tmp_path) as journal:
         assert len(journal.runs()) == 1
-        with pytest.raises(JournalError, match=r"last used on here.*sent twice.*remove .*lineage"):
+        with pytest.raises(RunLocked, match=r"last used on here.*sent twice.*remove .*lineage"):
             journal.lock("r1")
     (tmp_path / "lineage").unlink()
     with on(THERE, tmp_path) as journal:
         journal.lock("r1").release()
-    with on(HERE, tmp_path) as journal, pytest.raises(JournalError, match="last used on there"):
+    with on(HERE, tmp_path) as journal, pytest.raises(RunLocked, match="last used on there"):
         journal.lock("r1")
 
 
@@ -103,7 +103,7 @@ def test_an_unfinished_run_is_not_resumed_from_a_copy_on_the_same_machine(tmp_pa
     copy = copied(home, tmp_path / "copy")
     with on(HERE, copy) as journal:
         assert len(journal.runs()) == 1
-        with pytest.raises(JournalError, match=rf"{home}.*sent twice.*remove {copy}/lineage") as caught:
+        with pytest.raises(RunLocked, match=rf"{home}.*sent twice.*remove {copy}/lineage") as caught:
             journal.lock("r1")
         assert caught.value.facts["reason"] == "a copy"
     with on(HERE, home) as journal:
@@ -121,7 +121,7 @@ def test_a_copy_in_the_place_of_the_original_is_refused_too(tmp_path: Path) -> N
         begin(journal)
     home.rename(tmp_path / "old")
     copied(tmp_path / "old", home)
-    with on(HERE, home) as journal, pytest.raises(JournalError, match="sent twice"):
+    with on(HERE, home) as journal, pytest.raises(RunLocked, match="sent twice"):
         journal.lock("r1")
     with on(HERE, tmp_path / "old") as journal:
         journal.lock("r1").release()
@@ -159,7 +159,7 @@ def test_where_every_run_has_finished_a_copy_just_works(tmp_path: Path) -> None:
             journal.lock("r2").release()
             begin(journal, "r2")
             journal.lock("r2").release()
-    with on(HERE, copied(copy, tmp_path / "next")) as journal, pytest.raises(JournalError, match=str(copy)):
+    with on(HERE, copied(copy, tmp_path / "next")) as journal, pytest.raises(RunLocked, match=str(copy)):
         journal.lock("r2")
 
 
