@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from itertools import chain
 
 Extent = tuple[int, int]  # rows and columns, both from 1; (0, 0) without a cell
 
@@ -18,21 +17,35 @@ ANYWHERE: Extent = (1 << 20, 1 << 14)
 #: Columns of a list that is read without counting them.
 AS_USUAL = 40
 
-# A cell with something in it; one that is only coloured ends in its own tag.
-_CELL = re.compile(rb'<(?:\w+:)?c\s(?:[^>/]*\s)?r="([A-Z]{1,3})([0-9]{1,7})"[^>/]*>')
-_WIDE = re.compile(rb'<(?:\w+:)?c\s(?:[^>/]*\s)?r="(?:[A-Z]{3}|[B-Z][A-Z]|A[O-Z])[0-9]{1,7}"[^>/]*>')
-_DEEP = re.compile(rb'<(?:\w+:)?c\s(?:[^>/]*\s)?r="[A-Z]{1,3}([0-9]{6,7})"[^>/]*>')
-_DEEP_ROW = re.compile(rb'<(?:\w+:)?row\s(?:[^>/]*\s)?r="([0-9]{6,7})"[^>/]*>')
-_PLACELESS = re.compile(rb"<(?:\w+:)?c(?:\s(?![^>]*\br=)[^>/]*)?>")
+# As spreadsheet programs write a cell; what may lie beyond a usual list is then looked at one by one.
+_USUAL = b'<c r="'
+_TAGS = (b"<c ", b"<c\t", b"<c\n", b"<c\r", b"<c>", b"<c/")
+_BEYOND = re.compile(rb'<c r="(?:[A-Z]{3}|[B-Z][A-Z]|A[O-Z]|[A-Z]*[a-z]|[A-Z]{1,2}[0-9]{6})')
+_TAG = re.compile(rb"<(?:\w+:)?(row|c)([\s/][^>]*)?>")
+_PLACE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]*)([0-9]+)[\"']")
 
 
 def of_xlsx(part: bytes) -> Extent:
-    """Of a sheet's XML. A sheet as wide as lists usually are is told as 40 columns wide."""
-    if _WIDE.search(part):
-        places = [(int(row), _column(letters)) for letters, row in set(_CELL.findall(part))]
-        return max(row for row, _ in places), max(column for _, column in places)
-    rows = chain(_DEEP.findall(part), _DEEP_ROW.findall(part) if _PLACELESS.search(part) else ())
-    return max(map(int, rows), default=100_000 if _CELL.search(part) else 0), AS_USUAL
+    """Of a sheet's XML. A sheet no larger than lists usually are is told as 99,999 rows of 40 columns."""
+    cells = part.count(_USUAL)
+    usual = cells == sum(map(part.count, _TAGS)) and not re.search(rb":c[\s>/]", part)
+    if usual and not _BEYOND.search(part):
+        return (99_999, AS_USUAL) if cells else (0, 0)
+    deepest = widest = row = column = 0
+    for found in _TAG.finditer(part):
+        rest = found[2] or b""
+        if rest.count(b'"') % 2 or rest.count(b"'") % 2:  # a sign of the tag inside a value
+            return ANYWHERE
+        place = _PLACE.search(rest)
+        if found[1] == b"row":
+            row, column = int(place[2][:9]) if place else row + 1, 0
+            continue
+        # without a place it lies behind the one before
+        column = _column(place[1].upper()[:4]) if place else column + 1
+        row = int(place[2][:9]) if place else row
+        if not rest.endswith(b"/"):  # else it is only coloured
+            deepest, widest = max(deepest, row), max(widest, column)
+    return deepest, widest
 
 
 def _column(letters: bytes) -> int:

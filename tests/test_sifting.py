@@ -8,6 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+import hnbulk as hn
 from hnbulk.checks import RULES
 from hnbulk.errors import InputError, UsageError
 from hnbulk.intake import Intake, read_bytes, read_targets
@@ -142,3 +143,20 @@ def test_a_place_is_on_one_line() -> None:
     assert places.tell(2) == "a .csv, row 2"
     assert "\n" not in places.tell(1_000_003)
     assert places.several((2, 1_000_003)) == "a .csv, row 2; b.xlsx, sheet 'S\\n1', row 3"
+
+
+def test_several_lists_are_planned_applied_and_fed_back(account: hn.Account, tmp_path: Path) -> None:
+    """Every row of every list is in one result file, with its place; the file reads as the same rows."""
+    (tmp_path / "a.csv").write_bytes(b"Phone,Name\n4155550100,a\noops,b\n")
+    (tmp_path / "b.csv").write_bytes(b"Tel,City\n4155550101,x\n")
+    intake = read_targets([tmp_path / "a.csv", tmp_path / "b.csv"])
+    plan = account.plan(intake, set_aside=True)
+    run = account.apply(plan, approve=plan.checksum[:8])
+    run.wait(timeout=60)
+    done = run.results
+    assert done.success["hn_place"].tolist() == ["a.csv, row 2", "b.csv, row 2"]
+    assert done.success["hn_row"].tolist() == ["2", "1000002"]
+    assert done.unprocessed["hn_place"].tolist() == ["a.csv, row 3"]
+    again = read_bytes(done.success.to_csv(index=False).encode(), name="success.csv")
+    assert again.columns == ("Phone", "Name", "City")
+    assert again.targets["phone_number"].tolist() == intake.targets["phone_number"].tolist()
