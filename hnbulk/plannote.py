@@ -66,7 +66,13 @@ def code(value: object) -> str:
 def said(text: str) -> str:
     """A sentence: plain words as they are, each other one as a code span."""
     words = " ".join(single_line(text).splitlines()).split()
-    return " ".join(word if _WORD.fullmatch(word) else code(word) for word in words)
+    return " ".join(word if _WORD.fullmatch(word) else _coded(word) for word in words)
+
+
+def _coded(word: str) -> str:
+    """The word as a code span, the sign of the sentence behind it."""
+    bare = word.rstrip(",;:.")
+    return f"{code(bare)}{word[len(bare) :]}" if bare else code(word)
 
 
 def _head(file: PlanFile, checksum: str, pace: Pace) -> str:
