@@ -175,11 +175,19 @@ def _delimiter(text: str) -> str:
     Between signs that name equally many, the one the header line has most.
     """
     line = _header_line(text)
-    parts = {sign: next(csv.reader([line], delimiter=sign), []) for sign in _DELIMITERS}
+    parts = {sign: _parts(line, sign) for sign in _DELIMITERS}
     return max(
         _DELIMITERS,
         key=lambda sign: (sum(field_of(part) is not None for part in parts[sign]), len(parts[sign])),
     )
+
+
+def _parts(line: str, sign: str) -> list[str]:
+    """The cells of the line with this sign between them; none where it cannot be read so."""
+    try:
+        return next(csv.reader(io.StringIO(line, newline=""), delimiter=sign), [])
+    except csv.Error:
+        return []
 
 
 def _header_line(text: str) -> str:

@@ -179,3 +179,12 @@ def test_a_cover_sheet_names_the_sheets_behind_it() -> None:
     book.save(content)
     with pytest.raises(InputError, match="--sheet: 'Numbers'"):
         read_table(content.getvalue(), name="list.xlsx")
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_a_header_may_have_a_line_end_in_its_quotes(sign: str) -> None:
+    """As Alt+Enter in a spreadsheet makes it; the sign between the headers is found all the same."""
+    content = f'Phone{sign}"Branch\nname"\n4155550100{sign}x\n'.encode()
+    table = read_table(content, name="a.csv")
+    assert table.columns == ("Phone", "Branch\nname")
+    assert [cells for _, cells in table.rows] == [("4155550100", "x")]
