@@ -271,15 +271,15 @@ def rows_to_retry(
 
 
 def _chosen(connection: Connection, known: Sequence[RunRecord], run_id: str | None) -> RunRecord:
-    for record in known:
-        if record.run_id == run_id:
-            return record
-        if run_id is None and record.kind == ORDERS and not record.unfinished:
-            steps = connection.journal.plan_of(record.run_id).steps
-            if any(step.action is Action.CREATE for step in steps):
-                return record
-    wanted = f"no run {run_id}" if run_id else "no finished run that created orders"
-    raise UsageError(f"there is {wanted} here; `hnbulk runs` lists them.")
+    """The run of this id; without one the newest finished run that created orders, or else the newest."""
+    if run_id is not None:
+        return connection.journal.run(run_id)
+    finished = [record for record in known if record.kind == ORDERS and not record.unfinished]
+    if not finished:
+        raise UsageError("there is no finished run of orders here; `hnbulk runs` lists them.")
+    plan_of = connection.journal.plan_of
+    made = (one for one in finished if any(s.action is Action.CREATE for s in plan_of(one.run_id).steps))
+    return next(made, finished[0])
 
 
 def _since(connection: Connection, later: Sequence[RunRecord]) -> tuple[set[str], set[str]]:

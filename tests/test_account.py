@@ -307,7 +307,7 @@ def test_a_run_that_is_over_is_resumed_by_the_account(account: hn.Account) -> No
 
 def test_an_audit_looks_at_the_newest_run_that_created_orders(account: hn.Account) -> None:
     """A run of cancels after it is none; without any the message says so."""
-    with pytest.raises(UsageError, match="created orders"):
+    with pytest.raises(UsageError, match="no finished run of orders"):
         account.audit()
     intake = read_bytes(LIST, name="list.csv")
     for number in intake.targets["phone_number"]:
