@@ -88,10 +88,19 @@ def check(connection: Link, shape: Shape) -> None:
     if version != shape.version:
         kind = Older if 0 < version < shape.version else Unusable
         raise kind(f"it is of version {version}; this hnbulk reads {shape.version}")
-    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    found = _integrity(connection)
     rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
     if found != "ok" or {_plain(row[0]) for row in rows} != {*_plain_statements(shape.schema)}:
         raise Unusable("it is damaged")
+
+
+def _integrity(connection: Link) -> str:
+    """`ok`, or what is wrong. Every entry of every index is looked up: much memory for a moment."""
+    connection.execute("PRAGMA cache_size = -100000").fetchall()
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    connection.execute("PRAGMA cache_size = -2000").fetchall()
+    connection.execute("PRAGMA shrink_memory").fetchall()
+    return str(found)
 
 
 def size_of(path: Path) -> int:

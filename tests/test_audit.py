@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -270,6 +271,9 @@ def test_a_stop_before_the_audit_is_told(bench: Bench) -> None:
         def done(self, *args: Any) -> list[Ending]:
             if args[0].first == 2:
                 begun.wait(10)
+                deadline = time.monotonic() + 10
+                while len(run.endings()) < 2 and time.monotonic() < deadline:
+                    time.sleep(0.01)  # the other two are in other threads
                 run.stop()
             return super().done(*args)
 
