@@ -95,8 +95,8 @@ def check(connection: Link, shape: Shape) -> None:
 
 
 def _integrity(connection: Link) -> str:
-    """`ok`, or what is wrong. Every entry of every index is looked up: much memory for a moment."""
-    connection.execute("PRAGMA cache_size = -100000").fetchall()
+    """`ok`, or what is wrong. Every entry of every index is looked up: with room for a moment."""
+    connection.execute("PRAGMA cache_size = -12000").fetchall()
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     connection.execute("PRAGMA cache_size = -2000").fetchall()
     connection.execute("PRAGMA shrink_memory").fetchall()
