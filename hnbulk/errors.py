@@ -90,7 +90,7 @@ class PlanAltered(PlanRefused):
 
 
 class RunLocked(PlanRefused):
-    """Another run holds the journal, or this plan already has an unfinished run."""
+    """Another run holds the journal or may, as in a copy of it, or this plan has an unfinished run."""
 
     code = "run-locked"
 
