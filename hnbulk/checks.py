@@ -141,7 +141,10 @@ def read_field(field: str, text: str) -> Read:
 
 
 def row_findings(values: Mapping[str, Any]) -> list[tuple[str, Finding]]:
-    """What is wrong between the fields of one row, each with the field to point at."""
+    """What is wrong between the fields of one row, each with the field to point at.
+
+    It rests on which fields are there, and of `verification_type` alone on its value.
+    """
     found = []
     if values.get("verification_type") == "phone-bill" and not values.get("verification_document_sid"):
         found.append(("verification_type", Finding("document-missing")))
@@ -293,4 +296,21 @@ _READERS: Mapping[str, Callable[[str], Read]] = {
     "extension": _extension,
     "call_delay": _call_delay,
     "line_type": _line_type,
+}
+
+#: Cells that nothing can be said about: of these fields, one of at most `PLAIN_LENGTH` characters that is
+#: wholly of the pattern is its own value. (The patterns say less than the rules do, never more.)
+PLAIN_LENGTH = 64
+_WORDS = "[!-~](?:[ -~]*[!-~])?"
+PLAIN: Mapping[str, str] = {
+    "friendly_name": _WORDS,
+    "unique_name": _WORDS,
+    "email": (
+        r"[A-Za-z0-9_%+'-]+(?:\.[A-Za-z0-9_%+'-]+)*"
+        r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+    ),
+    "address_sid": "AD[0-9a-fA-F]{32}",
+    "sms_application_sid": "AP[0-9a-fA-F]{32}",
+    "verification_document_sid": "RI[0-9a-fA-F]{32}",
+    "account_sid": "AC[0-9a-fA-F]{32}",
 }

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -152,6 +154,18 @@ def targets_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     dtypes: dict[str, Any] = dict.fromkeys(TARGET_COLUMNS, _TEXT)
     dtypes.update(row=_WHOLE, call_delay=_WHOLE, cc_emails=_TEXT_LIST)
     return _typed(records, dtypes)
+
+
+def targets_of(rows: npt.NDArray[np.int64], columns: Mapping[str, pa.Array]) -> pd.DataFrame:
+    """The same frame of these row numbers and whole columns, as long as they; a field that has none is
+    missing in every row."""
+    blank = pa.nulls(len(rows))
+    frame: dict[str, Any] = {"row": pd.array(rows, dtype=_WHOLE)}
+    for name in TARGET_COLUMNS[1:]:
+        column = columns.get(name, blank)
+        kind = {"call_delay": pa.int64(), "cc_emails": pa.list_(pa.string())}.get(name, pa.string())
+        frame[name] = _column(pa.chunked_array([column.cast(kind)]))
+    return pd.DataFrame(frame)
 
 
 def problems_frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -24,8 +24,9 @@ from hnbulk.headers import FIELD_ALIASES
 from hnbulk.mapping import Stated, check_mapping, read_mapping
 from hnbulk.places import Places
 from hnbulk.plaintext import single_line
-from hnbulk.sifting import Row, Watch, sift
-from hnbulk.tablefiles import MAX_ROWS, Table, read_file, read_tables
+from hnbulk.sifting import Watch, sift
+from hnbulk.table import Row, Table
+from hnbulk.tablefiles import MAX_ROWS, read_file, read_tables
 
 __all__ = [
     "FIELD_ALIASES",
@@ -50,7 +51,7 @@ class Intake:
     name: str
     input_hash: str  # SHA-256 (hex) of the file's bytes
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     mapping: dict[str, str]
     targets: pd.DataFrame = field(compare=False)
     problems: pd.DataFrame = field(compare=False)
@@ -74,8 +75,8 @@ class Intake:
             raise InputError(
                 f"{name}: two rows have the same number in `row`. Number each row once.", file=name
             )
-        table = Table(columns, tuple(zip(numbers, lines, strict=True)))
-        digest = hashlib.sha256(orjson.dumps([columns, table.rows])).hexdigest()
+        table = Table.of(columns, zip(numbers, lines, strict=True))
+        digest = _digest(table)
         return cls(**sift([(name, table)], name=name), input_hash=digest)
 
     @classmethod
@@ -89,8 +90,8 @@ class Intake:
     ) -> Self:
         """The same rows as a list was read with before, by their own numbers, cells and mapping."""
         cells = ((row, tuple(own.get(column, "") for column in columns)) for row, own in rows)
-        table = Table(tuple(columns), tuple(cells))
-        digest = hashlib.sha256(orjson.dumps([columns, table.rows])).hexdigest()
+        table = Table.of(columns, cells)
+        digest = _digest(table)
         return cls(**sift([(name, table)], name=name, stated=mapping), input_hash=digest)
 
     @property
@@ -160,9 +161,9 @@ def read_targets(
 
     Rows with faults are told in `problems`. A text file is UTF-8 unless it begins with a mark or
     `encoding` says otherwise (`"cp1252"`). `mapping` says which column is which field (None: not
-    sent), or names the JSON file that does. `watch` is handed the rows and gives them back one by
-    one as they are checked, as `tqdm` does. Raises `InputError` where a file is no table, has no
-    phone number column, or two columns for one field.
+    sent), or names the JSON file that does. `watch` is handed the rows that need a look of their own
+    and gives them back one by one as they are checked, as `tqdm` does. Raises `InputError` where a file
+    is no table, has no phone number column, or two columns for one field.
     """
     paths = [Path(path)] if isinstance(path, (Path, str)) else [Path(each) for each in path]
     if not paths:
@@ -222,7 +223,7 @@ def _read_all(
     ]
     first, *others = contents
     name = first[0] if not others else f"{first[0]} and {len(others)} more"
-    if (rows := sum(len(table.rows) for _, table in tables)) > MAX_ROWS:
+    if (rows := sum(len(table) for _, table in tables)) > MAX_ROWS:
         raise InputError(
             f"{name}: {rows:,} rows in all; at most {MAX_ROWS:,} are read. Split it.", file=name
         )
@@ -251,6 +252,10 @@ def raise_for_problems(intake: Intake) -> None:
         by_code=counts["by_code"],
         problems=records_of(errors),
     )
+
+
+def _digest(table: Table) -> str:
+    return hashlib.sha256(orjson.dumps([table.columns, list(table.rows)])).hexdigest()
 
 
 def _as_text(cell: Any) -> str:

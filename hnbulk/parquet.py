@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hnbulk.errors import InputError
@@ -23,8 +24,8 @@ def is_parquet(content: bytes) -> bool:
     return content.startswith(_MARK)
 
 
-def read_rows(content: bytes, *, name: str, max_rows: int, max_columns: int) -> list[list[str]]:
-    """The names of the columns, then every row, as text; missing is blank, a list has `;` between.
+def read_columns(content: bytes, *, name: str, max_rows: int, max_columns: int) -> tuple[pa.Array, ...]:
+    """Every column as text, its name first; missing is blank, a list has `;` between.
 
     Raises `InputError` for a file that is not whole, is too large, or has a column of another kind.
     """
@@ -45,14 +46,23 @@ def read_rows(content: bytes, *, name: str, max_rows: int, max_columns: int) -> 
         table = file.read()
     except (pa.ArrowException, OSError, ValueError):
         raise _refused(name, "is not a whole Parquet file", "Write it again") from None
-    columns = [[_text(cell) for cell in column.to_pylist()] for column in table.columns]
-    return [list(table.column_names), *map(list, zip(*columns, strict=True))]
+    return tuple(
+        pa.concat_arrays([pa.array([title], type=pa.string()), _texts(column)])
+        for title, column in zip(table.column_names, table.columns, strict=True)
+    )
 
 
 def _is_plain(kind: Any) -> bool:
     if pa.types.is_dictionary(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _is_plain(kind.value_type)
     return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _texts(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    if whole.type == pa.string():
+        return pc.fill_null(whole, "")
+    return pa.array([_text(cell) for cell in whole.to_pylist()], type=pa.string())
 
 
 def _text(cell: Any) -> str:

@@ -140,10 +140,12 @@ def _fault(national: str) -> PhoneFault | None:
     area = national[:3]
     if area[0] in "01":
         return PhoneFault.AREA_CODE
-    if _is_elsewhere(area):
+    if shares_country_code(area):
         return PhoneFault.CARIBBEAN
     plain, special = _short_road()
-    if plain.fullmatch(national) and not special.fullmatch(national):
+    if any(all(one.fullmatch(national) for one in both) for both in plain) and not special.fullmatch(
+        national
+    ):
         return None
     number = phonenumbers.PhoneNumber(country_code=1, national_number=int(national))
     kind = phonenumbers.number_type(number)
@@ -155,32 +157,44 @@ def _fault(national: str) -> PhoneFault | None:
 
 
 @cache
-def _short_road() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What the library takes for ordinary and toll-free numbers of the US and Canada, and for others.
+def ordinary_numbers() -> tuple[tuple[tuple[str, str], ...], str]:
+    """What the library takes for ordinary and toll-free numbers of the US and of Canada, and for others.
 
-    A number of the first pattern and not of the second needs no further look; the library itself
-    compiles and asks a dozen patterns for each number.
+    Each home has two patterns, and ten digits that fit both of one home and not the last pattern (of
+    all other kinds) need no further look; the library itself compiles and asks a dozen patterns for
+    each number.
     """
     homes = [PhoneMetadata.metadata_for_region(region, None) for region in sorted(_COUNTRIES)]
-    plain = [
-        f"(?=(?:{_pattern(home, 'general_desc')})\\Z)"
-        f"(?:{_pattern(home, 'fixed_line')}|{_pattern(home, 'toll_free')})"
+    plain = tuple(
+        (
+            _pattern(home, "general_desc"),
+            f"(?:{_pattern(home, 'fixed_line')})|(?:{_pattern(home, 'toll_free')})",
+        )
         for home in homes
-    ]
+    )
     kinds = ("premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail")
-    special = [_pattern(home, kind) for home in homes for kind in kinds]
-    return re.compile("|".join(plain)), re.compile("|".join(special))
+    return plain, "|".join(f"(?:{_pattern(home, kind)})" for home in homes for kind in kinds)
+
+
+@cache
+def _short_road() -> tuple[tuple[tuple[re.Pattern[str], ...], ...], re.Pattern[str]]:
+    plain, special = ordinary_numbers()
+    return tuple(tuple(map(re.compile, both)) for both in plain), re.compile(special)
+
+
+#: A pattern that no text fits, for every library of patterns.
+_NOTHING = r"[^\s\S]"
 
 
 def _pattern(home: PhoneMetadata | None, kind: str) -> str:
     """The library's pattern for one kind of number; one that matches nothing where it has none."""
     found: str | None = getattr(getattr(home, kind, None), "national_number_pattern", None)
-    return found or "(?!)"
+    return found or _NOTHING
 
 
 @cache
-def _is_elsewhere(area: str) -> bool:
-    """The area code is of a country or territory that shares +1 with the US and Canada."""
+def shares_country_code(area: str) -> bool:
+    """The area code (three digits) is of a country or territory that shares +1 with the US and Canada."""
     for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
         metadata = PhoneMetadata.metadata_for_region(region, None)
         leading = metadata.leading_digits if metadata else None

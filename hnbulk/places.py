@@ -1,8 +1,8 @@
 """Where a row of a list stands: in which file, in which sheet, and the row a person sees there.
 
 One table keeps its rows' own numbers. Of several tables that make one list, the rows of the second have
-one million added, those of the third two, so that each has a number of its own: 2,000,014 is row 14 of
-the third table.
+ten million added, those of the third twenty, so that each has a number of its own: 20,000,014 is row 14
+of the third table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hnbulk.plaintext import single_line
 
-STEP = 1_000_000
+STEP = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,26 @@ All faults are told at once, and no row is lost. This module reads no file and s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from hnbulk import quarantine
 from hnbulk.checks import RULES, Finding, masked, read_field, row_findings
-from hnbulk.frames import problems_frame, targets_frame
+from hnbulk.frames import problems_frame, targets_of
+from hnbulk.glance import TYPES, Glance, Mask, glance
 from hnbulk.headers import CHECKED_ONLY, map_headers
 from hnbulk.mapping import Stated, refuse_strangers
 from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
 from hnbulk.results import EXTRA_COLUMNS
-from hnbulk.tablefiles import Table
+from hnbulk.table import Numbers, Row, RowPlaces, Table
 
-Row = tuple[int, dict[str, str]]
 Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
 #: The column that a list of several tables gets: the place of each row.
@@ -36,7 +39,7 @@ class Sifted(TypedDict):
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     mapping: dict[str, str]
     in_use: dict[str, str | None]
     stated: dict[str, str | None] | None
@@ -53,58 +56,102 @@ def sift(
 
     Of two tables the columns that mean one field are one column, named as in the first table that
     has it. `stated` says which column is which field, before its name does. `watch` is handed the
-    rows and gives them back one by one. Raises `InputError` where a table has no phone number
-    column, or two columns for one field.
+    rows that are looked at one by one, and gives them back. Raises `InputError` where a table has no
+    phone number column, or two columns for one field.
     """
     places = Places(tuple((single_line(file), table.sheet) for file, table in tables))
     parts = [_own_cells(table) for _, table in tables]
     refuse_strangers(
-        stated or {}, (title for titles, _ in parts for title in titles), name=single_line(name)
+        stated or {}, (title for part in parts for title in part.columns), name=single_line(name)
     )
     merged = _Merged()
     draft = _Draft(merged.columns, places, merged.titles)
-    rows: list[Row] = []
-    for n, ((_, table), (titles, lines)) in enumerate(zip(tables, parts, strict=True)):
+    for n, ((_, table), part) in enumerate(zip(tables, parts, strict=True)):
         file, sheet = places.tables[n]
-        of = map_headers(titles, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
-        names = merged.take(titles, of)
-        for title in titles:
+        of = map_headers(part.columns, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
+        merged.take(part.columns, of)
+        for title in part.columns:
             if title not in of and title not in (stated or {}) and title != PLACE:
                 draft.note(1 + n * STEP, title, "unknown-column")
         if table.other_sheets:
             others = ", ".join(map(repr, table.other_sheets[:5]))
             about = single_line(f"read: {table.sheet!r}; not read: {others}")
             draft.note(1 + n * STEP, None, "other-sheets", about=about)
-        rows += _numbered(lines, names, n)
-    columns = tuple(merged.order)
+    whole = _as_one(parts, merged, places)
     fields = {name: meant for meant, name in merged.columns.items()}
-    if len(tables) > 1:
-        columns = (*(name for name in columns if name != PLACE), PLACE)
-        rows = [
-            (row, {**dict.fromkeys(columns, ""), **cells, PLACE: places.tell(row)}) for row, cells in rows
-        ]
-    for row, cells in watch(rows):
-        _read_row(draft, row, cells)
-    _compare_repeats(draft, rows)
-    draft.problems.sort(key=lambda problem: problem["row"])
-    good = [draft.targets[row] for row, _ in rows if row not in draft.set_aside]
     return {
         "name": name,
-        "columns": columns,
-        "rows": tuple(rows),
+        "columns": whole.columns,
+        "rows": whole.records,
         "mapping": merged.fields,
-        "in_use": {title: merged.fields.get(title) for titles, _ in parts for title in titles},
+        "in_use": {title: merged.fields.get(title) for part in parts for title in part.columns},
         "stated": {name: fields.get(name) for name in merged.order} if stated else None,
         "places": places,
-        "targets": targets_frame(good),
-        "problems": problems_frame(draft.problems),
+        "targets": _read_rows(draft, whole, watch),
+        "problems": problems_frame(sorted(draft.problems, key=lambda problem: problem["row"])),
         "set_aside": dict(sorted(draft.set_aside.items())),
     }
 
 
+def _as_one(parts: Sequence[Table], merged: _Merged, places: Places) -> Table:
+    """The tables one below the other; of several, each row has its place beside it."""
+    if len(parts) == 1:
+        return parts[0]
+    numbers = [part.numbers + n * STEP for n, part in enumerate(parts)]
+    columns = [name for name in merged.order if name != PLACE]
+    cells = []
+    for name in columns:
+        cells.append(
+            pa.concat_arrays(
+                [
+                    dict(zip(titles, part.cells, strict=True)).get(name, _blank(len(part)))
+                    for titles, part in zip(merged.titles, parts, strict=True)
+                ]
+            )
+        )
+    told = [places.tell(row) for rows in numbers for row in rows.tolist()]
+    return Table((*columns, PLACE), np.concatenate(numbers), (*cells, pa.array(told, type=pa.string())))
+
+
+def _blank(length: int) -> pa.Array:
+    return pa.repeat(pa.scalar("", pa.string()), length)
+
+
+def _read_rows(draft: _Draft, whole: Table, watch: Watch) -> pd.DataFrame:
+    """The targets; `draft` knows what there is to say about rows, and which are none."""
+    cells = dict(zip(whole.columns, whole.cells, strict=True))
+    seen = glance({name: cells[column] for name, column in draft.columns.items()})
+    odd = np.flatnonzero(seen.odd)
+    for row, own in watch(whole.at(odd).records):
+        _read_row(draft, row, own)
+    _compare_repeats(draft, seen, whole)
+    good = np.ones(len(whole), dtype=np.bool_)
+    good[odd] = [row in draft.targets for row in whole.numbers[odd].tolist()]
+    good[RowPlaces(whole.numbers).find(draft.set_aside)] = False
+    return _targets(draft, seen, odd, whole.numbers, good)
+
+
+def _targets(draft: _Draft, seen: Glance, odd: Numbers, numbers: Numbers, good: Mask) -> pd.DataFrame:
+    """What the good rows ask for, in the order of the list."""
+    if good.all() and not len(odd):
+        return targets_of(numbers, seen.values)
+    source = np.arange(len(numbers), dtype=np.int64)
+    source[odd] = len(numbers) + np.arange(len(odd))
+    kept = pa.array(source[good])
+    looked_at = [draft.targets.get(row, {}) for row in numbers[odd].tolist()]
+    extra = {"extension"} if any("extension" in target for target in looked_at) else set()
+    columns = {}
+    for name in dict.fromkeys((*seen.values, *extra)):  # an extension may stand in the phone's cell
+        kind = TYPES.get(name, pa.string())
+        column = seen.values.get(name, pa.nulls(len(numbers), kind))
+        own = pa.array([target.get(name) for target in looked_at], type=kind)
+        columns[name] = pa.concat_arrays([column, own]).take(kept)
+    return targets_of(numbers[good], columns)
+
+
 @dataclass(slots=True)
 class _Draft:
-    """What is known of each row so far; `rows_of` has the rows that are read as each number."""
+    """What there is to say about rows so far, and the targets of those that were looked at one by one."""
 
     columns: Mapping[str, str]  # field to the list's column
     places: Places
@@ -112,7 +159,6 @@ class _Draft:
     problems: list[dict[str, Any]] = field(default_factory=list)
     set_aside: dict[int, str] = field(default_factory=dict)
     targets: dict[int, dict[str, Any]] = field(default_factory=dict)
-    rows_of: dict[str, list[int]] = field(default_factory=dict)
 
     def note(self, row: int, column: str | None, code: str, *, value: str = "", about: str = "") -> None:
         """A problem is noted; an error sets its row aside."""
@@ -144,8 +190,8 @@ class _Merged:
         default_factory=list
     )  # of each table: the list's column to its own
 
-    def take(self, titles: Sequence[str], of: Mapping[str, str]) -> list[str]:
-        """The columns of the list that a table's columns are."""
+    def take(self, titles: Sequence[str], of: Mapping[str, str]) -> None:
+        """A table's columns are columns of the list."""
         names = []
         for title in titles:
             name = self.columns.setdefault(of[title], title) if title in of else title
@@ -155,23 +201,24 @@ class _Merged:
         self.fields.update(of)
         self.order.update(dict.fromkeys(names))
         self.titles.append(dict(zip(names, titles, strict=True)))
-        return names
 
 
-def _numbered(
-    lines: Iterable[tuple[int, Sequence[str]]], names: Sequence[str], table: int
-) -> Iterator[Row]:
-    return ((row + table * STEP, dict(zip(names, line, strict=True))) for row, line in lines)
-
-
-def _own_cells(table: Table) -> tuple[tuple[str, ...], Iterable[tuple[int, Sequence[str]]]]:
+def _own_cells(table: Table) -> Table:
     """The user's own columns and cells; those of a file of ours fed back are as they once were."""
     if not any(column in ADDED and column != PLACE for column in table.columns):
-        return table.columns, table.rows
+        return table
     titles = [restore(column) for column in table.columns]
     places = [n for n, title in enumerate(titles) if title not in ADDED]
-    rows = [(row, [restore(line[n]) for n in places]) for row, line in table.rows]
-    return tuple(titles[n] for n in places), rows
+    cells = tuple(_restored(table.cells[n]) for n in places)
+    return replace(table, columns=tuple(titles[n] for n in places), cells=cells)
+
+
+def _restored(column: pa.Array) -> pa.Array:
+    marked = pc.match_substring(column, "'")
+    if not pc.any(marked).as_py():
+        return column
+    cells = [restore(cell) for cell in column.filter(marked).to_pylist()]
+    return pc.replace_with_mask(column, marked, pa.array(cells, type=pa.string()))
 
 
 def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
@@ -200,8 +247,12 @@ def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
         _note_all(draft, row, name, texts[name], [finding])
     if isinstance(phone, PhoneFault):
         return
-    draft.targets[row] = {name: value for name, value in values.items() if name not in CHECKED_ONLY}
-    draft.rows_of.setdefault(phone.number, []).append(row)
+    draft.targets[row] = _sent(values)
+
+
+def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without those that are only checked."""
+    return {name: value for name, value in values.items() if name not in CHECKED_ONLY}
 
 
 def _take_extension(draft: _Draft, row: int, extension: str, texts: dict[str, str]) -> None:
@@ -220,14 +271,19 @@ def _note_all(draft: _Draft, row: int, name: str, text: str, findings: Iterable[
         draft.note(row, column, finding.code, value=masked(name, text), about=finding.about)
 
 
-def _compare_repeats(draft: _Draft, rows: Iterable[Row]) -> None:
+def _compare_repeats(draft: _Draft, seen: Glance, whole: Table) -> None:
     """Rows of one number: equal ones count once, different ones not at all."""
     column = draft.columns["phone_number"]
-    repeated = {number: rows for number, rows in draft.rows_of.items() if len(rows) > 1}
-    asked = {row for numbers in repeated.values() for row in numbers}
-    cells_of = {row: cells for row, cells in rows if row in asked}
-    for number, (first, *others) in repeated.items():
-        value = masked("phone_number", number)
+    keys = seen.keys.copy()
+    own = [int(target["phone_number"][2:]) for target in draft.targets.values()]
+    keys[RowPlaces(whole.numbers).find(draft.targets)] = own
+    for places in _repeats(keys):
+        first, *others = whole.numbers[places].tolist()
+        cells_of = dict(whole.at(places).records)
+        for place, row in zip(places.tolist(), cells_of, strict=True):
+            if not seen.odd[place]:
+                draft.targets[row] = {"row": row, **_sent(seen.target(place))}
+        value = masked("phone_number", draft.targets[first]["phone_number"])
         wanted = _wish(draft, first, cells_of[first])
         if all(_wish(draft, row, cells_of[row]) == wanted for row in others):
             for row in others:
@@ -237,6 +293,19 @@ def _compare_repeats(draft: _Draft, rows: Iterable[Row]) -> None:
         told = draft.places.several((first, *others))
         for row in (first, *others):
             draft.note(row, column, "conflicting-rows", value=value, about=told)
+
+
+def _repeats(keys: Numbers) -> Iterator[Numbers]:
+    """The places of each key that several rows have; 0 is no key."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    counts = np.diff(starts, append=len(keys))
+    several = (counts > 1) & (ordered[starts] > 0) if len(keys) else counts > 1
+    groups = [
+        order[start : start + count] for start, count in zip(starts[several], counts[several], strict=True)
+    ]
+    yield from sorted(groups, key=lambda places: int(places[0]))
 
 
 def _wish(draft: _Draft, row: int, cells: Mapping[str, str]) -> dict[str, Any]:

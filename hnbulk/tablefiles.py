@@ -6,26 +6,27 @@ every row as the header has. Nothing is guessed and no cell is turned into anyth
 
 from __future__ import annotations
 
-import csv
-import io
 import stat
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from hnbulk import parquet, workbooks
-from hnbulk.encodings import decode
-from hnbulk.errors import InputError
-from hnbulk.headers import field_of
-from hnbulk.plaintext import single_line
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-MAX_BYTES = 50 << 20
-MAX_ROWS = 200_000
+from hnbulk import parquet, textfiles, workbooks
+from hnbulk.encodings import utf8
+from hnbulk.errors import InputError
+from hnbulk.plaintext import single_line
+from hnbulk.table import Table
+
+MAX_BYTES = 200 << 20
+MAX_ROWS = 1_000_000
 MAX_COLUMNS = 200
 MAX_CELL = 32 << 10
 
 _KINDS = "CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet"
-_DELIMITERS = (",", ";", "\t", "|")
 _WORKBOOK_ENDINGS = tuple(ending for endings in workbooks.ENDINGS.values() for ending in endings)
 # First bytes of what is sometimes called .csv and is none.
 _FOREIGN = (
@@ -34,21 +35,8 @@ _FOREIGN = (
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Table:
-    """Header and rows as text. A row's number is the one a spreadsheet shows: the header is 1.
-
-    Rows that are empty to the end of the file are left out; an empty row between others is there.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-    sheet: str | None = None
-    other_sheets: tuple[str, ...] = ()
-
-
 def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises `InputError` for anything else than a readable file of at most 50 MB."""
+    """The bytes of a file. Raises `InputError` for anything else than a readable file of at most 200 MB."""
     name = single_line(str(path))
     try:
         status = path.stat()
@@ -74,7 +62,8 @@ def read_tables(
 ) -> list[Table]:
     """The tables in these bytes; `name` is the file's and says by its ending what it should be.
 
-    A text or Parquet file has one. Of a workbook these are the named `sheets`; without names the
+    Rows that are empty to the end of the file are left out; an empty row between others is there.
+    A text or Parquet file has one table. Of a workbook these are the named `sheets`; without names the
     first visible one, or with `every` all visible ones that have cells. `encoding` is that of a text
     file; without it, it is UTF-8 or says itself what it is. Row 2 of a Parquet file is its first.
 
@@ -82,7 +71,7 @@ def read_tables(
     """
     if len(content) > MAX_BYTES:
         raise _refused(name, f"has more than {MAX_BYTES >> 20} MB", "Split it")
-    if not content.strip():
+    if not content or content.isspace():
         raise _refused(name, "is empty", "Save the list again")
     columnar, book = parquet.is_parquet(content), workbooks.is_workbook(content)
     _refuse_misnamed(content, name=name, columnar=columnar, book=book)
@@ -94,9 +83,11 @@ def read_tables(
         kind = "Parquet" if columnar else "CSV"
         raise _refused(name, f"has no sheets: it is a {kind} file", "Leave --sheet out")
     if columnar:
-        rows = parquet.read_rows(content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
-        return [_table(rows, name=name)]
-    return [_table(_read_csv(decode(content, name=name, encoding=encoding), name=name), name=name)]
+        columns = parquet.read_columns(content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
+        return [_table(columns, name=name)]
+    text = utf8(content, name=name, encoding=encoding)
+    columns = textfiles.read_columns(text, name=name, max_rows=MAX_ROWS, max_cell=MAX_CELL)
+    return [_table(columns, name=name)]
 
 
 def read_table(
@@ -134,122 +125,94 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
         others = ", ".join(repr(other) for other in sheet.others)
         hint = f", or choose another sheet with --sheet: {others}" if others else ""
         hint = ", or name the sheets that are lists with --sheet" if len(found) > 1 else hint
-        table = _table(sheet.rows, name=f"{name}, sheet {sheet.name!r}", hint=hint)
-        tables.append(Table(table.columns, table.rows, sheet.name, sheet.others))
+        table = _table(sheet.cells, name=f"{name}, sheet {sheet.name!r}", hint=hint)
+        tables.append(replace(table, sheet=sheet.name, other_sheets=sheet.others))
     return tables
 
 
-def _read_csv(text: str, *, name: str) -> list[Sequence[str]]:
-    """Every record of the text to the last that is not empty; an empty one has no cells."""
-    records: list[Sequence[str]] = []
-    empty = 0  # records since the last one that is not; a file may have millions below its list
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    try:
-        for record in reader:
-            if not any(record):
-                empty += 1
-                continue
-            if len(records) + empty > MAX_ROWS:
-                raise _refused(name, f"has more than {MAX_ROWS:,} rows", "Split it")
-            records += [()] * empty
-            records.append(tuple(record))
-            empty = 0
-    except csv.Error as error:
-        what = f"row {len(records) + empty + 1}: {_csv_fault(str(error))}"
-        raise _refused(f"{name},", what, "Close it, or double a quote inside quotes") from None
-    return records
-
-
-def _csv_fault(message: str) -> str:
-    """What the csv reader complains of. A cell without end is nearly always a quote not closed."""
-    if "end of data" in message:
-        return "a quote is opened and not closed"
-    if "field larger" in message:
-        return f"a cell has more than {MAX_CELL:,} characters, or its quote is not closed"
-    return "quotes are not balanced"
-
-
-def _delimiter(text: str) -> str:
-    """The sign between the headers: of comma, semicolon, tab and pipe the one that names most fields.
-
-    Between signs that name equally many, the one the header line has most.
-    """
-    line = _header_line(text)
-    parts = {sign: _parts(line, sign) for sign in _DELIMITERS}
-    return max(
-        _DELIMITERS,
-        key=lambda sign: (sum(field_of(part) is not None for part in parts[sign]), len(parts[sign])),
-    )
-
-
-def _parts(line: str, sign: str) -> list[str]:
-    """The cells of the line with this sign between them; none where it cannot be read so."""
-    try:
-        return next(csv.reader(io.StringIO(line, newline=""), delimiter=sign), [])
-    except csv.Error:
-        return []
-
-
-def _header_line(text: str) -> str:
-    """The first line with something in it, to the first line end outside quotes."""
-    text = text.lstrip("\r\n")[: MAX_CELL * 4]
-    quoted = False
-    for place, sign in enumerate(text):
-        quoted ^= sign == '"'
-        if not quoted and sign in "\r\n":
-            return text[:place]
-    return text
-
-
-def _table(records: Sequence[Sequence[str]], *, name: str, hint: str = "") -> Table:
-    """Records with their shape proved: a header of distinct names, and its width in every row."""
-    last = max((n for n, record in enumerate(records) if any(map(str.strip, record))), default=-1)
-    start = next((n for n, record in enumerate(records) if any(map(str.strip, record))), 0)
-    if last == start:
-        raise _refused(name, "has a header and no rows", f"Put a number in each row below it{hint}")
+def _table(cells: Sequence[pa.Array], *, name: str, hint: str = "") -> Table:
+    """Columns of cells from row 1 on, with their shape proved: the first row that is not empty has a
+    name for each that has cells."""
+    start, last = _first_filled(cells), _last_filled(cells)
     if last < 0:
         raise _refused(name, "is empty", f"Save the list again{hint}")
-    header = records[start]
-    body = [(n + 1, record) for n, record in enumerate(records[: last + 1]) if n > start]
-    for row, record in body:
-        if record and len(record) != len(header):
-            what = f"row {row}: {len(record)} cells under {len(header)} headers"
-            raise _refused(f"{name},", what, "Put quotes around a cell that holds the separator")
+    if last == start:
+        raise _refused(name, "has a header and no rows", f"Put a number in each row below it{hint}")
+    if last > MAX_ROWS:
+        raise _refused(name, f"has more than {MAX_ROWS:,} rows", "Split it")
+    header = [column[start].as_py().strip() for column in cells]
+    body = [column.slice(start + 1, last - start) for column in cells]
     kept = _kept_columns(header, body, name=name, row=start + 1)
-    _refuse_long_cells(body, name=name)
-    rows = ((row, tuple(record[n] for n in kept) if record else ("",) * len(kept)) for row, record in body)
-    return Table(tuple(header[n].strip() for n in kept), tuple(rows))
+    _refuse_long_cells(body, name=name, row=start + 2)
+    numbers = np.arange(start + 2, last + 2, dtype=np.int64)
+    return Table(tuple(header[n] for n in kept), numbers, tuple(body[n] for n in kept))
 
 
-def _kept_columns(
-    header: Sequence[str], body: Iterable[tuple[int, Sequence[str]]], *, name: str, row: int
-) -> list[int]:
+#: So many rows are looked at together for one that is not empty.
+_AT_ONCE = 4_096
+
+
+def _first_filled(cells: Sequence[pa.Array]) -> int:
+    """The place of the first row with a cell that is not blank; -1 where there is none."""
+    for start in range(0, _height(cells), _AT_ONCE):
+        filled = _filled([column.slice(start, _AT_ONCE) for column in cells])
+        if filled:
+            return start + filled[0]
+    return -1
+
+
+def _last_filled(cells: Sequence[pa.Array]) -> int:
+    """The place of the last such row."""
+    for end in range(_height(cells), 0, -_AT_ONCE):
+        start = max(0, end - _AT_ONCE)
+        filled = _filled([column.slice(start, end - start) for column in cells])
+        if filled:
+            return start + filled[-1]
+    return -1
+
+
+def _height(cells: Sequence[pa.Array]) -> int:
+    return len(cells[0]) if cells else 0
+
+
+def _filled(cells: Sequence[pa.Array]) -> list[int]:
+    """The places of the rows with a cell that is not blank."""
+    if not any(pc.any(pc.not_equal(column, "")).as_py() for column in cells):
+        return []
+    rows = zip(*(column.to_pylist() for column in cells), strict=True)
+    return [n for n, row in enumerate(rows) if any(map(str.strip, row))]
+
+
+def _kept_columns(header: Sequence[str], body: Sequence[pa.Array], *, name: str, row: int) -> list[int]:
     """The places of the named columns; a column without name and cells is left out."""
     if len(header) > MAX_COLUMNS:
         raise _refused(
             name, f"has {len(header):,} columns; at most {MAX_COLUMNS} are read", "Delete the empty ones"
         )
     seen: set[str] = set()
-    for title in (title.strip() for title in header):
+    for title in header:
         if title and title in seen:
             shown = title if not any(map(str.isdigit, title)) else "the same text"
             raise _refused(f"{name},", f"row {row}: two columns are named {shown!r}", "Rename one")
         seen.add(title)
-    nameless = [n for n, title in enumerate(header) if not title.strip()]
-    for number, record in body:
-        for n in nameless:
-            if record and record[n].strip():
-                what = f"row {number}: column {n + 1} has a cell and no header"
-                raise _refused(f"{name},", what, f"Name the column in row {row}")
-    return [n for n, title in enumerate(header) if title.strip()]
+    nameless = [(_first_filled([body[n]]), n) for n, title in enumerate(header) if not title]
+    for place, n in sorted(nameless):
+        if place >= 0:
+            what = f"row {row + 1 + place}: column {n + 1} has a cell and no header"
+            raise _refused(f"{name},", what, f"Name the column in row {row}")
+    return [n for n, title in enumerate(header) if title]
 
 
-def _refuse_long_cells(body: Iterable[tuple[int, Sequence[str]]], *, name: str) -> None:
-    for row, record in body:
-        if max(map(len, record), default=0) > MAX_CELL:
-            raise _refused(
-                f"{name},", f"row {row}: a cell has more than {MAX_CELL:,} characters", "Shorten it"
-            )
+def _refuse_long_cells(body: Sequence[pa.Array], *, name: str, row: int) -> None:
+    """No cell has more than `MAX_CELL` characters; `row` is the number of the first row."""
+    places = []
+    for column in body:
+        if (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_CELL:
+            long = np.asarray(pc.greater(pc.utf8_length(column), MAX_CELL), dtype=np.bool_)
+            places += np.flatnonzero(long)[:1].tolist()
+    if places:
+        what = f"row {row + min(places)}: a cell has more than {MAX_CELL:,} characters"
+        raise _refused(f"{name},", what, "Shorten it")
 
 
 def _refused(name: str, what: str, remedy: str) -> InputError:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import fastexcel
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from hnbulk import extents
 from hnbulk.errors import InputError
@@ -30,10 +32,10 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sheet:
-    """The cells of one sheet from its row 1 on, blank where empty, and the other sheets' names."""
+    """The cells of one sheet, a column each from its row 1 on, and the other sheets' names."""
 
     name: str
-    rows: list[list[str]]
+    cells: tuple[pa.Array, ...]  # strings, blank where empty
     others: tuple[str, ...]
 
 
@@ -82,11 +84,10 @@ def _load(reader: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
     return reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
 
 
-def _cells(sheet: fastexcel.ExcelSheet) -> list[list[str]]:
+def _cells(sheet: fastexcel.ExcelSheet) -> tuple[pa.Array, ...]:
     if not sheet.height or not sheet.width:
-        return []
-    columns = [column.to_pylist() for column in sheet.to_arrow().columns]
-    return [[cell or "" for cell in row] for row in zip(*columns, strict=True)]
+        return ()
+    return tuple(pc.fill_null(column.cast(pa.string()), "") for column in sheet.to_arrow().columns)
 
 
 @contextmanager

@@ -50,6 +50,7 @@ class FileFault:
     told: str
     ending: str = "csv"
     options: tuple[str, ...] = ()
+    size: int = 0  # bytes that the file is said to have, where that is more than its content
 
 
 def quoted(*cells: str) -> str:
@@ -367,8 +368,8 @@ def files() -> dict[str, FileFault]:
         "cell without end": fault(b'Phone\n"' + b"x" * 200_000 + b'"\n', "row 2: a cell has more than"),
         "long cell": fault(b"Phone,Name\n1," + b"x" * 40_000 + b"\n", "row 2: a cell has more than"),
         "many columns": fault(f"{wide}\n{',' * 200}x\n".encode(), "has 201 columns"),
-        "many rows": fault(b"Phone\n" + b"1\n" * 200_001, "has more than 200,000 rows"),
-        "too large": fault(b"Phone\n" + bytes(MAX_BYTES), "MB"),
+        "many rows": fault(b"Phone\n" + b"1\n" * 1_000_001, "has more than 1,000,000 rows"),
+        "too large": fault(b"Phone\n1\n", "MB", size=MAX_BYTES + 1),
         "no encoding": fault(
             b"Phone\n1\n", "no text file has an encoding 'klingon'", options=("--encoding", "klingon")
         ),
@@ -482,7 +483,7 @@ def files() -> dict[str, FileFault]:
         "xls without a sheet": fault(old_books.xls({}), "has no sheet", "xls"),
         "cut parquet": fault(parquet(Phone=["1"])[:-9], "is not a whole Parquet file", "parquet"),
         "bytes in parquet": fault(parquet(Phone=[b"\x00"]), "has a column of kind binary", "parquet"),
-        "many rows in parquet": fault(parquet(Phone=pa.nulls(200_001)), "has 200,001 rows", "parquet"),
+        "many rows in parquet": fault(parquet(Phone=pa.nulls(1_000_001)), "has 1,000,001 rows", "parquet"),
     }
 
 

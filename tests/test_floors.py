@@ -23,9 +23,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("planfile", "shapes"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
-    ("extents", "encodings", "parquet", "places"),
+    ("extents", "encodings", "parquet", "places", "table", "phonecolumn"),
     (
         "workbooks",
+        "textfiles",
+        "glance",
         "orderpages",
         "differences",
         "live",
@@ -86,7 +88,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "extents encodings parquet places mapping quarantine sifting "
+        "extents encodings parquet places table phonecolumn textfiles glance mapping quarantine sifting "
         "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
         "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
     ).split()

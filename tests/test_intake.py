@@ -200,7 +200,7 @@ def test_wishes_are_compared_by_what_they_mean() -> None:
 
 
 def test_reading_can_be_watched() -> None:
-    """`watch` is handed every row once, and its word on them changes nothing."""
+    """`watch` is handed every row that needs a look once, and its word on them changes nothing."""
     content = b"Phone\n4155550100\noops\n"
     seen: list[int] = []
 
@@ -210,7 +210,7 @@ def test_reading_can_be_watched() -> None:
             yield row
 
     watched = read_bytes(content, name="a.csv", watch=watch)
-    assert seen == [2, 3]
+    assert seen == [3]
     assert watched == read_bytes(content, name="a.csv")
 
 

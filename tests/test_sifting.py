@@ -44,7 +44,7 @@ def test_repeats_are_found_across_sheets_and_files(files: list[Path]) -> None:
     """As within one; the message names both places."""
     intake = read_targets(files, all_sheets=True)
     conflict = intake.problems[intake.problems["code"] == "conflicting-rows"]
-    assert conflict["row"].tolist() == [2, 1_000_002, 1_000_003, 2_000_002]
+    assert conflict["row"].tolist() == [2, 10_000_002, 10_000_003, 20_000_002]
     assert (
         conflict["message"].iloc[0].endswith("(w.xlsx, sheet 'West', row 2; w.xlsx, sheet 'East', row 2)")
     )
@@ -60,11 +60,11 @@ def test_columns_of_one_field_are_one_column(files: list[Path]) -> None:
     intake = read_targets(files, all_sheets=True)
     assert intake.columns == ("Phone", "Name", "City", "hn_place")
     assert intake.rows[-1] == (
-        2_000_003,
+        20_000_003,
         {"Phone": "4165550102", "Name": "r", "City": "", "hn_place": "c.csv, row 3"},
     )
     own = intake.problems.set_index("row")["column"].to_dict()
-    assert own[2_000_002] == "TN"
+    assert own[20_000_002] == "TN"
     again = Intake.from_rows(intake.columns, intake.rows, name="again")
     assert again.targets.equals(intake.targets)
     assert again.columns == intake.columns
@@ -84,7 +84,7 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "l.csv").write_bytes(b"Phone\n4155550100\n")
     intake = read_targets([tmp_path / "a" / "l.csv", tmp_path / "b" / "l.csv"])
-    assert intake.places.tell(1_000_002) == f"{tmp_path}/b/l.csv, row 2"
+    assert intake.places.tell(10_000_002) == f"{tmp_path}/b/l.csv, row 2"
     assert intake.counts["by_code"] == {"duplicate-row": 1}
 
 
@@ -141,8 +141,8 @@ def test_a_place_is_on_one_line() -> None:
     """Whatever the name of a file or sheet holds."""
     places = Places((("a\x1b.csv", None), ("b.xlsx", "S\n1")))
     assert places.tell(2) == "a .csv, row 2"
-    assert "\n" not in places.tell(1_000_003)
-    assert places.several((2, 1_000_003)) == "a .csv, row 2; b.xlsx, sheet 'S\\n1', row 3"
+    assert "\n" not in places.tell(10_000_003)
+    assert places.several((2, 10_000_003)) == "a .csv, row 2; b.xlsx, sheet 'S\\n1', row 3"
 
 
 def test_several_lists_are_planned_applied_and_fed_back(account: hn.Account, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_several_lists_are_planned_applied_and_fed_back(account: hn.Account, tmp
     run.wait(timeout=60)
     done = run.results
     assert done.success["hn_place"].tolist() == ["a.csv, row 2", "b.csv, row 2"]
-    assert done.success["hn_row"].tolist() == ["2", "1000002"]
+    assert done.success["hn_row"].tolist() == ["2", "10000002"]
     assert done.unprocessed["hn_place"].tolist() == ["a.csv, row 3"]
     again = read_bytes(done.success.to_csv(index=False).encode(), name="success.csv")
     assert again.columns == ("Phone", "Name", "City")
