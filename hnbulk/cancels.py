@@ -15,11 +15,12 @@ import pandas as pd
 
 from hnbulk import lifecycle
 from hnbulk.differences import values
-from hnbulk.drafts import Draft, Rows, SetAside, distinct, owners
+from hnbulk.drafts import Draft, Rows, SetAside, distinct, not_set_aside, owners
 from hnbulk.errors import UsageError
 from hnbulk.live import LiveOrders
 from hnbulk.planfile import Goal, PlanFile, PlanHeader
 from hnbulk.steps import Action, Step, Verdict, sort_steps
+from hnbulk.table import numbers_of
 from hnbulk.thresholds import check_thresholds
 
 
@@ -57,11 +58,11 @@ def build_cancels(
         read_at=read_at.isoformat(),
         goal=Goal.CANCELED,
     )
-    draft = Draft.of(rows, set_aside)
-    asked = distinct(targets.loc[~targets["row"].isin(list(set_aside)), ["row", "phone_number"]], draft)
+    draft = Draft(rows, set_aside)
+    asked = distinct(not_set_aside(targets[["row", "phone_number"]], draft), draft)
     live = LiveOrders.of(orders)
     at = live.find(asked["phone_number"])
-    doubled = asked["phone_number"].isin(live.doubled).to_numpy(dtype=np.bool_)
+    doubled = live.among_doubled(asked["phone_number"])
     found = live.orders.iloc[at[at >= 0]]
     for row in asked["row"][doubled].tolist():
         draft.leave(int(row), Verdict.CONFLICT, "two-live-orders")
@@ -71,7 +72,7 @@ def build_cancels(
     check_thresholds(
         matched=0,
         updates=0,
-        live=len(live.orders),
+        live=len(live),
         cancels=draft.count(Action.CANCEL),
         allow_updates=None,
         allow_cancels=allow_cancels,
@@ -81,7 +82,7 @@ def build_cancels(
 
 def refuse_blind_prune(rows: Rows, targets: pd.DataFrame, set_aside: SetAside) -> None:
     """Raises `UsageError` where some rows could not be read: their orders would be canceled."""
-    unread = {row for row, _ in rows} - set(targets["row"].tolist()) | set_aside.keys()
+    unread = set(numbers_of(rows).tolist()) - set(targets["row"].tolist()) | set_aside.keys()
     faulty = sum(set_aside.get(row, ("", ""))[0] != "duplicate-row" for row in unread)
     if faulty:
         raise UsageError(
@@ -93,9 +94,10 @@ def refuse_blind_prune(rows: Rows, targets: pd.DataFrame, set_aside: SetAside) -
 
 def plan_prune(draft: Draft, live: LiveOrders, *, named: pd.Series[Any], account_sid: str) -> None:
     """A row for each live order the list does not name: a cancel where its status allows it."""
-    others = live.orders[~live.orders["phone_number"].isin(named)].sort_values(["phone_number", "sid"])
-    first = max([*draft.cells, *draft.decided, 1]) + 1
-    twice = others["phone_number"].isin(live.doubled).to_numpy(dtype=np.bool_)
+    unnamed = ~live.column("phone_number").isin(named).to_numpy(dtype=np.bool_)
+    others = live.orders.iloc[live.places[unnamed]].sort_values(["phone_number", "sid"])
+    first = draft.last_row + 1
+    twice = live.among_doubled(others["phone_number"])
     rows = list(range(first, first + len(others)))
     for n in np.flatnonzero(twice).tolist():
         sid, status = str(others["sid"].iloc[n]), str(others["status"].iloc[n])

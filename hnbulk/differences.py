@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
 
 # What an update may change, and what only a new order can have (reference page, Update).
 UPDATABLE = (
@@ -34,13 +35,15 @@ _LISTS = frozenset({"cc_emails", "verification_call_sids"})
 _WHOLE_NUMBERS = frozenset({"call_delay"})
 
 
-def differing(targets: pd.DataFrame, orders: pd.DataFrame, fields: Sequence[str]) -> dict[str, Mask]:
+def differing(
+    targets: pd.DataFrame, orders: pd.DataFrame, fields: Sequence[str], at: Places | None = None
+) -> dict[str, Mask]:
     """For each of `fields`, the rows where a target wants another value than its order has.
 
-    Row n of `targets` belongs to row n of `orders`. Texts count without surrounding blanks,
-    lists of addresses as sets.
+    Row n of `targets` belongs to row `at[n]` of `orders`, or without `at` to row n. Texts count
+    without surrounding blanks, lists of addresses as sets.
     """
-    return {name: _differs(name, targets[name], orders[name]) for name in fields}
+    return {name: _differs(name, targets[name], orders[name], at) for name in fields}
 
 
 def any_of(masks: dict[str, Mask], length: int) -> Mask:
@@ -81,15 +84,43 @@ def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any
         yield {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None}
 
 
-def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
+def arrow_texts(column: pd.Series[Any]) -> Any:
+    """A column as arrow's strings, missing ones missing."""
+    return pa.array(column.astype("string"), type=pa.string(), from_pandas=True)
+
+
+def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], at: Places | None) -> Mask:
+    asked: Mask = wanted.notna().to_numpy(dtype=np.bool_)
+    if not asked.any():
+        return asked
+    if at is not None:
+        actual = actual.iloc[at]
+    # what is the same as it stands needs no closer look, and nearly all is
+    places = np.flatnonzero(asked & ~_same(name, wanted, actual))
+    differs: Mask = np.zeros(len(wanted), dtype=np.bool_)
+    if len(places):
+        differs[places] = _differ(name, wanted.iloc[places], actual.iloc[places])
+    return differs
+
+
+def _same(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
+    """The rows that are surely alike; of others nothing is said."""
+    if name in _WHOLE_NUMBERS:
+        return np.zeros(len(wanted), dtype=np.bool_)
+    one, other = (_joined(column) if name in _LISTS else arrow_texts(column) for column in (wanted, actual))
+    if one is None or other is None:
+        return np.zeros(len(wanted), dtype=np.bool_)
+    return np.asarray(pc.fill_null(pc.equal(one, other), False), dtype=np.bool_)
+
+
+def _differ(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
     if name in _LISTS:
         pairs = zip(_lists(wanted), _lists(actual), strict=True)
         return np.array([bool(w) and w != a and set(w or ()) != set(a or ()) for w, a in pairs], np.bool_)
     if name in _WHOLE_NUMBERS:
-        asked: Mask = wanted.notna().to_numpy(dtype=np.bool_)
         have = actual.fillna(0).to_numpy(dtype=np.int64)
         other: Mask = wanted.fillna(0).to_numpy(dtype=np.int64) != have
-        return asked & other
+        return wanted.notna().to_numpy(dtype=np.bool_) & other
     want, have_text = _texts(wanted), _texts(actual)
     if name in _DEFAULTS:
         have_text = pc.if_else(pc.equal(have_text, ""), _DEFAULTS[name], have_text)
@@ -97,9 +128,15 @@ def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
     return np.asarray(differs, dtype=np.bool_)
 
 
+def _joined(column: pd.Series[Any]) -> Any:
+    """Lists as texts, each with what is in no address between its parts; None where they are no arrow's."""
+    if not isinstance(column.dtype, pd.ArrowDtype):
+        return None
+    return pc.binary_join(column.array.__arrow_array__(), "\x00")
+
+
 def _texts(column: pd.Series[Any]) -> Any:
-    text = pa.array(column.astype("string"), type=pa.string(), from_pandas=True)
-    return pc.fill_null(pc.utf8_trim_whitespace(text), "")
+    return pc.fill_null(pc.utf8_trim_whitespace(arrow_texts(column)), "")
 
 
 def _lists(column: pd.Series[Any]) -> list[list[str] | None]:

@@ -5,15 +5,17 @@ Every row of the list has a verdict in the end. What kind of change is planned i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from hnbulk.differences import records, values
-from hnbulk.planfile import PlanRow
+from hnbulk.differences import Mask, arrow_texts, records, values
+from hnbulk.phonecolumn import e164_keys
+from hnbulk.planfile import PlanRow, PlanRows
 from hnbulk.steps import Action, Step, Verdict, canonical
+from hnbulk.table import Numbers, RowPlaces, numbers_of
 
 Rows = Sequence[tuple[int, Mapping[str, str]]]  # row number and its own cells
 SetAside = Mapping[int, tuple[str, str]]  # row number to code and note
@@ -29,22 +31,19 @@ _NOTES: Mapping[str, str] = {
 }
 
 
-@dataclass(slots=True)
 class Draft:
     """A plan in the making: the steps so far, and what was decided for each row."""
 
-    cells: dict[int, Mapping[str, str]]
-    steps: list[Step] = field(default_factory=list)
-    decided: dict[int, PlanRow] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, rows: Rows, set_aside: SetAside) -> Draft:
+    def __init__(self, rows: Rows, set_aside: SetAside) -> None:
         """A draft of these rows, those set aside decided already."""
-        draft = cls(dict(rows))
+        self.steps: list[Step] = []
+        self._rows = rows
+        self._numbers = numbers_of(rows)
+        self._decided: dict[int, _Decision] = {}
+        self._as_wanted: list[tuple[Numbers, pa.Array, pa.Array]] = []  # rows, their sids and statuses
         for row, (code, note) in set_aside.items():
             verdict = Verdict.CONFLICT if code == "conflicting-rows" else Verdict.SET_ASIDE
-            draft.leave(row, verdict, code, note)
-        return draft
+            self.leave(row, verdict, code, note)
 
     def leave(
         self,
@@ -56,30 +55,102 @@ class Draft:
         status: str | None = None,
     ) -> None:
         """The row has this verdict, in place of any it had."""
-        note = note or _NOTES.get(code or "")
-        self.decided[row] = PlanRow(row, self.cells.get(row, {}), verdict, code, note, sid, status)
+        self._decided[row] = (verdict, code, note or _NOTES.get(code or ""), sid, status)
+
+    def leave_as_wanted(self, rows: Numbers, orders: pd.DataFrame, at: Numbers) -> None:
+        """Each of these rows asks for what the order at its place `at` already is."""
+        taken = pa.array(at)
+        sids = arrow_texts(orders["sid"]).take(taken)
+        names = orders["status"].astype("category").cat
+        words = pa.array([str(name) for name in names.categories], type=pa.string())
+        self._as_wanted.append((rows, sids, words.take(pa.array(names.codes.to_numpy()[at]))))
+
+    def is_decided(self, rows: Numbers) -> Mask:
+        """Which of these rows have a verdict of their own."""
+        return np.isin(rows, np.fromiter(self._decided, dtype=np.int64))
+
+    @property
+    def last_row(self) -> int:
+        """The largest number of a row; 1, the header's, where there is none."""
+        return max([int(self._numbers.max(initial=1)), *self._decided])
 
     def count(self, action: Action) -> int:
         """Steps on orders that exist: an update of an order yet to be created changes none."""
         return sum(step.action is action and step.sid is not None for step in self.steps)
 
-    def rows(self) -> tuple[PlanRow, ...]:
-        """Every row with its verdict, in order."""
-        for row in self.cells.keys() - self.decided.keys():
-            self.leave(row, Verdict.SET_ASIDE, "no-target")
-        return tuple(self.decided[row] for row in sorted(self.decided))
+    def rows(self) -> Sequence[PlanRow]:
+        """Every row with its verdict, in the order of their numbers, made when it is asked for."""
+        return _Verdicts(self._rows, self._numbers, self._decided, self._as_wanted).rows()
+
+
+_Decision = tuple[Verdict, str | None, str | None, str | None, str | None]
+_NO_TARGET: _Decision = (Verdict.SET_ASIDE, "no-target", _NOTES["no-target"], None, None)
+
+
+class _Verdicts:
+    """What was decided of all rows of a list, and of rows that are in no list."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        numbers: Numbers,
+        decided: Mapping[int, _Decision],
+        as_wanted: Sequence[tuple[Numbers, pa.Array, pa.Array]],
+    ) -> None:
+        own = RowPlaces(numbers)
+        beside = np.fromiter(decided, dtype=np.int64)
+        beside = beside[own.find(beside) < 0]
+        self._all = np.sort(np.concatenate([numbers, beside]))
+        self._rows = rows
+        self._place = own.find(self._all)  # in the list
+        self._decided = decided
+        kept = [np.zeros(0, dtype=np.int64), *(rows for rows, _, _ in as_wanted)]
+        self._same = RowPlaces(np.concatenate(kept)).find(self._all)
+        self._sids = pa.chunked_array([sids for _, sids, _ in as_wanted], type=pa.string())
+        self._statuses = pa.chunked_array([names for _, _, names in as_wanted], type=pa.string())
+
+    def rows(self) -> Sequence[PlanRow]:
+        return PlanRows(len(self._all), self._row, self._verdicts)
+
+    def _row(self, n: int) -> PlanRow:
+        row, place = int(self._all[n]), int(self._place[n])
+        cells = self._rows[place][1] if place >= 0 else {}
+        return PlanRow(row, cells, *self._decision(n))
+
+    def _verdicts(self) -> Iterator[Verdict]:
+        rows, same = self._all.tolist(), (self._same >= 0).tolist()
+        for row, as_wanted in zip(rows, same, strict=True):
+            decided = self._decided.get(row)
+            yield decided[0] if decided else Verdict.NOTHING if as_wanted else Verdict.SET_ASIDE
+
+    def _decision(self, n: int) -> _Decision:
+        decided = self._decided.get(int(self._all[n]))
+        if decided is not None:
+            return decided
+        place = int(self._same[n])
+        if place < 0:
+            return _NO_TARGET
+        return Verdict.NOTHING, None, None, self._sids[place].as_py(), self._statuses[place].as_py()
+
+
+def not_set_aside(targets: pd.DataFrame, draft: Draft) -> pd.DataFrame:
+    """The targets of rows without a verdict so far."""
+    decided = draft.is_decided(targets["row"].to_numpy(dtype=np.int64))
+    return targets[~decided] if decided.any() else targets
 
 
 def distinct(asked: pd.DataFrame, draft: Draft) -> pd.DataFrame:
     """`asked` with each number once; identical repeats are set aside, contradictions all left."""
-    repeated = asked["phone_number"].duplicated(keep=False).to_numpy(dtype=np.bool_)
+    keys = e164_keys(arrow_texts(asked["phone_number"]))
+    numbers = asked["phone_number"] if keys is None else pd.Series(keys)
+    repeated = numbers.duplicated(keep=False).to_numpy(dtype=np.bool_)
     if not repeated.any():
         return asked
     groups: dict[str, dict[str, list[int]]] = {}
     names = [name for name in asked.columns if name not in ("row", "phone_number")]
     some = asked[repeated]
-    numbers, wanted = some["phone_number"].tolist(), records(some, names)
-    for row, number, target in zip(some["row"].tolist(), numbers, wanted, strict=True):
+    shown, wanted = some["phone_number"].tolist(), records(some, names)
+    for row, number, target in zip(some["row"].tolist(), shown, wanted, strict=True):
         groups.setdefault(number, {}).setdefault(canonical(target), []).append(int(row))
     for variants in groups.values():
         same = len(variants) == 1
@@ -89,7 +160,7 @@ def distinct(asked: pd.DataFrame, draft: Draft) -> pd.DataFrame:
                     draft.leave(row, Verdict.SET_ASIDE, "duplicate-row", f"repeats row {first}")
                 else:
                     draft.leave(row, Verdict.CONFLICT, "conflicting-rows")
-    return asked[~asked["row"].isin(list(draft.decided))]
+    return asked[~draft.is_decided(asked["row"].to_numpy(dtype=np.int64))]
 
 
 def owners(orders: pd.DataFrame, account_sid: str) -> list[dict[str, str]]:

@@ -19,9 +19,9 @@ import pandas as pd
 from hnbulk import lifecycle
 from hnbulk.cancels import plan_prune, refuse_blind_prune
 from hnbulk.differences import FIXED, UPDATABLE, any_of, as_found, differing, records, values
-from hnbulk.drafts import Draft, Rows, SetAside, distinct, owners
+from hnbulk.drafts import Draft, Rows, SetAside, distinct, not_set_aside, owners
 from hnbulk.frames import TARGET_COLUMNS
-from hnbulk.live import LiveOrders
+from hnbulk.live import LiveOrders, Places
 from hnbulk.planfile import PlanFile, PlanHeader
 from hnbulk.steps import Action, Step, Verdict, sort_steps
 from hnbulk.thresholds import check_thresholds
@@ -77,8 +77,8 @@ def build_plan(
         read_at=read_at.isoformat(),
         snapshot_id=snapshot_id,
     )
-    draft = Draft.of(rows, set_aside)
-    asked = distinct(targets[~targets["row"].isin(list(set_aside))], draft)
+    draft = Draft(rows, set_aside)
+    asked = distinct(not_set_aside(targets, draft), draft)
     live = LiveOrders.of(orders)
     matched = _plan_targets(draft, asked, live, account_sid=account_sid)
     if refused and not retry_refused:
@@ -89,7 +89,7 @@ def build_plan(
     check_thresholds(
         matched=matched,
         updates=draft.count(Action.UPDATE),
-        live=len(live.orders),
+        live=len(live),
         cancels=draft.count(Action.CANCEL),
         allow_updates=allow_updates,
         allow_cancels=allow_cancels,
@@ -111,45 +111,49 @@ def _plan_targets(draft: Draft, asked: pd.DataFrame, live: LiveOrders, *, accoun
     """Every target has a verdict; returns how many have a live order to be compared with."""
     at = live.find(asked["phone_number"])
     matched = at >= 0
-    doubled = asked["phone_number"].isin(live.doubled).to_numpy(dtype=np.bool_)
+    doubled = live.among_doubled(asked["phone_number"])
     for row in asked["row"][doubled].tolist():
         draft.leave(int(row), Verdict.CONFLICT, "two-live-orders")
-    _plan_updates(draft, asked[matched], live.orders.iloc[at[matched]], account_sid=account_sid)
+    found = asked if matched.all() else asked[matched]
+    _plan_updates(draft, found, live.orders, at[matched], account_sid=account_sid)
     _plan_creates(draft, asked[~matched & ~doubled], live, account_sid=account_sid)
     return int(matched.sum())
 
 
-def _plan_updates(draft: Draft, asked: pd.DataFrame, orders: pd.DataFrame, *, account_sid: str) -> None:
-    """A verdict for each row with a live order, and an update where a field differs."""
-    fixed = differing(asked, orders, FIXED)
-    accounts = owners(orders, account_sid)
-    changes = differing(asked, orders, UPDATABLE)
+def _plan_updates(
+    draft: Draft, asked: pd.DataFrame, orders: pd.DataFrame, at: Places, *, account_sid: str
+) -> None:
+    """A verdict for each row, whose live order is at its place `at`, and an update where a field
+    differs."""
+    fixed = differing(asked, orders, FIXED, at)
+    changes = differing(asked, orders, UPDATABLE, at)
     differs = any_of({**fixed, **changes}, len(asked))
-    rows = [int(row) for row in asked["row"].tolist()]
-    sids, statuses = values(orders, "sid"), [str(name) for name in orders["status"].tolist()]
-    for n in np.flatnonzero(~differs).tolist():
-        draft.leave(rows[n], Verdict.NOTHING, sid=sids[n], status=statuses[n])
+    all_rows = asked["row"].to_numpy(dtype=np.int64)
+    draft.leave_as_wanted(all_rows[~differs], orders, at[~differs])
     places = np.flatnonzero(differs)
-    after = {name: values(asked.iloc[places], name) for name in UPDATABLE}
-    before = {name: as_found(orders.iloc[places], name) for name in UPDATABLE}
-    numbers = asked["phone_number"].iloc[places].tolist()
+    asked, orders, rows = asked.iloc[places], orders.iloc[at[places]], all_rows[places].tolist()
+    sids, statuses = values(orders, "sid"), [str(name) for name in orders["status"].tolist()]
+    accounts = owners(orders, account_sid)
+    after = {name: values(asked, name) for name in UPDATABLE}
+    before = {name: as_found(orders, name) for name in UPDATABLE}
+    numbers = asked["phone_number"].tolist()
     for k, n in enumerate(places.tolist()):
         names = [name for name in UPDATABLE if changes[name][n]]
-        fault = _why_not([name for name in FIXED if fixed[name][n]], statuses[n])
+        fault = _why_not([name for name in FIXED if fixed[name][n]], statuses[k])
         if fault:
-            draft.leave(rows[n], Verdict.BLOCKED, *fault, sid=sids[n], status=statuses[n])
+            draft.leave(rows[k], Verdict.BLOCKED, *fault, sid=sids[k], status=statuses[k])
             continue
-        draft.leave(rows[n], Verdict.PLANNED, sid=sids[n], status=statuses[n])
+        draft.leave(rows[k], Verdict.PLANNED, sid=sids[k], status=statuses[k])
         draft.steps.append(
             Step(
-                rows[n],
+                rows[k],
                 Action.UPDATE,
                 numbers[k],
-                sid=sids[n],
+                sid=sids[k],
                 before={name: before[name][k] for name in names},
                 after={name: after[name][k] for name in names},
-                precondition={"status": statuses[n], "sid": sids[n], **accounts[n]},
-                risk=_update_risk(names, statuses[n]),
+                precondition={"status": statuses[k], "sid": sids[k], **accounts[k]},
+                risk=_update_risk(names, statuses[k]),
             )
         )
 
@@ -181,7 +185,7 @@ def _plan_creates(draft: Draft, asked: pd.DataFrame, live: LiveOrders, *, accoun
     """An order for each row whose number has none, and an update behind it where one is needed."""
     given = asked["unique_name"]
     double = (given.notna() & given.duplicated(keep=False)).to_numpy(dtype=np.bool_)
-    taken = (given.notna() & given.isin(live.orders["unique_name"].dropna())).to_numpy(dtype=np.bool_)
+    taken = (given.notna() & given.isin(live.column("unique_name").dropna())).to_numpy(dtype=np.bool_)
     for mask, code in ((taken, "unique-name-taken"), (double, "duplicate-unique-name")):
         for row in asked["row"][mask].tolist():
             draft.leave(int(row), Verdict.CONFLICT, code)

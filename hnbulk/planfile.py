@@ -12,7 +12,7 @@ import json
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from operator import itemgetter
@@ -23,7 +23,7 @@ import orjson
 
 from hnbulk.errors import PlanAltered, UsageError
 from hnbulk.files import write_private
-from hnbulk.lines import Lines, Raw
+from hnbulk.lines import Lines, Made, Raw
 from hnbulk.steps import Action, Step, Verdict, canonical
 
 FORMAT = 1
@@ -77,6 +77,16 @@ class PlanRow:
         return f"PlanRow({self.row}, {self.verdict}, {self.code})"
 
 
+class PlanRows(Made[PlanRow]):
+    """Rows that are made when they are asked for, and whose verdicts are known without that."""
+
+    def __init__(
+        self, count: int, make: Callable[[int], PlanRow], verdicts: Callable[[], Iterator[Verdict]]
+    ) -> None:
+        super().__init__(count, make)
+        self.verdicts = verdicts
+
+
 @dataclass(frozen=True, slots=True)
 class PlanHeader:
     """What a plan was made from. `read_at` is the world time of the reading it compares with."""
@@ -121,11 +131,18 @@ class PlanFile:
             return (_parse(text)["row"] for text in self.steps.texts())
         return (step.row for step in self.steps)
 
+    def verdicts(self) -> Iterator[Verdict]:
+        """The verdict of each row, in order; quicker than asking every row for it."""
+        if isinstance(self.rows, PlanRows):
+            return self.rows.verdicts()
+        return (row.verdict for row in self.rows)
+
     @property
     def counts(self) -> dict[str, int]:
         """How many steps of each action, then how many rows of each other verdict."""
         actions = Counter(str(step.action) for step in self.steps)
-        verdicts = Counter(str(row.verdict) for row in self.rows if row.verdict is not Verdict.PLANNED)
+        verdicts = Counter(map(str, self.verdicts()))
+        del verdicts[str(Verdict.PLANNED)]
         ordered = [*Action, *Verdict]
         both = actions + verdicts
         return {str(name): both[str(name)] for name in ordered if both[str(name)]}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +78,7 @@ class _Rows(Made[Value]):
         super().__init__(
             len(table), lambda n: shape(int(numbers[n]), tuple(column[n].as_py() for column in cells))
         )
+        self.numbers = numbers
         self._table = table
         self._shape = shape
 
@@ -93,6 +94,13 @@ def columns_of(lines: Sequence[Sequence[str]], width: int) -> tuple[pa.Array, ..
     """Lines of text cells as so many columns."""
     columns: Iterable[Sequence[str]] = zip(*lines, strict=True) if lines else [()] * width
     return tuple(pa.array(column, type=pa.string()) for column in columns)
+
+
+def numbers_of(rows: Sequence[tuple[int, Any]]) -> Numbers:
+    """The numbers of these rows."""
+    if isinstance(rows, _Rows):
+        return rows.numbers
+    return np.fromiter((row for row, _ in rows), dtype=np.int64)
 
 
 class RowPlaces:

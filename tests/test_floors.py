@@ -30,7 +30,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "glance",
         "orderpages",
         "differences",
-        "live",
         "pictures",
         "intakecard",
         "runlock",
@@ -44,6 +43,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "tablefiles",
         "frames",
+        "live",
         "considered",
         "overview",
         "drafts",
