@@ -30,26 +30,27 @@ class LiveOrders:
     places: Places  # of the live ones
     doubled: list[str]  # numbers with more than one live order
     failures: Mapping[str, int]  # failed orders by number
-    single: Places  # of the live orders that are alone on their number
+    _single: Places  # of the live orders that are alone on their number
+    _index: pd.Index[Any]  # their numbers, as numbers where each is a plain E.164 one
 
     @classmethod
     def of(cls, orders: pd.DataFrame) -> LiveOrders:
         known = orders["phone_number"].notna().to_numpy(dtype=np.bool_)
         alive = _alive(orders["status"])
-        places = np.flatnonzero(alive & known)
-        again = _repeated(orders["phone_number"].iloc[places])
-        if again.any():  # an order that a frame has twice counts once
+        numbers = _numbers(orders["phone_number"])
+        places = single = np.flatnonzero(alive & known)
+        doubled: list[str] = []
+        index = numbers if len(places) == len(orders) else numbers[places]
+        if not index.is_unique:
+            # an order that a frame has twice counts once
             places = places[~orders["sid"].iloc[places].duplicated().to_numpy(dtype=np.bool_)]
-            again = _repeated(orders["phone_number"].iloc[places])
+            again = numbers[places].duplicated(keep=False)
+            doubled = orders["phone_number"].iloc[places[again]].unique().tolist()
+            single = places[~again]
+            index = numbers[single]
         failed = np.flatnonzero(~alive & known)
         failures = orders[["sid", "phone_number"]].iloc[failed].drop_duplicates("sid")["phone_number"]
-        return cls(
-            orders=orders,
-            places=places,
-            doubled=orders["phone_number"].iloc[places[again]].unique().tolist(),
-            failures=Counter(failures.tolist()),
-            single=places[~again],
-        )
+        return cls(orders, places, doubled, Counter(failures.tolist()), single, index)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -60,13 +61,11 @@ class LiveOrders:
 
     def find(self, numbers: pd.Series[Any]) -> Places:
         """The place in `orders` of each number's one live order; -1 where it has none, or two."""
-        single = self.orders["phone_number"].iloc[self.single]
-        have, wanted = e164_keys(arrow_texts(single)), e164_keys(arrow_texts(numbers))
-        if have is None or wanted is None:
-            at = pd.Index(single, dtype="str").get_indexer(pd.Index(numbers, dtype="str"))
-        else:
-            at = pd.Index(have).get_indexer(pd.Index(wanted))
-        found: Places = np.append(self.single, -1)[at]
+        wanted, have = _numbers(numbers), self._index
+        if wanted.dtype != have.dtype:
+            wanted, have = _texts_of(numbers), _texts_of(self.orders["phone_number"].iloc[self._single])
+        at = have.get_indexer(wanted)
+        found: Places = np.append(self._single, -1)[at]
         return found
 
     def among_doubled(self, numbers: pd.Series[Any]) -> npt.NDArray[np.bool_]:
@@ -84,8 +83,12 @@ def _alive(statuses: pd.Series[Any]) -> npt.NDArray[np.bool_]:
     return alive[names.cat.codes.to_numpy()]  # -1, missing, is the last
 
 
-def _repeated(numbers: pd.Series[Any]) -> npt.NDArray[np.bool_]:
-    """Which of the numbers are there more than once."""
-    keys = e164_keys(arrow_texts(numbers))
-    plain = numbers if keys is None else pd.Series(keys)
-    return plain.duplicated(keep=False).to_numpy(dtype=np.bool_)
+def _numbers(column: pd.Series[Any]) -> pd.Index[Any]:
+    """The column's numbers as whole numbers, or as they are where one is no plain E.164 number."""
+    keys = e164_keys(arrow_texts(column))
+    return _texts_of(column) if keys is None else pd.Index(keys)
+
+
+def _texts_of(column: pd.Series[Any]) -> pd.Index[Any]:
+    index: pd.Index[Any] = pd.Index(column, dtype="str")
+    return index

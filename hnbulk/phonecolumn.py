@@ -8,6 +8,7 @@ are read here; every other is left to the reader, who has the words for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,10 @@ def read_phones(column: pa.Array | pa.ChunkedArray) -> Keys:
     """
     cells = _one(column)
     keys = np.zeros(len(cells), dtype=np.int64)
-    offsets, data = _buffers(cells)
-    lengths = np.diff(offsets)
-    for length in np.unique(lengths).tolist():
+    starts, lengths, data = _buffers(cells)
+    for length, places in _by_length(lengths):
         if _LENGTH <= length <= _LONGEST:
-            places = np.flatnonzero(lengths == length)
-            keys[places] = _of_one_length(data, offsets[places], length)
+            keys[places] = _of_one_length(data, starts[places], length)
     return keys
 
 
@@ -58,14 +57,12 @@ def e164_keys(column: pa.Array | pa.ChunkedArray) -> Keys | None:
     Different numbers have different keys: the first digit of one is not 0, and it has 15 at most.
     """
     cells = _one(column)
-    offsets, data = _buffers(cells)
-    lengths = np.diff(offsets)
+    starts, lengths, data = _buffers(cells)
     keys = np.zeros(len(cells), dtype=np.int64)
-    for length in np.unique(lengths).tolist():
+    for length, places in _by_length(lengths):
         if not 8 <= length <= 16:
             return None
-        places = np.flatnonzero(lengths == length)
-        written = _matrix(data, offsets[places], length)
+        written = _matrix(data, starts[places], length)
         digits = written[:, 1:] - _ZERO  # below "0" wraps round to a large one
         if not ((written[:, 0] == ord("+")).all() and (digits <= 9).all() and (digits[:, 0] > 0).all()):
             return None
@@ -125,9 +122,9 @@ def _hostable(digits: Bytes) -> Keys:
 
 def _number(digits: Bytes) -> Keys:
     keys = np.zeros(len(digits), dtype=np.int64)
-    for place in range(digits.shape[1]):
+    for column in np.ascontiguousarray(digits.T):
         keys *= 10
-        keys += digits[:, place]
+        keys += column
     return keys
 
 
@@ -136,15 +133,28 @@ def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pc.fill_null(whole, "")
 
 
-def _buffers(cells: pa.Array) -> tuple[npt.NDArray[np.int64], Bytes]:
-    """Where each cell begins and the last one ends, and the bytes of all."""
+def _buffers(cells: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Bytes]:
+    """Where each cell begins, how many bytes it has, and the bytes of all."""
     _, offsets, data = cells.cast(pa.string()).buffers()
     begins = np.frombuffer(offsets, dtype=np.int32)[cells.offset : cells.offset + len(cells) + 1]
-    return begins.astype(np.int64), np.frombuffer(data or b"", dtype=np.uint8)
+    starts = begins[:-1].astype(np.int64)
+    return starts, begins[1:] - starts, np.frombuffer(data or b"", dtype=np.uint8)
+
+
+def _by_length(lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64] | slice]]:
+    """Each length, and where the cells are that have it."""
+    if len(lengths) and lengths.min() == lengths.max():
+        yield int(lengths[0]), slice(len(lengths))
+        return
+    for length in np.unique(lengths).tolist():
+        yield length, np.flatnonzero(lengths == length)
 
 
 def _matrix(data: Bytes, starts: npt.NDArray[np.int64], length: int) -> Bytes:
     """The bytes of these cells, a row each."""
+    first, last = int(starts[0]), int(starts[-1])
+    if last - first == length * (len(starts) - 1):  # they stand side by side
+        return data[first : last + length].reshape(len(starts), length)
     windows = np.lib.stride_tricks.sliding_window_view(data, length)
     return windows[starts]
 

@@ -1,0 +1,64 @@
+"""A table is columns inside, and the rows they came from to those who ask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hnbulk.table import RowPlaces, Table, columns_of, numbers_of
+
+ROWS = ((2, ("4155550100", "a")), (3, ("", "")), (9, ("x", "é")))
+TABLE = Table.of(("Phone", "Name"), ROWS)
+
+
+def test_rows_are_as_they_were_given() -> None:
+    """By place, from the end, as slice and one after the other."""
+    assert TABLE.rows == ROWS
+    assert (TABLE.rows[1], TABLE.rows[-1], TABLE.rows[:2]) == (ROWS[1], ROWS[2], ROWS[:2])
+    assert list(TABLE.rows) == list(ROWS)
+    assert len(TABLE) == 3
+    with pytest.raises(IndexError):
+        TABLE.rows[3]
+
+
+def test_records_have_the_names_of_the_columns() -> None:
+    """Number and cells."""
+    assert TABLE.records[2] == (9, {"Phone": "x", "Name": "é"})
+    assert dict(TABLE.records)[3] == {"Phone": "", "Name": ""}
+
+
+def test_some_rows_are_a_table_of_their_own() -> None:
+    """In the order they are asked for."""
+    assert TABLE.at(np.array([2, 0])).rows == (ROWS[2], ROWS[0])
+
+
+def test_a_table_without_rows_or_columns_is_one() -> None:
+    """Nothing is a table too."""
+    assert Table.of(("Phone",), ()).rows == ()
+    assert Table.of((), ((2, ()), (3, ()))).rows == ((2, ()), (3, ()))
+    assert [len(column) for column in columns_of([], 2)] == [0, 0]
+
+
+def test_many_rows_are_gone_through_in_order() -> None:
+    """Also where they are made several at once."""
+    rows = [(n, (str(n),)) for n in range(10_000)]
+    assert list(Table.of(("Phone",), rows).rows) == rows
+
+
+def test_no_cell_is_in_its_repr() -> None:
+    """Cells are people's data."""
+    assert repr(TABLE) == "Table(2 columns, 3 rows)"
+
+
+@given(st.lists(st.integers(0, 50), unique=True), st.lists(st.integers(0, 50)))
+def test_rows_are_found_by_their_numbers(numbers: list[int], wanted: list[int]) -> None:
+    """Sorted or not; -1 where there is none."""
+    found = RowPlaces(np.array(numbers, dtype=np.int64)).find(wanted).tolist()
+    assert found == [numbers.index(row) if row in numbers else -1 for row in wanted]
+
+
+def test_numbers_are_those_of_any_rows() -> None:
+    """Of a table's and of a plain list."""
+    assert numbers_of(TABLE.records).tolist() == numbers_of(list(TABLE.records)).tolist() == [2, 3, 9]
