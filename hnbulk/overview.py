@@ -141,6 +141,7 @@ def told_apart(steps: Sequence[Step], most: int) -> Iterator[str]:
             told.append(single_line(step.risk).removeprefix("high:").strip())
         else:
             names = [name for name in step.after if name in apart or (len(steps) == 1 and name in fields)]
+            names.sort(key=lambda name: name == "cc_emails")  # the longest, which says least
             told += [f"{name} {shown(step.after[name])}" for name in names if name != "friendly_name"]
         yield "; ".join(told)
 

@@ -46,12 +46,14 @@ padding:6px 14px 7px 10px;min-width:5.5rem}
 font-variant-numeric:tabular-nums}
 .hn-plan .hn-good{border-left-color:var(--hn-good)}.hn-plan .hn-info{border-left-color:var(--hn-info)}
 .hn-plan .hn-warn{border-left-color:var(--hn-warn)}.hn-plan .hn-bad{border-left-color:var(--hn-bad)}
-.hn-plan table{border-collapse:collapse;margin:0;color:inherit;background:transparent;font-size:13px}
+.hn-plan table{border-collapse:collapse;margin:0;color:inherit;background:transparent;font-size:13px;
+width:auto}
 .hn-plan th,.hn-plan td{text-align:left;vertical-align:top;padding:3px 14px 3px 0;
 border:0;border-bottom:1px solid var(--hn-edge);background:transparent;color:inherit;white-space:normal;
 overflow-wrap:anywhere;max-width:26rem}
-.hn-plan th{font-weight:600;opacity:.75}
-.hn-plan td.hn-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.hn-plan th{font-weight:600;opacity:.75;white-space:nowrap}
+.hn-plan .hn-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.hn-plan td.hn-w{max-width:42rem}
 .hn-plan td.hn-t{font-variant-numeric:tabular-nums;white-space:nowrap}
 .hn-plan tr.hn-grave td:first-child{border-left:4px solid var(--hn-bad);padding-left:8px}
 .hn-plan del{opacity:.7}.hn-plan ins{text-decoration:none;font-weight:600}
@@ -148,11 +150,15 @@ def _updates(file: PlanFile, places: RowPlaces, most: int) -> str:
         for one in fields:
             rows.append(
                 f'<tr>{_place(place)}<td class="hn-t">{_text(named)}</td>'
-                f"<td>{_text(one.field)}</td><td><del>{_text(one.before)}</del></td><td>→</td>"
+                f'<td class="hn-t">{_text(one.field)}</td><td><del>{_text(one.before)}</del></td><td>→</td>'
                 f"<td><ins>{_text(one.after)}</ins></td></tr>"
             )
             place = named = ""
-    head = "<tr><th>row</th><th>number</th><th>field</th><th>before</th><th></th><th>after</th></tr>"
+    bare = all(places.short(step.row).isdecimal() for step in some.steps)
+    head = (
+        f'<tr><th class="hn-{"n" if bare else "p"}">row</th><th>number</th><th>field</th><th>before</th>'
+        "<th></th><th>after</th></tr>"
+    )
     table = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
     return f"<h4>Updates</h4>{table}{_more(len(steps), most)}"
 
@@ -178,7 +184,7 @@ def _listed(file: PlanFile, action: Action, places: RowPlaces, most: int) -> str
         rows.append(
             f"<tr{grave}>{_place(places.short(step.row))}"
             f'<td class="hn-t">{_text(step.phone_number)}</td><td>{_text(step.group or "")}</td>'
-            f"<td>{_text(fields)}</td></tr>"
+            f'<td class="hn-w">{_text(fields)}</td></tr>'
         )
     table = f"<table><tbody>{''.join(rows)}</tbody></table>"
     return (

@@ -37,15 +37,19 @@ def note(
     pace: Pace,
     how: Sequence[str],
     most: int,
+    brief: bool,
 ) -> str:
-    """The Markdown of what `file` shows of the `whole` plan; `most` steps of an action are listed."""
+    """The Markdown of what `file` shows of the `whole` plan; `most` steps of an action are listed.
+
+    Where it is `brief`, a create takes one line, with what tells it from the others.
+    """
     parts = (
         _head(whole, checksum, pace),
         _table(
             ("count", "action", "what"), ((f"{one.count:,}", one.action, said(one.what)) for one in lines)
         ),
         _cautions(file, places, most),
-        *(_steps(file, action, places, most) for action in Action),
+        *(_steps(file, action, places, most, brief=brief) for action in Action),
         _obstacles(file, places, most),
         _foot(whole, checksum, how),
     )
@@ -97,19 +101,36 @@ def _cautions(file: PlanFile, places: RowPlaces, most: int) -> str:
     return "\n".join([*listed, *_more(len(found), most)])
 
 
-def _steps(file: PlanFile, action: Action, places: RowPlaces, most: int) -> str:
+def _steps(file: PlanFile, action: Action, places: RowPlaces, most: int, *, brief: bool) -> str:
     """The first steps of an action, field by field; those of a grave risk before the others."""
     steps = overview.grave_first(step for step in file.steps if step.action is action)
     if not steps:
         return ""
-    shown = _calls(steps[:most]) if action is Action.VERIFY else _changes(file, steps[:most], places)
+    if action is Action.VERIFY:
+        shown = _calls(steps[:most])
+    elif action is Action.CREATE and brief:
+        shown = _creates(steps, places, most)
+    else:
+        shown = _changes(file, steps[:most], places)
     return "\n\n".join([f"#### {overview.TITLES[action]}", shown, *_more(len(steps), most)])
+
+
+def _creates(steps: Sequence[Step], places: RowPlaces, most: int) -> str:
+    cells = (
+        (_row(step.row, step.risk, places), code(step.phone_number), code(what))
+        for step, what in zip(steps, overview.told_apart(steps, most), strict=False)
+    )
+    return _table(("row", "number", "what"), cells)
+
+
+def _row(row: int | None, risk: str | None, places: RowPlaces) -> str:
+    return f"{_GRAVE if overview.is_grave(risk) else ''}{code(places.short(row))}"
 
 
 def _changes(file: PlanFile, steps: Sequence[Step], places: RowPlaces) -> str:
     cells = (
         (
-            f"{_GRAVE if overview.is_grave(one.risk) else ''}{code(places.short(one.row))}",
+            _row(one.row, one.risk, places),
             *(code(value) for value in (one.phone_number, one.field, one.before, one.after)),
         )
         for one in overview.changes(PlanFile(file.header, tuple(steps), ()))

@@ -179,7 +179,7 @@ class Plan:
         With `whole`, every step is told field by field, letters too, and no value is cut.
         """
         most, seen, places = self._most(whole), self._seen, self.places
-        told = (Action.UPDATE, Action.CANCEL)
+        told: tuple[Action, ...] = (Action.UPDATE, Action.CANCEL)
         if whole or self._narrowed:
             told = (Action.CREATE, *told, Action.AUTHORIZE)
         parts = (
@@ -222,7 +222,7 @@ class Plan:
         )
 
     def markdown(self, *, whole: bool = False) -> str:
-        """The plan as Markdown, for a pull request or a ticket; what it lists is as for `card`."""
+        """The plan as Markdown, for a pull request, a ticket or a mail; what it lists is as for `text`."""
         return note(
             self._seen,
             whole=self.file,
@@ -232,6 +232,7 @@ class Plan:
             pace=self.pace,
             how=[self.command],
             most=self._most(whole),
+            brief=not whole and not self._narrowed,
         )
 
     def _most(self, whole: bool) -> int:
@@ -352,12 +353,14 @@ def _both(before: str, after: str) -> tuple[str, str]:
         min(len(before), len(after)),
     )
     start = min(max(0, same - 8), max(len(before), len(after)) - _VALUE + 1)
-    return _from(before, start), _from(after, start)
+    told = [f"…{value[start:]}" if start > 1 else value for value in (before, after)]
+    # what one of them does not need, the other has
+    one, other = (max(_VALUE, 2 * _VALUE - len(value)) for value in reversed(told))
+    return _short(told[0], one), _short(told[1], other)
 
 
-def _from(value: str, start: int) -> str:
-    told = f"…{value[start:]}" if start > 1 else value
-    return told if len(told) <= _VALUE else f"{told[: _VALUE - 1]}…"
+def _short(value: str, most: int) -> str:
+    return value if len(value) <= most else f"{value[: most - 1]}…"
 
 
 def _cut(line: str) -> str:

@@ -274,7 +274,10 @@ def test_a_grave_risk_is_red_and_listed_first() -> None:
     assert page.index(">1002<") < page.index(">2<")
     note = plan.markdown()
     assert "- 🟥 **Warning:** create of row 1002: high: b" in note
-    assert "| 🟥`1002` | `+15017121002` | `sms_url` | – | `set to https://b.example` |" in note
+    assert "| 🟥`1002` | `+15017121002` | `b` |" in note
+    line = "| 🟥`1002` | `+15017121002` | `sms_url` | – | `set to https://b.example` |"
+    assert line in plan.markdown(whole=True)
+    assert line in plan.only("create").markdown()
 
 
 def test_a_plan_can_be_narrowed_to_an_action_or_a_verdict() -> None:
