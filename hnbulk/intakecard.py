@@ -24,7 +24,9 @@ font-size:13px}
 .hn-intake th,.hn-intake td{text-align:left;vertical-align:top;padding:3px 14px 3px 0;border:0;
 border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35));background:transparent;color:inherit}
 .hn-intake th{opacity:.75;white-space:nowrap}
-.hn-intake td:first-child{white-space:nowrap}.hn-intake .hn-n{text-align:right}
+.hn-intake td:first-child{white-space:nowrap}
+.hn-intake td.hn-p{white-space:normal;overflow-wrap:anywhere;max-width:22rem}
+.hn-intake .hn-n{text-align:right}
 """.strip()
 
 
@@ -102,8 +104,10 @@ def _escape(value: object) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]], *, number: int | None) -> str:
-    """A table whose column `number`, where there is one, stands to the right."""
+    """A table whose column `number` stands to the right; without one its first holds places."""
     marks = [' class="hn-n"' if n == number else "" for n in range(len(header))]
+    if number is None:
+        marks[0] = ' class="hn-p"'
     head = "".join(f"<th{mark}>{_escape(title)}</th>" for title, mark in zip(header, marks, strict=True))
     body = (
         "".join(f"<td{mark}>{_escape(cell)}</td>" for cell, mark in zip(row, marks, strict=True))

@@ -245,7 +245,7 @@ def test_a_page_says_how_many_problems_it_leaves_out(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(b"Phone\noops\n")
     both = read_targets([tmp_path / "a.csv", tmp_path / "b.csv"])._repr_html_()
-    assert "<td>b.csv, row 2</td>" in both
+    assert '<td class="hn-p">b.csv, row 2</td>' in both
     assert "more</small>" not in both
 
 
