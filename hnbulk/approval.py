@@ -17,6 +17,7 @@ from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
 from hnbulk.moved import Drift, Moved, drift, moved
 from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.rowplaces import RowPlaces
 from hnbulk.steps import Action, Step
 from hnbulk.wire import DIALECTS
 from hnbulk.work import BELIEVED
@@ -90,7 +91,8 @@ def refuse_moved(plan: PlanFile, lookups: Lookups, now: datetime) -> Listing | N
     found, listing = find_moved(plan, lookups)
     if not found:
         return listing
-    named = ", ".join(f"{_named(one)} ({one.message})" for one in found[:_NAMED])
+    places = RowPlaces.of(plan)
+    named = ", ".join(f"{_named(one, places)} ({one.message})" for one in found[:_NAMED])
     more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
     raise PlanStale(
         f"{len(found):,} of the plan's {len(plan.steps):,} steps cannot be done as planned any more: "
@@ -137,8 +139,8 @@ def _asked(step: Step, lookups: Lookups) -> list[Order]:
     return [order] if order else []
 
 
-def _named(one: Moved) -> str:
-    return f"row {one.row}" if one.row is not None else f"step {one.step}"
+def _named(one: Moved, places: RowPlaces) -> str:
+    return places.one(one.row) if one.row is not None else f"step {one.step}"
 
 
 def is_applied(plan: PlanFile, record: RunRecord, journal: Journal) -> bool:

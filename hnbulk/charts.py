@@ -1,7 +1,8 @@
-"""Pictures of the funnel: how far numbers came, where they stand, how long they stay, over time.
+"""Pictures of the funnel: how far numbers came, where they stand, how long they stay, over time; and of
+what is wrong with lists.
 
-Every title names what the shares are shares of and the moment it holds for. This module counts
-nothing: it draws the frames of `durations` and `funnel`, and changes no setting of altair.
+Every title names what the shares are shares of and the moment it holds for. This module draws the frames
+of `durations`, `funnel` and `intake`, and changes no setting of altair.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from hnbulk.wording import all_text, count_text, share_text, when_text
 if TYPE_CHECKING:
     import altair as alt
 
+    from hnbulk.intake import Intake
+
 _DAY = 86400.0
 _CURVE_POINTS = 200
 _SLIVER = 0.05  # the share of a stage that may lie beyond the end of the axis of days
 _Records = list[dict[str, Any]]
+_FAULT = "#DA5A28"
+_OF_A_LIST = ("unknown-column", "other-sheets")  # told once a list, on no row of it
 
 
 def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> Picture:
@@ -163,6 +168,58 @@ def flow_chart(flow: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> P
     return _drawn(chart, title, height=330, alt=f"numbers in each status over time, {len(stages)} statuses")
 
 
+def problems_chart(intake: Intake) -> Picture:
+    """Bars: how many rows have each problem, and in how many lists; errors strong, warnings light.
+
+    What is said of a whole list and of no row of it is left out.
+    """
+    import altair as alt
+
+    counts, files = intake.counts, len({file for file, _ in intake.places.tables})
+    of_rows = intake.problems[~intake.problems["code"].isin(_OF_A_LIST)]
+    if of_rows.empty:
+        return _nothing("Problems", "no row has one")
+    rows = sorted(
+        (_problem_row(code, own, intake, files) for code, own in of_rows.groupby("code")),
+        key=lambda row: (row["severity"], -row["rows"], row["code"]),
+    )
+    base = alt.Chart(_data(rows)).encode(
+        x=alt.X(
+            "rows:Q",
+            axis=None,
+            scale=alt.Scale(domain=[0, max(row["rows"] for row in rows) * 1.35], nice=False),
+        ),
+        y=alt.Y("code:N", sort=None, title=None, scale=alt.Scale(paddingInner=0.28)),
+    )
+    strength = alt.Scale(domain=["error", "warning"], range=[1.0, 0.35])
+    bars = base.mark_bar(color=_FAULT).encode(
+        opacity=alt.Opacity("severity:N", scale=strength, legend=None)
+    )
+    labels = base.mark_text(align="left", dx=7, fontSize=12.5, color=INK).encode(text="label:N")
+    told = f"{counts['bad']:,} of {count_text(counts['rows'], 'row')} cannot go on as they are"
+    title = _title(
+        told,
+        f"rows with each problem, of {count_text(files, 'list')} · a row can have more than one",
+        "strong: an error, the row is set aside · light: a warning",
+    )
+    said = "; ".join(f"{row['code']} {row['label']}" for row in rows)
+    return _drawn(alt.layer(bars, labels), title, height=26 * len(rows), alt=f"{told}: {said}")
+
+
+def _problem_row(code: Any, own: pd.DataFrame, intake: Intake, files: int) -> dict[str, Any]:
+    numbers = set(own["row"].tolist())
+    there = {intake.places.of(row)[0] for row in numbers}
+    label = count_text(len(numbers), "row")
+    if files > 1:
+        label += f" in {count_text(len(there), 'list')}"
+    return {
+        "code": str(code),
+        "rows": len(numbers),
+        "severity": str(own["severity"].iloc[0]),
+        "label": label,
+    }
+
+
 def _funnel_row(row: Mapping[Any, Any]) -> dict[str, Any]:
     parts = [f"{row['reached']:,}", f"{share_text(row['share_of_all'])} of all"]
     if not pd.isna(row["share_of_previous"]):
@@ -267,15 +324,11 @@ def _title(text: str, *lines: str) -> alt.TitleParams:
     return alt.TitleParams(text, subtitle=list(lines))
 
 
-def _nothing(what: str) -> Picture:
+def _nothing(what: str, said: str = "no events yet") -> Picture:
     import altair as alt
 
-    note = (
-        alt.Chart(_data([{"text": "no events yet"}]))
-        .mark_text(fontSize=18, color=SOFT)
-        .encode(text="text:N")
-    )
-    return _drawn(note, _title(what), height=120, alt=f"{what}: no events yet")
+    note = alt.Chart(_data([{"text": said}])).mark_text(fontSize=18, color=SOFT).encode(text="text:N")
+    return _drawn(note, _title(what), height=120, alt=f"{what}: {said}")
 
 
 def _drawn(

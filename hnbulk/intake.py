@@ -22,11 +22,13 @@ from hnbulk.errors import InputError, UsageError
 from hnbulk.frames import records_of
 from hnbulk.headers import FIELD_ALIASES
 from hnbulk.mapping import Stated, check_mapping, read_mapping
+from hnbulk.parquet import is_parquet
 from hnbulk.places import Places
 from hnbulk.plaintext import single_line
 from hnbulk.sifting import Watch, sift
 from hnbulk.table import Row, Table
 from hnbulk.tablefiles import MAX_ROWS, read_file, read_tables
+from hnbulk.workbooks import is_workbook
 
 __all__ = [
     "FIELD_ALIASES",
@@ -160,10 +162,10 @@ def read_targets(
     each row has a number of its own (see `places`), and a column `hn_place` says where it stands.
 
     Rows with faults are told in `problems`. A text file is UTF-8 unless it begins with a mark or
-    `encoding` says otherwise (`"cp1252"`). `mapping` says which column is which field (None: not
-    sent), or names the JSON file that does. `watch` is handed the rows that need a look of their own
-    and gives them back one by one as they are checked, as `tqdm` does. Raises `InputError` where a file
-    is no table, has no phone number column, or two columns for one field.
+    `encoding` says otherwise (`"cp1252"`), of all text files among them. `mapping` says which column
+    is which field (None: not sent), or names the JSON file that does. `watch` is handed the rows that
+    need a look of their own and gives them back one by one as they are checked, as `tqdm` does. Raises
+    `InputError` where a file is no table, has no phone number column, or two columns for one field.
     """
     paths = [Path(path)] if isinstance(path, (Path, str)) else [Path(each) for each in path]
     if not paths:
@@ -214,11 +216,16 @@ def _read_all(
             stated = read_mapping(Path(mapping))
         else:
             stated = check_mapping(mapping.items())
+    # a workbook has an encoding of its own; where only such files are named, that is refused
+    texts = [
+        encoding if not (is_workbook(content) or is_parquet(content)) else None for _, content in contents
+    ]
+    encodings = texts if any(texts) else [encoding] * len(texts)
     tables = [
         (name, table)
-        for name, content in contents
+        for (name, content), own in zip(contents, encodings, strict=True)
         for table in read_tables(
-            content, name=single_line(name), sheets=sheets, every=all_sheets, encoding=encoding
+            content, name=single_line(name), sheets=sheets, every=all_sheets, encoding=own
         )
     ]
     first, *others = contents

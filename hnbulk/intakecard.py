@@ -18,11 +18,15 @@ from hnbulk.plaintext import single_line
 _FIRST = 8  # how many problems are shown in full
 _STYLE = """
 .hn-intake{color:inherit;font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);max-width:60rem}
-.hn-intake table{border-collapse:collapse;margin:.6em 0;color:inherit;background:transparent;font-size:13px}
+.hn-intake p{margin:.2em 0}.hn-intake small{opacity:.75}
+.hn-intake table{border-collapse:collapse;margin:.2em 0 1em;color:inherit;background:transparent;
+font-size:13px}
 .hn-intake th,.hn-intake td{text-align:left;vertical-align:top;padding:3px 14px 3px 0;border:0;
 border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35));background:transparent;color:inherit}
 .hn-intake th{opacity:.75;white-space:nowrap}
-.hn-intake td:first-child{white-space:nowrap}.hn-intake .hn-n{text-align:right}
+.hn-intake td:first-child{white-space:nowrap}
+.hn-intake td.hn-p{white-space:normal;overflow-wrap:anywhere;max-width:22rem}
+.hn-intake .hn-n{text-align:right}
 """.strip()
 
 
@@ -68,7 +72,13 @@ def page_part(
         first = [
             (place(row).removeprefix("row "), *cells) for row, *cells in _cells(_first(problems), names)
         ]
-        parts.append(_table(("row", "column", "problem", "value", "first problems"), first, number=0))
+        bare = all(own.isdecimal() for own, *_ in first)  # a whole place is read from the left
+        parts.append("<p>First problems</p>")
+        parts.append(
+            _table(("row", "column", "problem", "value", "rule"), first, number=0 if bare else None)
+        )
+        if len(problems) > len(first):
+            parts.append(f"<p><small>… and {len(problems) - len(first):,} more</small></p>")
     return f'<div class="hn-intake"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
 
@@ -93,9 +103,11 @@ def _escape(value: object) -> str:
     return html.escape(single_line(str(value)))
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]], *, number: int) -> str:
-    """A table whose column `number` stands to the right."""
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]], *, number: int | None) -> str:
+    """A table whose column `number` stands to the right; without one its first holds places."""
     marks = [' class="hn-n"' if n == number else "" for n in range(len(header))]
+    if number is None:
+        marks[0] = ' class="hn-p"'
     head = "".join(f"<th{mark}>{_escape(title)}</th>" for title, mark in zip(header, marks, strict=True))
     body = (
         "".join(f"<td{mark}>{_escape(cell)}</td>" for cell, mark in zip(row, marks, strict=True))

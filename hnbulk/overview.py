@@ -16,11 +16,11 @@ from typing import Any
 
 from hnbulk.plaintext import single_line
 from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.rowplaces import BLANK
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step, Verdict
 from hnbulk.wording import count_text, duration_text
 
-BLANK = "–"
 #: The verdicts of rows that a person has to look at, the gravest first.
 WITHOUT_STEP = (Verdict.CONFLICT, Verdict.BLOCKED, Verdict.SET_ASIDE)
 TITLES = {
@@ -31,7 +31,7 @@ TITLES = {
     Action.AUTHORIZE: "Letters",
 }
 # Which rows a note names besides its own; the same reason for other rows is one obstacle.
-_OTHER_ROWS = re.compile(r" \(rows? [0-9][0-9, ]*(?: and [0-9,]+ more)?\)$")
+_OTHER_ROWS = re.compile(r" \((?:rows? [0-9][0-9, ]*|.*, row [0-9]+)(?: and [0-9,]+ more)?\)$")
 # Never echoed by the API (reference page, properties): they can be set but not compared.
 _WRITE_ONLY = ("sms_", "status_callback_")
 # Fields worth a word when creates share them or not: one, many.
@@ -126,6 +126,26 @@ def changes(plan: PlanFile, *actions: Action) -> Iterator[Change]:
             )
 
 
+def told_apart(steps: Sequence[Step], most: int) -> Iterator[str]:
+    """The first `most` creates in few words: the name, then a grave risk, else what not all of them share.
+
+    Sids and our own unique name tell a person nothing and are left out.
+    """
+    fields = {name for step in steps for name in step.after if name != "unique_name"}
+    fields = {name for name in fields if not name.endswith("_sid")}
+    first = steps[0].after if steps else {}
+    apart = {name for name in fields if any(step.after.get(name) != first.get(name) for step in steps)}
+    for step in steps[:most]:
+        told = [shown(step.after["friendly_name"])] if "friendly_name" in step.after else []
+        if step.risk is not None and is_grave(step.risk):
+            told.append(single_line(step.risk).removeprefix("high:").strip())
+        else:
+            names = [name for name in step.after if name in apart or (len(steps) == 1 and name in fields)]
+            names.sort(key=lambda name: name == "cc_emails")  # the longest, which says least
+            told += [f"{name} {shown(step.after[name])}" for name in names if name != "friendly_name"]
+        yield "; ".join(told)
+
+
 def obstacles(plan: PlanFile, *verdicts: Verdict) -> list[Obstacle]:
     """The rows without a step, together where their reason is the same; the most frequent first."""
     grouped: dict[tuple[Verdict, str, str], list[PlanRow]] = {}
@@ -212,13 +232,6 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(single_line(str(part)) for part in value)
     return single_line(str(value))
-
-
-def rows_text(rows: Sequence[int], *, most: int = 6) -> str:
-    """`row 2`, `rows 2, 3` or `rows 2, 3, 4, 5, 6, 7 and 93 more`."""
-    named = ", ".join(str(row) for row in rows[:most])
-    more = f" and {len(rows) - most:,} more" if len(rows) > most else ""
-    return f"row{'s' if len(rows) > 1 else ''} {named}{more}"
 
 
 def _after(step: Step, name: str) -> str:

@@ -11,9 +11,10 @@ from html import escape
 from itertools import groupby
 
 from hnbulk import overview
-from hnbulk.overview import BLANK, Line, moment, rows_text
+from hnbulk.overview import Line, moment
 from hnbulk.plaintext import single_line
 from hnbulk.planfile import PlanFile
+from hnbulk.rowplaces import RowPlaces
 from hnbulk.settings import Pace
 from hnbulk.steps import Action
 
@@ -28,6 +29,7 @@ _TONES = {
     "conflict": "bad",
     "set-aside": "calm",
 }
+_FOLDED = (Action.CANCEL, Action.CREATE, Action.VERIFY, Action.AUTHORIZE)
 _STYLE = """
 .hn-plan{--hn-edge:var(--jp-border-color2,rgba(128,128,128,.35));--hn-good:var(--jp-success-color1,#2e9e5b);
 --hn-info:var(--jp-brand-color1,#2f7fd1);--hn-warn:var(--jp-warn-color1,#d98200);
@@ -44,12 +46,14 @@ padding:6px 14px 7px 10px;min-width:5.5rem}
 font-variant-numeric:tabular-nums}
 .hn-plan .hn-good{border-left-color:var(--hn-good)}.hn-plan .hn-info{border-left-color:var(--hn-info)}
 .hn-plan .hn-warn{border-left-color:var(--hn-warn)}.hn-plan .hn-bad{border-left-color:var(--hn-bad)}
-.hn-plan table{border-collapse:collapse;margin:0;color:inherit;background:transparent;font-size:13px}
+.hn-plan table{border-collapse:collapse;margin:0;color:inherit;background:transparent;font-size:13px;
+width:auto}
 .hn-plan th,.hn-plan td{text-align:left;vertical-align:top;padding:3px 14px 3px 0;
 border:0;border-bottom:1px solid var(--hn-edge);background:transparent;color:inherit;white-space:normal;
 overflow-wrap:anywhere;max-width:26rem}
-.hn-plan th{font-weight:600;opacity:.75}
-.hn-plan td.hn-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.hn-plan th{font-weight:600;opacity:.75;white-space:nowrap}
+.hn-plan .hn-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.hn-plan td.hn-w{max-width:42rem}
 .hn-plan td.hn-t{font-variant-numeric:tabular-nums;white-space:nowrap}
 .hn-plan tr.hn-grave td:first-child{border-left:4px solid var(--hn-bad);padding-left:8px}
 .hn-plan del{opacity:.7}.hn-plan ins{text-decoration:none;font-weight:600}
@@ -68,6 +72,7 @@ def card(
     *,
     whole: PlanFile,
     lines: Sequence[Line],
+    places: RowPlaces,
     checksum: str,
     pace: Pace,
     how: Sequence[str],
@@ -81,13 +86,10 @@ def card(
         _head(whole, checksum, pace),
         _tiles(lines),
         _summary(lines),
-        _cautions(file, most),
-        _updates(file, most),
-        _listed(file, Action.CANCEL, most),
-        _listed(file, Action.CREATE, most),
-        _listed(file, Action.VERIFY, most),
-        _listed(file, Action.AUTHORIZE, most),
-        _obstacles(file, most),
+        _cautions(file, places, most),
+        _updates(file, places, most),
+        *(_listed(file, action, places, most) for action in _FOLDED),
+        _obstacles(file, places, most),
         _foot(whole, how, checksum),
     )
     return f'<div class="hn-plan"><style>{_STYLE}</style>{"".join(parts)}</div>'
@@ -124,17 +126,17 @@ def _summary(lines: Iterable[Line]) -> str:
     return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _cautions(file: PlanFile, most: int) -> str:
+def _cautions(file: PlanFile, places: RowPlaces, most: int) -> str:
     found = overview.cautions(file)
     notes = (
         f'<p class="hn-note{" hn-bad" if one.grave else ""}"><b>Warning</b> '
-        f"{_text(one.action)} of {rows_text(one.rows)}: {_text(one.risk)}</p>"
+        f"{_text(one.action)} of {_text(places.several(one.rows))}: {_text(one.risk)}</p>"
         for one in found[:most]
     )
     return f"{''.join(notes)}{_more(len(found), most)}"
 
 
-def _updates(file: PlanFile, most: int) -> str:
+def _updates(file: PlanFile, places: RowPlaces, most: int) -> str:
     """Field by field, before and after; a step's row and number stand in its first line."""
     steps = overview.grave_first(step for step in file.steps if step.action is Action.UPDATE)
     if not steps:
@@ -144,20 +146,29 @@ def _updates(file: PlanFile, most: int) -> str:
     for (row, number), fields in groupby(
         overview.changes(some), key=lambda one: (one.row, one.phone_number)
     ):
-        place, named = str(row if row is not None else BLANK), number
+        place, named = places.short(row), number
         for one in fields:
             rows.append(
-                f'<tr><td class="hn-n">{_text(place)}</td><td class="hn-t">{_text(named)}</td>'
-                f"<td>{_text(one.field)}</td><td><del>{_text(one.before)}</del></td><td>→</td>"
+                f'<tr>{_place(place)}<td class="hn-t">{_text(named)}</td>'
+                f'<td class="hn-t">{_text(one.field)}</td><td><del>{_text(one.before)}</del></td><td>→</td>'
                 f"<td><ins>{_text(one.after)}</ins></td></tr>"
             )
             place = named = ""
-    head = "<tr><th>row</th><th>number</th><th>field</th><th>before</th><th></th><th>after</th></tr>"
+    bare = all(places.short(step.row).isdecimal() for step in some.steps)
+    head = (
+        f'<tr><th class="hn-{"n" if bare else "p"}">row</th><th>number</th><th>field</th><th>before</th>'
+        "<th></th><th>after</th></tr>"
+    )
     table = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
     return f"<h4>Updates</h4>{table}{_more(len(steps), most)}"
 
 
-def _listed(file: PlanFile, action: Action, most: int) -> str:
+def _place(place: str) -> str:
+    """The cell of a row's number, or of its whole place, which may take two lines."""
+    return f'<td class="hn-{"n" if place.isdecimal() else "p"}">{_text(place)}</td>'
+
+
+def _listed(file: PlanFile, action: Action, places: RowPlaces, most: int) -> str:
     """The first steps of an action, each in one line, folded away; those of a grave risk first."""
     steps = overview.grave_first(step for step in file.steps if step.action is action)
     if not steps:
@@ -171,9 +182,9 @@ def _listed(file: PlanFile, action: Action, most: int) -> str:
             fields = f"wave {step.precondition['wave']}, from {moment(str(when))}"
         grave = ' class="hn-grave"' if overview.is_grave(step.risk) else ""
         rows.append(
-            f'<tr{grave}><td class="hn-n">{_text(step.row if step.row is not None else BLANK)}</td>'
+            f"<tr{grave}>{_place(places.short(step.row))}"
             f'<td class="hn-t">{_text(step.phone_number)}</td><td>{_text(step.group or "")}</td>'
-            f"<td>{_text(fields)}</td></tr>"
+            f'<td class="hn-w">{_text(fields)}</td></tr>'
         )
     table = f"<table><tbody>{''.join(rows)}</tbody></table>"
     return (
@@ -182,13 +193,14 @@ def _listed(file: PlanFile, action: Action, most: int) -> str:
     )
 
 
-def _obstacles(file: PlanFile, most: int) -> str:
+def _obstacles(file: PlanFile, places: RowPlaces, most: int) -> str:
     found = overview.obstacles(file, *overview.WITHOUT_STEP)
     if not found:
         return ""
     notes = (
         f'<p class="hn-note hn-{_TONES[str(one.verdict)]}"><b>{_text(str(one.verdict).capitalize())}</b> '
-        f"{_text(one.code)} ({rows_text(one.rows)}){': ' if one.note else ''}{_text(one.note)}</p>"
+        f"{_text(one.code)} ({_text(places.several(one.rows))}){': ' if one.note else ''}"
+        f"{_text(one.note)}</p>"
         for one in found[:most]
     )
     return f"<h4>Rows without a step</h4>{''.join(notes)}{_more(len(found), most)}"

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from hnbulk import overview
-from hnbulk.overview import BLANK, Line, moment, rows_text
+from hnbulk.overview import Line, moment
 from hnbulk.plaintext import single_line
 from hnbulk.planfile import PlanFile
+from hnbulk.rowplaces import BLANK, RowPlaces
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step
 
@@ -31,20 +32,25 @@ def note(
     *,
     whole: PlanFile,
     lines: Sequence[Line],
+    places: RowPlaces,
     checksum: str,
     pace: Pace,
     how: Sequence[str],
     most: int,
+    brief: bool,
 ) -> str:
-    """The Markdown of what `file` shows of the `whole` plan; `most` steps of an action are listed."""
+    """The Markdown of what `file` shows of the `whole` plan; `most` steps of an action are listed.
+
+    Where it is `brief`, a create takes one line, with what tells it from the others.
+    """
     parts = (
         _head(whole, checksum, pace),
         _table(
             ("count", "action", "what"), ((f"{one.count:,}", one.action, said(one.what)) for one in lines)
         ),
-        _cautions(file, most),
-        *(_steps(file, action, most) for action in Action),
-        _obstacles(file, most),
+        _cautions(file, places, most),
+        *(_steps(file, action, places, most, brief=brief) for action in Action),
+        _obstacles(file, places, most),
         _foot(whole, checksum, how),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -85,29 +91,46 @@ def _head(file: PlanFile, checksum: str, pace: Pace) -> str:
     )
 
 
-def _cautions(file: PlanFile, most: int) -> str:
+def _cautions(file: PlanFile, places: RowPlaces, most: int) -> str:
     found = overview.cautions(file)
     listed = [
-        f"- {_GRAVE if one.grave else '🟧'} **Warning:** {one.action} of {rows_text(one.rows)}: "
-        f"{said(one.risk)}"
+        f"- {_GRAVE if one.grave else '🟧'} **Warning:** {one.action} of "
+        f"{places.several(one.rows, name=code)}: {said(one.risk)}"
         for one in found[:most]
     ]
     return "\n".join([*listed, *_more(len(found), most)])
 
 
-def _steps(file: PlanFile, action: Action, most: int) -> str:
+def _steps(file: PlanFile, action: Action, places: RowPlaces, most: int, *, brief: bool) -> str:
     """The first steps of an action, field by field; those of a grave risk before the others."""
     steps = overview.grave_first(step for step in file.steps if step.action is action)
     if not steps:
         return ""
-    shown = _calls(steps[:most]) if action is Action.VERIFY else _changes(file, steps[:most])
+    if action is Action.VERIFY:
+        shown = _calls(steps[:most])
+    elif action is Action.CREATE and brief:
+        shown = _creates(steps, places, most)
+    else:
+        shown = _changes(file, steps[:most], places)
     return "\n\n".join([f"#### {overview.TITLES[action]}", shown, *_more(len(steps), most)])
 
 
-def _changes(file: PlanFile, steps: Sequence[Step]) -> str:
+def _creates(steps: Sequence[Step], places: RowPlaces, most: int) -> str:
+    cells = (
+        (_row(step.row, step.risk, places), code(step.phone_number), code(what))
+        for step, what in zip(steps, overview.told_apart(steps, most), strict=False)
+    )
+    return _table(("row", "number", "what"), cells)
+
+
+def _row(row: int | None, risk: str | None, places: RowPlaces) -> str:
+    return f"{_GRAVE if overview.is_grave(risk) else ''}{code(places.short(row))}"
+
+
+def _changes(file: PlanFile, steps: Sequence[Step], places: RowPlaces) -> str:
     cells = (
         (
-            f"{_GRAVE if overview.is_grave(one.risk) else ''}{code(BLANK if one.row is None else one.row)}",
+            _row(one.row, one.risk, places),
             *(code(value) for value in (one.phone_number, one.field, one.before, one.after)),
         )
         for one in overview.changes(PlanFile(file.header, tuple(steps), ()))
@@ -127,12 +150,12 @@ def _calls(steps: Sequence[Step]) -> str:
     return _table(("wave", "number", "not before", "not after"), cells)
 
 
-def _obstacles(file: PlanFile, most: int) -> str:
+def _obstacles(file: PlanFile, places: RowPlaces, most: int) -> str:
     found = overview.obstacles(file, *overview.WITHOUT_STEP)
     if not found:
         return ""
     listed = (
-        f"- **{str(one.verdict).capitalize()}** {code(one.code)} ({rows_text(one.rows)})"
+        f"- **{str(one.verdict).capitalize()}** {code(one.code)} ({places.several(one.rows, name=code)})"
         f"{': ' if one.note else ''}{said(one.note)}"
         for one in found[:most]
     )

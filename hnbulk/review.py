@@ -17,16 +17,18 @@ import pandas as pd
 
 from hnbulk import overview
 from hnbulk.errors import UsageError
-from hnbulk.overview import BLANK, Change, Line, moment, rows_text
+from hnbulk.overview import Change, Line, moment
 from hnbulk.plaintext import single_line
 from hnbulk.plancard import card
 from hnbulk.planfile import PlanFile, load_plan
 from hnbulk.plannote import note
+from hnbulk.rowplaces import BLANK, RowPlaces
 from hnbulk.settings import REAL_PACE, Pace, pace_for
 from hnbulk.steps import Action, Verdict
 
 WIDTH = 100
 MOST = 12  # steps shown in full
+_VALUE = 25  # columns for each of two values in a line
 #: What a plan can be narrowed to: its actions, and the verdicts of rows without a step.
 NAMES = (*map(str, Action), *(str(verdict) for verdict in Verdict if verdict is not Verdict.PLANNED))
 
@@ -62,6 +64,11 @@ class Plan:
             named = f"{wrong[0]!r} is no action or verdict" if wrong else "nothing was named"
             raise UsageError(f"{named}; a plan can show only: {', '.join(NAMES)}.")
         return Plan(self.file, path=self.path, pace=self.pace, names=names)
+
+    @cached_property
+    def places(self) -> RowPlaces:
+        """How its rows are named: of several lists by file and sheet too."""
+        return RowPlaces.of(self.file)
 
     @property
     def _narrowed(self) -> bool:
@@ -168,20 +175,24 @@ class Plan:
     def text(self, *, whole: bool = False) -> str:
         """The plan in lines of at most `WIDTH` columns, without the ways to apply it.
 
-        The first steps of each kind are told field by field; with `whole`, every step is,
-        creates and letters too.
+        The first steps of each kind are told: creates in one line each, the others field by field.
+        With `whole`, every step is told field by field, letters too, and no value is cut.
         """
-        most, seen = self._most(whole), self._seen
-        told = (Action.CREATE, Action.UPDATE, Action.CANCEL, Action.AUTHORIZE)
+        most, seen, places = self._most(whole), self._seen, self.places
+        told: tuple[Action, ...] = (Action.UPDATE, Action.CANCEL)
+        if whole or self._narrowed:
+            told = (Action.CREATE, *told, Action.AUTHORIZE)
         parts = (
             _head(self.file, self.checksum, self.pace),
             _summary(self.lines),
-            *(_changes(seen, action, most) for action in (told if whole or self._narrowed else told[1:3])),
+            [] if Action.CREATE in told else _creates(seen, places, most),
+            *(_changes(seen, action, places, most, whole=whole) for action in told),
             _calls(seen, most),
-            _obstacles(seen, most),
-            _cautions(seen, most),
+            _obstacles(seen, places, most),
+            _cautions(seen, places, most),
         )
-        texts = ["\n".join(_cut(line) for line in part) for part in parts if part]
+        cut = single_line if whole else _cut
+        texts = ["\n".join(cut(line) for line in part) for part in parts if part]
         return "\n\n".join(
             texts if self.file.steps else [*texts, "Nothing to do: no request would be sent."]
         )
@@ -203,6 +214,7 @@ class Plan:
             self._seen,
             whole=self.file,
             lines=self.lines,
+            places=self.places,
             checksum=self.checksum,
             pace=self.pace,
             how=how,
@@ -210,15 +222,17 @@ class Plan:
         )
 
     def markdown(self, *, whole: bool = False) -> str:
-        """The plan as Markdown, for a pull request or a ticket; what it lists is as for `card`."""
+        """The plan as Markdown, for a pull request, a ticket or a mail; what it lists is as for `text`."""
         return note(
             self._seen,
             whole=self.file,
             lines=self.lines,
+            places=self.places,
             checksum=self.checksum,
             pace=self.pace,
             how=[self.command],
             most=self._most(whole),
+            brief=not whole and not self._narrowed,
         )
 
     def _most(self, whole: bool) -> int:
@@ -248,23 +262,50 @@ def _summary(lines: Sequence[Line]) -> list[str]:
     return [f"  {line.count:>{wide},} × {line.action:<10} {line.what}".rstrip() for line in lines]
 
 
-def _changes(file: PlanFile, action: Action, most: int) -> list[str]:
+def _creates(file: PlanFile, places: RowPlaces, most: int) -> list[str]:
+    """The first creates, each in one line with what tells it from the others; `only` has every field."""
+    steps = overview.grave_first(step for step in file.steps if step.action is Action.CREATE)
+    text = [overview.TITLES[Action.CREATE]]
+    table = ""
+    for step, what in zip(steps, overview.told_apart(steps, most), strict=False):
+        table = _at_table(text, table, places.table(step.row))
+        mark = "!" if overview.is_grave(step.risk) else " "
+        place = f"{'  ' if table else ''}row {places.number(step.row)}"
+        text.append(f"{mark} {place:<9} {step.phone_number:<13} {what}".rstrip())
+    if len(steps) > most:
+        text.append(f"  … and {len(steps) - most:,} more")
+    return text if steps else []
+
+
+def _changes(file: PlanFile, action: Action, places: RowPlaces, most: int, *, whole: bool) -> list[str]:
     """The first steps of an action, field by field, aligned; those of a grave risk first, with a `!`."""
     steps = overview.grave_first(step for step in file.steps if step.action is action)
     some = PlanFile(file.header, tuple(steps[:most]), ())
     text = [overview.TITLES[action]]
     last: tuple[int | None, str] | None = None
+    table = ""
     for one in overview.changes(some):
         own = (one.row, one.phone_number)
-        place = "" if own == last else f"row {one.row if one.row is not None else BLANK}"
+        if own != last:
+            table = _at_table(text, table, places.table(one.row))
+        indent = "  " if table else ""
+        place = indent if own == last else f"{indent}row {places.number(one.row)}"
         number = "" if own == last else one.phone_number
-        mark = "!" if place and overview.is_grave(one.risk) else " "
-        field = f"{one.field:<17} {_short(one.before)} → {_short(one.after)}"
+        mark = "!" if own != last and overview.is_grave(one.risk) else " "
+        both = (one.before, one.after) if whole else _both(one.before, one.after)
+        field = f"{one.field:<17} {' → '.join(both)}"
         text.append(f"{mark} {place:<9} {number:<13} {field}")
         last = own
     if len(steps) > most:
         text.append(f"  … and {len(steps) - most:,} more")
     return text if steps else []
+
+
+def _at_table(text: list[str], last: str, table: str) -> str:
+    """The table whose rows come next; where it is another one than before, `text` has its name."""
+    if table != last:
+        text.append(f"  {table}" if table else "  other rows")
+    return table
 
 
 def _calls(file: PlanFile, most: int) -> list[str]:
@@ -280,30 +321,46 @@ def _calls(file: PlanFile, most: int) -> list[str]:
     return text
 
 
-def _obstacles(file: PlanFile, most: int) -> list[str]:
+def _obstacles(file: PlanFile, places: RowPlaces, most: int) -> list[str]:
     text: list[str] = []
     found = overview.obstacles(file, *overview.WITHOUT_STEP)
     for one in found[:most]:
-        title = f"{str(one.verdict).capitalize()}: {one.code} ({rows_text(one.rows)})"
-        text += [title, *wrap(one.note, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")]
+        title = f"{str(one.verdict).capitalize()}: {one.code} ({places.several(one.rows)})"
+        text += wrap(title, WIDTH - 2, subsequent_indent="  ")
+        text += wrap(one.note, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")
     if len(found) > most:
         text.append(f"… and {len(found) - most:,} more reasons")
     return text
 
 
-def _cautions(file: PlanFile, most: int) -> list[str]:
+def _cautions(file: PlanFile, places: RowPlaces, most: int) -> list[str]:
     text: list[str] = []
     found = overview.cautions(file)
     for one in found[:most]:
-        line = f"Warning: {one.action} of {rows_text(one.rows)}: {one.risk}"
+        line = f"Warning: {one.action} of {places.several(one.rows)}: {one.risk}"
         text += wrap(line, WIDTH - 2, subsequent_indent="  ")
     if len(found) > most:
         text.append(f"… and {len(found) - most:,} more warnings")
     return text
 
 
-def _short(value: str) -> str:
-    return value if len(value) <= 30 else value[:29] + "…"
+def _both(before: str, after: str) -> tuple[str, str]:
+    """Both values in one line; where they are long, from a little before what differs."""
+    if len(before) + len(after) <= 2 * _VALUE:
+        return before, after
+    same = next(
+        (n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
+        min(len(before), len(after)),
+    )
+    start = min(max(0, same - 8), max(len(before), len(after)) - _VALUE + 1)
+    told = [f"…{value[start:]}" if start > 1 else value for value in (before, after)]
+    # what one of them does not need, the other has
+    one, other = (max(_VALUE, 2 * _VALUE - len(value)) for value in reversed(told))
+    return _short(told[0], one), _short(told[1], other)
+
+
+def _short(value: str, most: int) -> str:
+    return value if len(value) <= most else f"{value[: most - 1]}…"
 
 
 def _cut(line: str) -> str:

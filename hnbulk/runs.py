@@ -28,6 +28,7 @@ from hnbulk.moved import Drift, Moved, rebase
 from hnbulk.planfile import PlanFile
 from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
+from hnbulk.rowplaces import RowPlaces
 from hnbulk.running import Run
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Ending, State
@@ -178,9 +179,10 @@ class Rebased:
 
     def __str__(self) -> str:
         kept, dropped = len(self.plan.steps), len(self.before.steps) - len(self.plan.steps)
+        places = RowPlaces.of(self.plan)
         lines = [f"kept {kept:,} steps, dropped {dropped:,}"]
         lines += [
-            f"  {f'row {one.row}' if one.row is not None else f'step {one.step}':<9} {one.message}"
+            f"  {places.one(one.row) if one.row is not None else f'step {one.step}':<9} {one.message}"
             for one in self.moved[:_SHOWN]
         ]
         if len(self.moved) > _SHOWN:
@@ -220,7 +222,8 @@ class Drifted:
         ordered = sorted(self.drift, key=lambda one: one.stands)
         fallen = sum(not one.stands for one in ordered)
         sums = f"{count_text(len(ordered), 'row')} moved {since}; {fallen:,} cannot be done any more"
-        lines = [f"Drift: {sums}", *map(_drift_line, ordered[:_SHOWN])]
+        places = RowPlaces.of(self.plan)
+        lines = [f"Drift: {sums}", *(_drift_line(one, places) for one in ordered[:_SHOWN])]
         if len(ordered) > _SHOWN:
             lines.append(f"  ... and {len(ordered) - _SHOWN:,} more")
         if fallen:
@@ -228,8 +231,8 @@ class Drifted:
         return "\n".join(lines)
 
 
-def _drift_line(one: Drift) -> str:
-    place = f"row {one.row}" if one.row is not None else one.sid
+def _drift_line(one: Drift, places: RowPlaces) -> str:
+    place = places.one(one.row) if one.row is not None else one.sid
     return f"{' ' if one.stands else '!'} {place:<9} {one.message}"
 
 

@@ -24,12 +24,11 @@ from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
 from hnbulk.results import EXTRA_COLUMNS
+from hnbulk.rowplaces import PLACE
 from hnbulk.table import Numbers, Row, RowPlaces, Table
 
 Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
-#: The column that a list of several tables gets: the place of each row.
-PLACE = "hn_place"
 #: The columns of ours; they are not read when a file of ours is fed back.
 ADDED = frozenset({PLACE, *EXTRA_COLUMNS, *quarantine.COLUMNS})
 

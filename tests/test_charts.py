@@ -15,11 +15,12 @@ import pytest
 from test_funnel import at, realistic_events, story
 
 from hnbulk import lifecycle
-from hnbulk.charts import flow_chart, funnel_chart, standing_chart, survival_chart
+from hnbulk.charts import flow_chart, funnel_chart, problems_chart, standing_chart, survival_chart
 from hnbulk.durations import stage_curves
 from hnbulk.errors import UsageError
 from hnbulk.frames import events_frame
 from hnbulk.funnel import Funnel, Kind, build_funnel
+from hnbulk.intake import read_bytes, read_targets
 from hnbulk.palette import COLORS, UNKNOWN_COLOR, color_of
 from hnbulk.pictures import Picture
 
@@ -227,3 +228,24 @@ def test_a_notebook_gets_svg_and_words(pictures: dict[str, Picture]) -> None:
     bundle = pictures["standing"]._repr_mimebundle_()
     assert bundle["image/svg+xml"] == pictures["standing"]._repr_svg_()
     assert "carrier-processing 571" in bundle["text/plain"]
+
+
+def test_problems_are_counted_by_rows_and_lists(tmp_path: Path) -> None:
+    """Errors before warnings, the most frequent first; what is said of a whole list is left out."""
+    (tmp_path / "a.csv").write_bytes(b"Phone,Email,X\noops,a,1\n4155550100,b,2\n")
+    (tmp_path / "b.csv").write_bytes(b"Phone,Email,Y\n4155550101,c,1\n\n4155550102,,2\n")
+    picture = problems_chart(read_targets([tmp_path / "a.csv", tmp_path / "b.csv"]))
+    assert picture.alt == (
+        "3 of 5 rows cannot go on as they are: email-format 3 rows in 2 lists; "
+        "phone-letters 1 row in 1 list; blank-row 1 row in 1 list"
+    )
+    assert "of 2 lists" in picture.svg
+    assert picture.svg.index(">email-format<") < picture.svg.index(">blank-row<")
+
+
+def test_a_list_without_problems_says_so() -> None:
+    """A column that is not known is no problem of a row."""
+    assert (
+        problems_chart(read_bytes(b"Phone,X\n4155550100,1\n", name="a.csv")).alt
+        == "Problems: no row has one"
+    )

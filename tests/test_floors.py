@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("planfile", "shapes"),
-    ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
+    ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking", "rowplaces"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     ("extents", "encodings", "parquet", "places", "table", "phonecolumn"),
     (
@@ -104,7 +104,7 @@ RIGHT = set(
 PURE = set(
     (
         "wire outcome pacing windows results scoreboard phones headers checks thresholds moved wording "
-        "palette masking replies lifecycle messages"
+        "palette masking rowplaces replies lifecycle messages"
     ).split()
 )
 

@@ -34,7 +34,7 @@ COLUMNS = tuple(name for name in TARGET_COLUMNS if name != "row")
 #: Elements and classes of the cards themselves.
 CARD = set("div style p b small h4 table thead tbody tr th td details summary code del ins span".split())
 TONES = ("good", "info", "warn", "bad", "calm")
-CLASSES = {*(f"hn-{name}" for name in ("plan", "intake", "tiles", "n", "t", "grave", "note"))}
+CLASSES = {*(f"hn-{name}" for name in ("plan", "intake", "tiles", "n", "p", "t", "w", "grave", "note"))}
 CLASSES |= {f"hn-{name} hn-{tone}" for name in ("tile", "note") for tone in TONES}
 GOOD = "North"
 

@@ -237,6 +237,18 @@ def test_an_intake_shows_itself_as_escaped_html(payload: str) -> None:
     assert payload not in page
 
 
+def test_a_page_says_how_many_problems_it_leaves_out(tmp_path: Path) -> None:
+    """Row numbers stand to the right, places of several lists to the left."""
+    one = read_bytes(b"Phone\n" + b"oops\n" * 12, name="a.csv")._repr_html_()
+    assert "… and 4 more" in one
+    assert '<td class="hn-n">2</td>' in one
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"Phone\noops\n")
+    both = read_targets([tmp_path / "a.csv", tmp_path / "b.csv"])._repr_html_()
+    assert '<td class="hn-p">b.csv, row 2</td>' in both
+    assert "more</small>" not in both
+
+
 def test_a_frame_is_checked_like_a_file() -> None:
     """A frame of targets comes out as it went in; a number that lost its digits is refused."""
     targets = read("Phone,Name,CC,Call delay", "4155550100,a,a@example.com;b@example.com,5").targets

@@ -131,6 +131,28 @@ def test_the_text_fits_its_width_except_for_the_command() -> None:
     assert sum("way out" in line for line in lines) > 4
 
 
+def test_long_values_are_shown_where_they_differ() -> None:
+    """What is added to the end of a long name is seen; with `whole` nothing is cut."""
+    name = "Larch & Lantern Calgary - Côte-des-Érables, second floor 1727"
+    plan = plan_of(update(2, before=name, after=f"{name} (new)"))
+    assert "… second floor 1727 → … second floor 1727 (new)" in str(plan)
+    assert f"{name} → {name} (new)" in plan.text(whole=True)
+
+
+def test_creates_are_listed_by_what_tells_them_apart() -> None:
+    """The first of them in one line each; what all share, sids and our own name are left out."""
+    shared = {"sms_url": "https://a.example", "address_sid": "AD1", "unique_name": "hn1-a"}
+    names = [
+        create(row, friendly_name=f"n{row}", email=f"e{row}@a.example", **shared) for row in range(2, 20)
+    ]
+    odd = Step(30, Action.CREATE, "+15017120030", after={**shared, "friendly_name": "odd"}, risk="high: b")
+    lines = str(plan_of(*names, odd)).splitlines()
+    first = lines.index("Creates") + 1
+    assert lines[first] == "! row 30    +15017120030  odd; b"
+    assert lines[first + 1] == "  row 2     +15017120002  n2; email e2@a.example"
+    assert lines[first + MOST] == f"  … and {19 - MOST} more"
+
+
 def test_rows_without_a_step_are_grouped_with_their_reason() -> None:
     """One line a reason with its rows; rows that need nothing are only counted."""
     blocked = [PlanRow(row, {}, Verdict.BLOCKED, "22110", "refused before") for row in range(2, 12)]
@@ -252,7 +274,10 @@ def test_a_grave_risk_is_red_and_listed_first() -> None:
     assert page.index(">1002<") < page.index(">2<")
     note = plan.markdown()
     assert "- 🟥 **Warning:** create of row 1002: high: b" in note
-    assert "| 🟥`1002` | `+15017121002` | `sms_url` | – | `set to https://b.example` |" in note
+    assert "| 🟥`1002` | `+15017121002` | `b` |" in note
+    line = "| 🟥`1002` | `+15017121002` | `sms_url` | – | `set to https://b.example` |"
+    assert line in plan.markdown(whole=True)
+    assert line in plan.only("create").markdown()
 
 
 def test_a_plan_can_be_narrowed_to_an_action_or_a_verdict() -> None:

@@ -101,6 +101,15 @@ def test_what_contradicts_itself_is_refused(files: list[Path]) -> None:
         read_bytes(cover, name="w.xlsx", all_sheets=True)
 
 
+def test_an_encoding_is_that_of_the_text_files_among_them(files: list[Path]) -> None:
+    """A workbook beside them has its own; without a text file there is none to be stated."""
+    files[1].write_bytes("TN,Branch\n4165550102,Québec\n".encode("cp1252"))
+    intake = read_targets(files, all_sheets=True, encoding="cp1252")
+    assert intake.targets["friendly_name"].tolist()[-1] == "Québec"
+    with pytest.raises(InputError, match=r"w\.xlsx is no text file"):
+        read_targets(files[:1], encoding="cp1252")
+
+
 def test_lists_of_other_order_have_another_hash(files: list[Path]) -> None:
     """The plan's checksum rests on it."""
     one, other = (read_targets(each, all_sheets=True).input_hash for each in (files, files[::-1]))
