@@ -36,8 +36,6 @@ _LISTS = frozenset({"cc_emails", "verification_call_sids"})
 _WHOLE_NUMBERS = frozenset({"call_delay"})
 #: So many fields are compared at a time: each takes memory.
 _TOGETHER = 2
-#: A column that has so few different texts among its first ones is compared by numbers for them.
-_SAMPLE, _FEW = 1_000, 100
 
 
 def differing(
@@ -121,28 +119,11 @@ def _same(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], at: Places 
     one, other = (_joined(column) if name in _LISTS else _as_arrow(column) for column in (wanted, actual))
     if one is None or other is None:
         return np.zeros(len(wanted), dtype=np.bool_)
-    if _has_few_values(one):
-        codes, known = _codes(one, one), _codes(other, one)
-        return np.asarray((codes == (known if at is None else known[at])) & (codes >= 0), dtype=np.bool_)
-    if pa.types.is_dictionary(other.type):
-        other = other.cast(pa.string())
     if at is not None:
         other = other.take(pa.array(at))
+    if pa.types.is_dictionary(other.type):
+        other = other.cast(pa.string())
     return np.asarray(pc.fill_null(pc.equal(one, other), False), dtype=np.bool_)
-
-
-def _has_few_values(column: pa.Array) -> bool:
-    """As far as its beginning tells. Then each value is compared once, and numbers in its place."""
-    return len(column) >= _SAMPLE and len(column.slice(0, _SAMPLE).unique()) <= _FEW
-
-
-def _codes(column: pa.Array, known: pa.Array) -> npt.NDArray[np.int64]:
-    """Each cell as a number, the same for the same text; -1 for what is missing or not in `known`."""
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    words = encoded.dictionary
-    numbers = pc.fill_null(pc.index_in(words.cast(pa.string()), value_set=known.unique()), -1)
-    of = np.append(numbers.to_numpy(zero_copy_only=False), -1)
-    return np.asarray(of[pc.fill_null(encoded.indices, len(words)).to_numpy()])
 
 
 def _differ(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
