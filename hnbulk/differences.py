@@ -34,8 +34,8 @@ FIXED = ("address_sid", "account_sid")
 _DEFAULTS = {"verification_type": "phone-call"}
 _LISTS = frozenset({"cc_emails", "verification_call_sids"})
 _WHOLE_NUMBERS = frozenset({"call_delay"})
-#: So many fields are compared at a time: each takes memory.
-_TOGETHER = 2
+#: So many rows of a field are compared at a time, so often at once: each takes memory.
+_ROWS, _TOGETHER = 1 << 18, 2
 
 
 def differing(
@@ -47,11 +47,21 @@ def differing(
     without surrounding blanks, lists of addresses as sets.
     """
 
-    def one(name: str) -> Mask:
-        return _differs(name, targets[name], orders[name], at)
-
+    starts = range(0, len(targets), _ROWS)
+    places = np.arange(len(targets)) if at is None else at
     with ThreadPoolExecutor(_TOGETHER) as pool:  # arrow's work needs no interpreter
-        return dict(zip(fields, pool.map(one, fields), strict=True))
+
+        def one(name: str) -> Mask:
+            wanted, actual = targets[name], orders[name]
+            known = _as_arrow(actual)
+
+            def compare(start: int) -> Mask:
+                rows = slice(start, start + _ROWS)
+                return _differs(name, wanted.iloc[rows], actual, known, places[rows])
+
+            return np.concatenate([np.zeros(0, dtype=np.bool_), *pool.map(compare, starts)])
+
+        return {name: one(name) for name in fields}
 
 
 def any_of(masks: dict[str, Mask], length: int) -> Mask:
@@ -97,31 +107,30 @@ def arrow_texts(column: pd.Series[Any]) -> Any:
     return _whole(pa.array(column.astype("string"), type=pa.string(), from_pandas=True))
 
 
-def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], at: Places | None) -> Mask:
+def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: Any, at: Places) -> Mask:
     asked: Mask = wanted.notna().to_numpy(dtype=np.bool_)
     if not asked.any():
         return asked
     # what is the same as it stands needs no closer look, and nearly all is
-    places = np.flatnonzero(asked & ~_same(name, wanted, actual, at))
+    places = np.flatnonzero(asked & ~_same(name, wanted, actual, known, at))
     differs: Mask = np.zeros(len(wanted), dtype=np.bool_)
     if len(places):
-        order = places if at is None else at[places]
-        differs[places] = _differ(name, wanted.iloc[places], actual.iloc[order])
+        differs[places] = _differ(name, wanted.iloc[places], actual.iloc[at[places]])
     return differs
 
 
-def _same(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], at: Places | None) -> Mask:
-    """The rows that are surely alike; of others nothing is said."""
+def _same(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: Any, at: Places) -> Mask:
+    """The rows that are surely alike; of others nothing is said. `known` is what arrow has of `actual`."""
     if name in _WHOLE_NUMBERS:
-        have = actual.fillna(0).to_numpy(dtype=np.int64)
         number = wanted.fillna(-1).to_numpy(dtype=np.int64)
-        return np.asarray(number == (have if at is None else have[at]), dtype=np.bool_)
-    one, other = (_joined(column) if name in _LISTS else _as_arrow(column) for column in (wanted, actual))
-    if one is None or other is None:
+        return np.asarray(number == actual.iloc[at].fillna(0).to_numpy(dtype=np.int64), dtype=np.bool_)
+    one = _as_arrow(wanted)
+    if one is None or known is None:
         return np.zeros(len(wanted), dtype=np.bool_)
-    if at is not None:
-        other = other.take(pa.array(at))
-    if pa.types.is_dictionary(other.type):
+    other = known.take(pa.array(at))
+    if name in _LISTS:  # as texts, with a sign between their parts that is in no address
+        one, other = pc.binary_join(one, "\x00"), pc.binary_join(other, "\x00")
+    elif pa.types.is_dictionary(other.type):
         other = other.cast(pa.string())
     return np.asarray(pc.fill_null(pc.equal(one, other), False), dtype=np.bool_)
 
@@ -142,18 +151,13 @@ def _differ(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
 
 
 def _as_arrow(column: pd.Series[Any]) -> Any:
-    """A column of texts as arrow has it: strings, or the codes of a category."""
+    """A column as arrow has it: strings, the codes of a category, lists; None for lists that are no
+    arrow's."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return pa.array(column.array)
-    return arrow_texts(column)
-
-
-def _joined(column: pd.Series[Any]) -> Any:
-    """Lists as texts, with a sign between their parts that is in no address; None where they are no
-    arrow's."""
-    if not isinstance(column.dtype, pd.ArrowDtype):
-        return None
-    return pc.binary_join(_whole(column.array.__arrow_array__()), "\x00")
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return _whole(column.array.__arrow_array__())
+    return None if column.name in _LISTS else arrow_texts(column)
 
 
 def _whole(column: Any) -> Any:

@@ -41,7 +41,7 @@ class LiveOrders:
         places = single = np.flatnonzero(alive & known)
         doubled: list[str] = []
         index = numbers if len(places) == len(orders) else numbers[places]
-        if not index.is_unique:
+        if not _are_distinct(index):
             # an order that a frame has twice counts once
             places = places[~orders["sid"].iloc[places].duplicated().to_numpy(dtype=np.bool_)]
             again = numbers[places].duplicated(keep=False)
@@ -64,7 +64,8 @@ class LiveOrders:
         wanted, have = _numbers(numbers), self._index
         if wanted.dtype != have.dtype:
             wanted, have = _texts_of(numbers), _texts_of(self.orders["phone_number"].iloc[self._single])
-        at = have.get_indexer(wanted)
+        # an index of its own, so that its table of a million numbers is not kept
+        at = pd.Index(have.array).get_indexer(wanted)
         found: Places = np.append(self._single, -1)[at]
         return found
 
@@ -81,6 +82,12 @@ def _alive(statuses: pd.Series[Any]) -> npt.NDArray[np.bool_]:
         [lifecycle.is_live(str(name)) for name in names.cat.categories] + [True], dtype=np.bool_
     )
     return alive[names.cat.codes.to_numpy()]  # -1, missing, is the last
+
+
+def _are_distinct(numbers: pd.Index[Any]) -> bool:
+    if numbers.dtype != np.int64:
+        return bool(numbers.is_unique)
+    return bool(np.diff(np.sort(numbers.to_numpy())).all())
 
 
 def _numbers(column: pd.Series[Any]) -> pd.Index[Any]:

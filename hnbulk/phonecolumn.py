@@ -24,6 +24,7 @@ Bytes = npt.NDArray[np.uint8]
 #: No cell with one number is longer; the matrix of all cells of one length has that many columns.
 _LONGEST = 32
 _LENGTH = 10
+_TOGETHER = 1 << 18
 _POWERS = 10 ** np.arange(_LENGTH - 1, -1, -1, dtype=np.int64)
 _ONE, _ZERO = ord("1"), ord("0")
 #: A number that exists, in place of a cell's own digits.
@@ -36,13 +37,8 @@ def read_phones(column: pa.Array | pa.ChunkedArray) -> Keys:
     A cell with a key is one that `read_phone` reads as `+1` and these digits, without an extension.
     Of a cell with 0 nothing is said. `column` is of strings; a missing cell has 0.
     """
-    cells = _one(column)
-    keys = np.zeros(len(cells), dtype=np.int64)
-    starts, lengths, data = _buffers(cells)
-    for length, places in _by_length(lengths):
-        if _LENGTH <= length <= _LONGEST:
-            keys[places] = _of_one_length(data, starts[places], length)
-    return keys
+    parts = [_read_part(part) for part in _parts(column)]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
 def e164_texts(keys: Keys) -> pa.Array:
@@ -56,7 +52,25 @@ def e164_keys(column: pa.Array | pa.ChunkedArray) -> Keys | None:
 
     Different numbers have different keys: the first digit of one is not 0, and it has 15 at most.
     """
-    cells = _one(column)
+    keys = []
+    for part in _parts(column):
+        found = _e164_part(part)
+        if found is None:
+            return None
+        keys.append(found)
+    return np.concatenate(keys) if keys else np.zeros(0, dtype=np.int64)
+
+
+def _read_part(cells: pa.Array) -> Keys:
+    keys = np.zeros(len(cells), dtype=np.int64)
+    starts, lengths, data = _buffers(cells)
+    for length, places in _by_length(lengths):
+        if _LENGTH <= length <= _LONGEST:
+            keys[places] = _of_one_length(data, starts[places], length)
+    return keys
+
+
+def _e164_part(cells: pa.Array) -> Keys | None:
     starts, lengths, data = _buffers(cells)
     keys = np.zeros(len(cells), dtype=np.int64)
     for length, places in _by_length(lengths):
@@ -128,9 +142,11 @@ def _number(digits: Bytes) -> Keys:
     return keys
 
 
-def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return pc.fill_null(whole, "")
+def _parts(column: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
+    """The column from its beginning to its end, so many cells at a time: each takes memory."""
+    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+        for start in range(0, len(chunk), _TOGETHER):
+            yield pc.fill_null(chunk.slice(start, _TOGETHER), "")
 
 
 def _buffers(cells: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Bytes]:
