@@ -19,7 +19,7 @@ from hnbulk.mapping import Stated, refuse_strangers
 from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
-from hnbulk.results import EXTRA_COLUMNS
+from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS, STAGE_DATE
 from hnbulk.tablefiles import Table
 
 Row = tuple[int, dict[str, str]]
@@ -28,7 +28,7 @@ Watch = Callable[[Sequence[Row]], Iterable[Row]]
 #: The column that a list of several tables gets: the place of each row.
 PLACE = "hn_place"
 #: The columns of ours; they are not read when a file of ours is fed back.
-ADDED = frozenset({PLACE, *EXTRA_COLUMNS, *quarantine.COLUMNS})
+ADDED = frozenset({PLACE, *EXTRA_COLUMNS, *ANNOTATED_COLUMNS, *quarantine.COLUMNS})
 
 
 class Sifted(TypedDict):
@@ -168,9 +168,10 @@ def _own_cells(table: Table) -> tuple[tuple[str, ...], Iterable[tuple[int, Seque
     """The user's own columns and cells; those of a file of ours fed back are as they once were."""
     if not any(column in ADDED and column != PLACE for column in table.columns):
         return table.columns, table.rows
-    titles = [restore(column) for column in table.columns]
+    back = str if STAGE_DATE in table.columns else restore  # an annotated list has its cells as they were
+    titles = [back(column) for column in table.columns]
     places = [n for n, title in enumerate(titles) if title not in ADDED]
-    rows = [(row, [restore(line[n]) for n in places]) for row, line in table.rows]
+    rows = [(row, [back(line[n]) for n in places]) for row, line in table.rows]
     return tuple(titles[n] for n in places), rows
 
 

@@ -23,9 +23,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("planfile", "shapes"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
-    ("extents", "encodings", "parquet", "places"),
+    ("extents", "encodings", "parquet", "places", "addresses", "xmlparts"),
     (
         "workbooks",
+        "packages",
+        "stylesheet",
+        "comments",
+        "titles",
+        "textbook",
         "orderpages",
         "differences",
         "live",
@@ -41,6 +46,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "tablefiles",
+        "annotated",
+        "worksheet",
         "frames",
         "considered",
         "overview",
@@ -67,8 +74,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("review", "charts", "commits", "lookups"),
     ("funnel", "journal", "work"),
-    ("attempts", "stoprules"),
-    ("intents",),
+    ("annotations", "attempts", "stoprules"),
+    ("annotate", "intents"),
     ("sending", "audit"),
     ("doubts", "approval", "batches"),
     ("coordinator", "running"),
@@ -86,7 +93,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "extents encodings parquet places mapping quarantine sifting "
+        "extents encodings parquet places addresses xmlparts mapping quarantine sifting "
+        "packages stylesheet comments titles textbook annotated worksheet annotations annotate "
         "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
         "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
     ).split()
