@@ -1,4 +1,4 @@
-"""Where a cell stands in a sheet: as two numbers, and as a spreadsheet says it (`B12`: row 12, column 2)."""
+"""Where a cell stands in a sheet: as two numbers, and as a spreadsheet says it (`B12` is row 12)."""
 
 from __future__ import annotations
 

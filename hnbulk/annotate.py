@@ -30,7 +30,7 @@ from hnbulk.xmlparts import Unreadable
 #: More cells than these get their colour and no comment: a spreadsheet would take minutes to open them.
 MOST_COMMENTS = 10_000
 
-_WIDTHS = dict(zip(ANNOTATED_COLUMNS, (21, 37, 15, 64), strict=True))
+_WIDTHS = dict(zip(ANNOTATED_COLUMNS, (21, 39, 15, 72), strict=True))
 _NOT_A_CELL = {"other-sheets"}
 
 Watch = Callable[[Iterable[int]], Iterable[int]]
@@ -123,7 +123,9 @@ class _Book:
 
     def __init__(self, package: Package, looks: str) -> None:
         self._package, self._looks = package, looks
-        self._styles = Stylesheet(package.parts[looks])
+        # LibreOffice puts a colour of its own where ours remembers what was there before
+        program = package.parts.get("docProps/app.xml", b"")
+        self._styles = Stylesheet(package.parts[looks], remembers=b"LibreOffice" not in program)
         self._sheets = package.sheets()
         self._signed = package.signed
         self._uncommented = self._spared = 0
@@ -141,17 +143,17 @@ class _Book:
         self, sheet: str, part: _Part, annotations: Mapping[int, Annotation], watch: Watch
     ) -> None:
         """The sheet has the four columns, and its problems are marked; earlier marks are taken back."""
-        name, styles = self._sheets[sheet], self._styles
-        work = Worksheet(self._package.parts[name], header=part.header, strings=self._package.strings)
+        name, styles, header = self._sheets[sheet], self._styles, part.header
+        work = Worksheet(self._package.parts[name], header=header, strings=self._package.strings)
         known = {title: work.titles[title] for title in ANNOTATED_COLUMNS if title in work.titles}
         again = STAGE_DATE in known
         marks = _marks(part, work.titles)
         work.survey(
-            whole={place.row for place in marks} | {part.header},
+            whole={place.row for place in marks} | {header},
             since=min(known.values()) if known else None,
             marked=styles.marked if again else (),
         )
-        columns = _place_columns(work, known, part.header, styles)
+        columns = _place_columns(work, known, header, styles)
         texts, quoted = styles.text(), styles.text(quoted=True)
         for own in watch(part.rows):
             for column, text in zip(columns, annotations[part.rows[own]], strict=True):
@@ -164,7 +166,7 @@ class _Book:
             work.set_look(place, styles.coloured(work.look_of(place), mark))
             self.errors += mark == "error"
             self.warnings += mark == "warning"
-        self._comment(name, work, marks, Place(part.header, columns[2]))
+        self._comment(name, work, marks, Place(header, columns[2]))
         self._package.parts[name] = work.content
 
     def packed(self) -> bytes:
@@ -243,8 +245,9 @@ def _marks(part: _Part, titles: Mapping[str, int]) -> dict[Place, tuple[Mark, li
     phones = (place for title, place in columns.items() if title in part.phones)
     usual = next(phones, min(titles.values(), default=1))
     found: dict[Place, tuple[Mark, list[str]]] = {}
+    header = part.header
     for row, named, text, severity in part.problems:
-        place = Place(max(row, part.header), columns.get(named, usual))
+        place = Place(max(row, header), columns.get(named, usual))
         before, told = found.get(place, ("warning", []))
         found[place] = ("error" if "error" in (before, severity) else "warning", [*told, text])
     return found

@@ -154,6 +154,8 @@ class Package:
         found = self.related("", "officeDocument")
         if found is None or found not in self.parts or _TYPES not in self.parts:
             raise Unreadable("no workbook in it")
+        if b"//purl.oclc.org/ooxml/" in self.parts[found][:4_096]:
+            raise Unreadable("it is Strict Open XML")
         return found
 
     def _ids(self, content: bytes) -> set[str]:

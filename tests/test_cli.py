@@ -20,8 +20,8 @@ from outside import Service
 from hnbulk.cli import main
 
 VERBS = (
-    "demo drill sandbox check plan cancel show retry apply resume runs audit rebuild orders verify "
-    "authorize funnel report"
+    "demo drill sandbox check annotate plan cancel show retry apply resume runs audit rebuild orders "
+    "verify authorize funnel report"
 ).split()
 
 
