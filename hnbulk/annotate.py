@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from hnbulk.addresses import Place
@@ -157,7 +158,7 @@ class _Book:
         texts, quoted = styles.text(), styles.text(quoted=True)
         for own in watch(part.rows):
             for column, text in zip(columns, annotations[part.rows[own]], strict=True):
-                plain = neutralise(single_line(text))
+                plain = _shown(text)
                 work.put(Place(own, column), plain, texts if plain == text else quoted)
         for place, look in work.marked:
             if place not in marks:
@@ -202,7 +203,7 @@ class _Book:
         self._uncommented += len(marks) + 1 - len(lines)
         made = Comments(
             package.parts[texts] if texts else None, package.parts[boxes] if boxes else None
-        ).with_lines(lines)
+        ).with_lines(lines, width_of=work.width_of)
         self._spared += made.spared
         if made.texts is not None:
             texts = texts or self._added(name, "xl/hnbulkComments{}.xml", "comments", made.texts, KIND)[0]
@@ -265,6 +266,11 @@ def _new_workbook(tables: Sequence[Table], *, name: str) -> tuple[bytes, list[st
     left = tables[0].other_sheets
     notes = [f"sheets that were not read are not in it: {', '.join(map(repr, left))}"] if left else []
     return text_workbook(sheets), [single_line(note) for note in notes]
+
+
+@lru_cache(maxsize=4096)  # a list of thousands of rows has a handful of most of these
+def _shown(text: str) -> str:
+    return neutralise(single_line(text))
 
 
 def _sheet_name(table: Table, name: str) -> str:

@@ -7,12 +7,13 @@ already, ours stands below theirs, a line each. This module knows no list and no
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from hnbulk.addresses import Place
-from hnbulk.xmlparts import Edit, Element, Unreadable, cell_text, edited, walk
+from hnbulk.xmlparts import Edit, Element, Unreadable, behind_tag, cell_text, edited, walk
+
+Widths = Callable[[int], float]  # of a column, counted from 1, in signs
 
 #: How each of our lines begins, and who wrote them.
 LEAD, AUTHOR = "hnbulk: ", "hnbulk"
@@ -28,17 +29,25 @@ _NO_TEXTS = (
 _NO_BOXES = (
     b'<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office" '
     b'xmlns:x="urn:schemas-microsoft-com:office:excel"><o:shapelayout v:ext="edit">'
-    b'<o:idmap v:ext="edit" data="1"/></o:shapelayout>'
-    b"</xml>"
+    b'<o:idmap v:ext="edit" data="1"/></o:shapelayout></xml>'
 )
+# The spaces of names that boxes are told in, each by the prefix it usually has.
+_SPACES = {
+    "v": "urn:schemas-microsoft-com:vml",
+    "o": "urn:schemas-microsoft-com:office:office",
+    "x": "urn:schemas-microsoft-com:office:excel",
+}
 _SHAPE = (
-    '<v:shapetype id="_x0000_t202" coordsize="21600,21600" o:spt="202" path="m,l,21600r21600,l21600,xe">'
-    '<v:stroke joinstyle="miter"/><v:path gradientshapeok="t" o:connecttype="rect"/></v:shapetype>'
+    '<{v}:shapetype id="_x0000_t202" coordsize="21600,21600" {o}:spt="202" '
+    'path="m,l,21600r21600,l21600,xe"><{v}:stroke joinstyle="miter"/>'
+    '<{v}:path gradientshapeok="t" {o}:connecttype="rect"/></{v}:shapetype>'
 )
-_BOX = re.compile(rb"<v:shape\s.*?</v:shape>\s*", re.DOTALL)
-_PLACE = re.compile(rb"<x:(Row|Column)>\s*(\d+)\s*</x:(?:Row|Column)>")
+_BOX = re.compile(rb"<(\w+):shape\s.*?</\1:shape>\s*", re.DOTALL)
+_PLACE = re.compile(rb"<\w+:(Row|Column)>\s*(\d+)\s*</\w+:(?:Row|Column)>")
 _NUMBER = re.compile(rb"_x0000_s(\d{1,9})\b")
-_LINE, _WIDE = 42, 3  # signs in a line of a box, and the columns that it covers
+_LINE, _WIDE = 42, 300  # signs in a line of a box, and pixels that they take
+_LAST_COLUMN = 16_383
+_USUAL_WIDTH = 9.0  # of a column, in signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +58,20 @@ class Comments:
     boxes: bytes | None
     spared: int = 0
 
-    def with_lines(self, lines: Mapping[Place, str]) -> Comments:
+    def with_lines(
+        self, lines: Mapping[Place, str], *, width_of: Widths = lambda _: _USUAL_WIDTH
+    ) -> Comments:
         """Our lines are on these cells and on no others; with several in a text, a line each.
 
-        A comment that is the head of a conversation stays as it is: its text is not shown. Raises
-        `Unreadable`.
+        `width_of` says how wide a column is, for boxes of one size. A comment that is the head of a
+        conversation stays as it is: its text is not shown. Raises `Unreadable`.
         """
         if self.texts is None and not lines:
             return self
         draft = _Draft(self.texts or _NO_TEXTS)
         gone, fresh = draft.put({place.name: (place, text) for place, text in lines.items()})
         boxes = _BOX.sub(lambda box: b"" if _cell_of(box[0]) in gone else box[0], self.boxes or _NO_BOXES)
-        boxes = _with_boxes(boxes, {place: lines[place] for place in fresh})
+        boxes = _with_boxes(boxes, {place: lines[place] for place in fresh}, width_of)
         return Comments(draft.content, boxes, draft.spared)
 
 
@@ -178,31 +189,52 @@ def _cell_of(box: bytes) -> Place | None:
     return Place(at[b"Row"] + 1, at[b"Column"] + 1) if len(at) == 2 else None
 
 
-def _with_boxes(part: bytes, lines: Mapping[Place, str]) -> bytes:
+def _with_boxes(part: bytes, lines: Mapping[Place, str], width_of: Widths) -> bytes:
     """The part with a box for each of these cells, hidden until a person points at the cell."""
     if not lines:
         return part
+    part, names = _named(part)
     end = part.rfind(b"</xml>")
     if end < 0:
         raise Unreadable("no boxes of comments")
     first = max([1024, *map(int, _NUMBER.findall(part))]) + 1
-    made = [] if b'id="_x0000_t202"' in part else [_SHAPE]
-    made += [_box(first + n, place, text) for n, (place, text) in enumerate(lines.items())]
+    made = [] if b'id="_x0000_t202"' in part else [_SHAPE.format(**names)]
+    made += [_box(names, first + n, place, text, width_of) for n, (place, text) in enumerate(lines.items())]
     return part[:end] + "".join(made).encode() + part[end:]
 
 
-def _box(number: int, place: Place, text: str) -> str:
+def _named(part: bytes) -> tuple[bytes, dict[str, str]]:
+    """The part, and by which prefix it has each of the spaces; it has them all."""
+    start = part.find(b"<xml")
+    if start < 0:
+        raise Unreadable("no boxes of comments")
+    end = behind_tag(part, start)
+    root = part[start:end]
+    names = {}
+    for usual, space in _SPACES.items():
+        found = re.search(rb"\sxmlns:(\w+)\s*=\s*[\"']" + re.escape(space.encode()) + rb"[\"']", root)
+        names[usual] = found[1].decode() if found else f"hn{usual}"
+        if found is None:
+            root = root[:-1] + f' xmlns:hn{usual}="{space}">'.encode()
+    return part[:start] + root + part[end:], names
+
+
+def _box(names: Mapping[str, str], number: int, place: Place, text: str, width_of: Widths) -> str:
     """Wide enough for the words, high enough for the lines they take."""
+    v, o, x = (names[usual] for usual in _SPACES)
     lines = sum(-(-len(line) // _LINE) for line in _led(text).split("\n")) + 1
     top = max(place.row - 2, 0)
-    anchor = f"{place.column}, 15, {top}, 10, {place.column + _WIDE}, 15, {top + lines}, 4"
+    right, over = place.column, _WIDE + 15  # the first column beside the cell, counted from 0
+    while right < _LAST_COLUMN and (wide := int(width_of(right + 1) * 7) + 5) < over:
+        right, over = right + 1, over - wide
+    anchor = f"{place.column}, 15, {top}, 10, {right}, {over}, {top + lines}, 4"
     return (
-        f'<v:shape id="_x0000_s{number}" type="#_x0000_t202" style="position:absolute;width:220pt;'
-        f'height:{lines * 14}pt;z-index:1;visibility:hidden" fillcolor="#ffffe1" o:insetmode="auto">'
-        '<v:fill color2="#ffffe1"/><v:shadow on="t" color="black" obscured="t"/>'
-        '<v:path o:connecttype="none"/><v:textbox style="mso-direction-alt:auto">'
-        '<div style="text-align:left"></div></v:textbox><x:ClientData ObjectType="Note">'
-        f"<x:MoveWithCells/><x:SizeWithCells/><x:Anchor>{escape(anchor)}</x:Anchor>"
-        f"<x:AutoFill>False</x:AutoFill><x:Row>{place.row - 1}</x:Row>"
-        f"<x:Column>{place.column - 1}</x:Column></x:ClientData></v:shape>"
+        f'<{v}:shape id="_x0000_s{number}" type="#_x0000_t202" style="position:absolute;width:220pt;'
+        f'height:{lines * 14}pt;z-index:1;visibility:hidden" fillcolor="#ffffe1" {o}:insetmode="auto">'
+        f'<{v}:fill color2="#ffffe1"/><{v}:shadow on="t" color="black" obscured="t"/>'
+        f'<{v}:path {o}:connecttype="none"/><{v}:textbox style="mso-direction-alt:auto">'
+        f'<div style="text-align:left"></div></{v}:textbox><{x}:ClientData ObjectType="Note">'
+        f"<{x}:MoveWithCells/><{x}:SizeWithCells/><{x}:Anchor>{anchor}</{x}:Anchor>"
+        f"<{x}:AutoFill>False</{x}:AutoFill><{x}:Row>{place.row - 1}</{x}:Row>"
+        f"<{x}:Column>{place.column - 1}</{x}:Column></{x}:ClientData></{v}:shape>"
     )

@@ -15,6 +15,7 @@ from hnbulk.titles import Strings, read_titles
 from hnbulk.xmlparts import Edit, Element, Unreadable, cell_text, edited, walk, with_attributes
 
 MOST_COLUMNS = 16_384
+_USUAL_WIDTH = 9.0
 
 # What stands behind the reference to a sheet's boxes (CT_Worksheet).
 _BEHIND_BOXES = frozenset(
@@ -169,6 +170,17 @@ class Worksheet:
     def set_width(self, column: int, width: float) -> None:
         """The column is this wide, and is seen."""
         self._changes.widths[column] = width
+
+    def width_of(self, column: int) -> float:
+        """How many signs wide the column is; nothing where it is hidden."""
+        if column in self._changes.widths:
+            return self._changes.widths[column]
+        for element in self._columns:
+            first, last = _reach(element)
+            if first <= column <= last:
+                hidden = element.attributes.get("hidden") in ("1", "true")
+                return 0.0 if hidden else float(element.attributes.get("width", _USUAL_WIDTH))
+        return _USUAL_WIDTH
 
     @property
     def boxes(self) -> str | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import openpyxl
 import pytest
@@ -18,6 +21,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.worksheet.worksheet import Worksheet
 from payloads import FORMULAS
 
+from hnbulk.addresses import column_of
 from hnbulk.annotate import MOST_COMMENTS, annotate
 from hnbulk.annotated import Annotated, place_for
 from hnbulk.annotations import Annotation
@@ -31,6 +35,15 @@ ROWS = (
     ("Dock", "12", "b@@example"),
     ("Quay", None, None),
 )
+MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+#: The children of a worksheet in the order of its schema (CT_Worksheet).
+ORDER = (
+    "sheetPr dimension sheetViews sheetFormatPr cols sheetData sheetCalcPr sheetProtection protectedRanges "
+    "scenarios autoFilter sortState dataConsolidate customSheetViews mergeCells phoneticPr "
+    "conditionalFormatting dataValidations hyperlinks printOptions pageMargins pageSetup headerFooter "
+    "rowBreaks colBreaks customProperties cellWatches ignoredErrors smartTags drawing legacyDrawing "
+    "legacyDrawingHF picture oleObjects controls webPublishItems tableParts extLst"
+).split()
 RED, YELLOW = "FFF4B5AC", "FFFFE7A0"
 
 
@@ -60,7 +73,57 @@ def annotated(
     options = {"every": how.get("all_sheets", False), "encoding": how.get("encoding")}
     sheet = how.get("sheet", ())
     sheets = (sheet,) if isinstance(sheet, str) else sheet
-    return annotate(Path(name), content, intake, told(intake, **texts), sheets=sheets, **options)
+    made = annotate(Path(name), content, intake, told(intake, **texts), sheets=sheets, **options)
+    assert_sound(parts_of(made.content))
+    return made
+
+
+def assert_sound(parts: Mapping[str, bytes]) -> None:
+    """What a spreadsheet program asks of a workbook: parts well-formed and named, cells and columns in
+    order, one box for every comment."""
+    trees = {
+        name: ElementTree.fromstring(part)
+        for name, part in parts.items()
+        if name.endswith((".xml", ".rels", ".vml"))
+    }
+    types = trees["[Content_Types].xml"]
+    named = {each.get("PartName", "").lstrip("/") for each in types}
+    endings = {each.get("Extension") for each in types}
+    assert not [
+        name
+        for name in parts
+        if name.endswith(("xml", "vml")) and not endings & {name[-3:]} and name not in named
+    ]
+    assert named - {""} <= set(parts)
+    for name, tree in trees.items():
+        if name.endswith(".rels"):
+            folder = posixpath.dirname(posixpath.dirname(name))
+            inner = [each.get("Target", "") for each in tree if each.get("TargetMode") != "External"]
+            targets = {posixpath.normpath(posixpath.join("/", folder, each)).lstrip("/") for each in inner}
+            assert targets <= set(parts)
+            assert len({each.get("Id") for each in tree}) == len(tree)
+        if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", name):
+            assert_sheet_sound(tree)
+    comments = sum(len(tree.findall(f".//{MAIN}comment")) for tree in trees.values())
+    boxes = [part for name, part in parts.items() if name.endswith(".vml")]
+    assert sum(part.count(b'ObjectType="Note"') for part in boxes) == comments
+    assert sum(len(set(re.findall(rb'id="_x0000_s\d+', part))) for part in boxes) == comments
+
+
+def assert_sheet_sound(tree: ElementTree.Element) -> None:
+    names = [child.tag.removeprefix(MAIN) for child in tree]
+    assert names == sorted(names, key=ORDER.index)
+    reach = [
+        (int(each.attrib["min"]), int(each.attrib["max"])) for each in tree.findall(f"{MAIN}cols/{MAIN}col")
+    ]
+    assert reach == sorted(reach)
+    assert all(one[1] < other[0] for one, other in pairwise(reach))
+    rows = tree.findall(f"{MAIN}sheetData/{MAIN}row")
+    numbers = [int(row.attrib["r"]) for row in rows if "r" in row.attrib]
+    assert numbers == sorted(set(numbers))
+    for row in rows:
+        columns = [column_of(cell.attrib["r"]) for cell in row if "r" in cell.attrib]
+        assert columns == sorted(set(columns))
 
 
 def opened(content: bytes, **how: Any) -> openpyxl.Workbook:
@@ -187,6 +250,24 @@ def test_every_part_but_the_list_is_the_same_byte_for_byte() -> None:
     own = re.findall(rb'<c r="[A-C]2".*?</c>', before)
     assert len(own) == 3
     assert all(cell in after for cell in own)
+
+
+def test_tables_rules_and_links_of_a_sheet_stay_and_stand_in_order() -> None:
+    """What a sheet has behind its cells is there, and the reference to our comments in its place."""
+    book = book_of()
+    sheet = book.active
+    sheet.add_table(openpyxl.worksheet.table.Table(displayName="List", ref="A1:C4"))
+    sheet.add_data_validation(openpyxl.worksheet.datavalidation.DataValidation("whole", sqref="A2"))
+    rule = openpyxl.formatting.rule.FormulaRule(formula=["TRUE"], font=Font(bold=True))
+    sheet.conditional_formatting.add("A2:A4", rule)
+    sheet["A2"].hyperlink = "https://example.com/"
+    sheet.add_chart(openpyxl.chart.BarChart(), "H2")
+    made = sheet_of(annotated(bytes_of(book)).content)
+    assert made.tables["List"].ref == "A1:C4"
+    assert len(made.data_validations.dataValidation) == len(made.conditional_formatting) == 1
+    assert made["A2"].hyperlink.target == "https://example.com/"
+    assert len(made._charts) == 1
+    assert note_of(made, "B3").startswith("hnbulk: ")
 
 
 def with_values(content: bytes, values: Mapping[str, str]) -> bytes:
@@ -408,6 +489,17 @@ CONTENTS: Mapping[str, Any] = {
     ".ods": _ods,
     ".parquet": _frame,
 }
+
+
+def test_a_result_file_is_given_back_with_its_own_columns_brought_up_to_date() -> None:
+    """Its other columns stay, its cells are what they were in the list, and it is read as that list."""
+    content = b"Phone,Note,hn_row,hn_status,hn_error\n4155550100,'=1+1,2,failed,x\n"
+    made = annotated(content, "a.csv").content
+    sheet = sheet_of(made)
+    titles = ["Phone", "Note", "hn_row", "hn_status", "hn_error", "hn_sid", "hn_stage_date", "hn_next_step"]
+    assert [cell.value for cell in sheet[1]] == titles
+    assert [cell.value for cell in sheet[2]][:5] == ["4155550100", "=1+1", "2", "received", "x"]
+    assert read_bytes(made, name="a.xlsx").rows == read_bytes(content, name="a.csv").rows
 
 
 def test_sheets_of_another_kind_that_were_not_read_are_said_to_be_left_out() -> None:
