@@ -11,13 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import TypedDict
 
 import pandas as pd
 from tqdm.auto import tqdm
 
 from hnbulk import wire
+from hnbulk.annotate import annotate
+from hnbulk.annotated import Annotated
+from hnbulk.annotations import annotations_of
 from hnbulk.cancels import build_cancels
 from hnbulk.closing import Closing
 from hnbulk.connection import Connection
@@ -27,8 +32,9 @@ from hnbulk.frames import classes_frame, drift_frame, events_frame, orders_frame
 from hnbulk.funnel import Funnel, build_funnel
 from hnbulk.handle import Audit, RunHandle
 from hnbulk.history import Seen
-from hnbulk.intake import Intake, raise_for_problems
+from hnbulk.intake import Intake, raise_for_problems, read_bytes
 from hnbulk.letters import build_letters, contact_of
+from hnbulk.mapping import Stated
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
 from hnbulk.planfile import Goal, PlanFile
@@ -50,6 +56,7 @@ from hnbulk.runs import (
 from hnbulk.sandbox import Sandbox
 from hnbulk.schedule import build_calls
 from hnbulk.settings import CallLimits
+from hnbulk.tablefiles import read_file
 
 #: A plan of fewer rows than this reads its orders by number when the account's list is long.
 FEW_ROWS = 200
@@ -147,6 +154,50 @@ class Account(Closing):
         It shows itself; `table` has a row for each finding. Nothing is changed, nothing written.
         """
         return Audit(audit_run(self.connection, run_id))
+
+    def annotate(
+        self,
+        path: Path | str,
+        *,
+        sheet: str | Sequence[str] | None = None,
+        all_sheets: bool = False,
+        encoding: str | None = None,
+        mapping: Stated | Path | str | None = None,
+        progress: bool = False,
+    ) -> Annotated:
+        """The list in this file given back with status, sid, stage date and next step of every row.
+
+        An XLSX or XLSM comes back as it was, with four columns and marked cells; a list of another kind
+        as a new XLSX of text. It is on disk after `save()` of what comes back. All orders are read, and
+        nothing is sent; options are those of `read_targets`. Raises `InputError` for a file that is no
+        list; rows with errors are marked, not refused.
+        """
+        source = Path(path)
+        content = read_file(source)
+        bar = partial(tqdm, unit=" rows", delay=1, leave=False, disable=not progress)
+        intake = read_bytes(
+            content,
+            name=source.name,
+            sheet=sheet,
+            all_sheets=all_sheets,
+            encoding=encoding,
+            mapping=mapping,
+            watch=partial(bar, desc="checking"),
+        )
+        orders = self.poll(progress=progress)
+        known = annotations_of(
+            intake, orders=orders, events=self.events(), refused=self.connection.journal.refused()
+        )
+        return annotate(
+            source,
+            content,
+            intake,
+            known,
+            sheets=(sheet,) if isinstance(sheet, str) else tuple(sheet or ()),
+            every=all_sheets,
+            encoding=encoding,
+            watch=partial(bar, desc="annotating"),
+        )
 
     # Planning: reads, compares, sends nothing.
 

@@ -56,7 +56,8 @@ NEXT_STEPS: Mapping[str, str] = {
     "action-required": "write to Twilio's support: unanswered for seven days, they fail",
     "failed": "read failure_reason, mend the rows and plan again: a new order is possible",
 }
-_NO_ADVICE = "look at them in the Console: this version does not know the status"
+#: The same for a status that no version of this knew.
+NO_ADVICE = "look at them in the Console: this version does not know the status"
 
 Kind = Literal["funnel", "standing", "survival", "flow"]
 
@@ -85,7 +86,7 @@ class Funnel:
     def next_steps(self) -> pd.DataFrame:
         """What to do about the numbers not completed: stage, current, next_step, in funnel order."""
         rows = self.table.loc[(self.table["current"] > 0) & (self.table["stage"] != "completed")]
-        advice = [NEXT_STEPS.get(str(stage), _NO_ADVICE) for stage in rows["stage"]]
+        advice = [NEXT_STEPS.get(str(stage), NO_ADVICE) for stage in rows["stage"]]
         return rows[["stage", "current"]].assign(next_step=advice).reset_index(drop=True)
 
     @property

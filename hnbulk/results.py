@@ -35,6 +35,10 @@ EXTRA_COLUMNS = (
     "hn_retryable",
 )
 
+#: The columns that a list gets when it is given back annotated. No other file of ours has the third.
+STAGE_DATE = "hn_stage_date"
+ANNOTATED_COLUMNS = ("hn_status", "hn_sid", STAGE_DATE, "hn_next_step")
+
 _STATE_PART: Mapping[State, Part] = {
     State.DONE: "success",
     State.PENDING: "unprocessed",

@@ -196,6 +196,8 @@ def drive_verbs(driven: Driven) -> None:
     """Every verb, once with success and with data to show."""
     driven.run("check", "list.csv")
     driven.json("check", "list.csv")
+    driven.run("annotate", "list.csv")
+    driven.run("annotate", "list.annotated.xlsx")
     approve = driven.plan("plan", "list.csv", "--out", "a.plan", "--set-aside")
     driven.run("plan", "--rebase", "a.plan", "--out", "b.plan")
     driven.run("show", "a.plan", "--all")
@@ -240,6 +242,8 @@ def drive_errors(driven: Driven, patch: pytest.MonkeyPatch) -> None:
     for arguments in (
         ("check", "missing.csv"),
         ("check", "no-phone.csv"),
+        ("annotate", "missing.csv"),
+        ("annotate", "list.csv", "--out", "list.csv"),
         ("plan", "list.csv", "--out", "x.plan"),
         ("plan", "list.csv", "--out", "list.csv", "--set-aside"),
         ("show", "not-a.plan"),

@@ -20,8 +20,8 @@ from outside import Service
 from hnbulk.cli import main
 
 VERBS = (
-    "demo drill sandbox check plan cancel show retry apply resume runs audit rebuild orders verify "
-    "authorize funnel report"
+    "demo drill sandbox check annotate plan cancel show retry apply resume runs audit rebuild orders "
+    "verify authorize funnel report"
 ).split()
 
 
@@ -171,6 +171,26 @@ def test_check_tells_all_problems_and_exits_2(sample: Path, tmp_path: Path) -> N
     assert document["rows"] == document["good"] + document["set_aside"]
     errors = [problem for problem in document["problems"] if problem["severity"] == "error"]
     assert all(problem["row"] >= 1 and problem["message"] and problem["suggestion"] for problem in errors)
+
+
+def test_a_list_is_given_back_with_its_errors_marked(service: Service, sample: Path) -> None:
+    """Exit 0 and only reads; the list itself and somebody's file stay, and no list is exit 2."""
+    few = few_rows(sample, 120, service.home)
+    before = few.read_bytes()
+    made = service.json("annotate", few)
+    out = service.home / "few.annotated.xlsx"
+    assert (made["annotated"], made["rows"]) == (str(out), 120)
+    assert made["error_cells"] > 0
+    assert made["statuses"]["set aside"] == made["set_aside"]
+    assert service.json("annotate", out)["annotated"] == str(service.home / "few.annotated-2.xlsx")
+    assert (
+        "few.annotated.xlsx" in service.run("annotate", few).stderr
+    )  # as it wrote it: it may be made anew
+    out.write_bytes(out.read_bytes()[:-1] + b"?")
+    for arguments in ((few,), (few, "--out", few), (few, "--out", service.home), ("none.csv",)):
+        assert service.json("annotate", *arguments, code=2)["error"]["message"]
+    assert few.read_bytes() == before
+    assert {request["method"] for request in service.ledger()} == {"GET"}
 
 
 def test_a_file_with_errors_is_not_planned(service: Service, sample: Path) -> None:

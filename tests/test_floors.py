@@ -23,11 +23,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("planfile", "shapes"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking", "rowplaces"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
-    ("extents", "encodings", "parquet", "places", "table", "phonecolumn"),
+    ("extents", "encodings", "parquet", "places", "table", "phonecolumn", "addresses", "xmlparts"),
     (
         "workbooks",
         "textfiles",
         "glance",
+        "packages",
+        "stylesheet",
+        "comments",
+        "titles",
+        "textbook",
         "orderpages",
         "differences",
         "pictures",
@@ -42,6 +47,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "tablefiles",
+        "annotated",
+        "worksheet",
         "frames",
         "live",
         "considered",
@@ -69,8 +76,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("review", "charts", "commits", "lookups"),
     ("funnel", "journal", "work"),
-    ("attempts", "stoprules"),
-    ("intents",),
+    ("annotations", "attempts", "stoprules"),
+    ("annotate", "intents"),
     ("sending", "audit"),
     ("doubts", "approval", "batches"),
     ("coordinator", "running"),
@@ -89,6 +96,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 LEFT = set(
     (
         "extents encodings parquet places table phonecolumn textfiles glance mapping quarantine sifting "
+        "packages stylesheet comments titles textbook annotated worksheet annotations annotate "
         "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
         "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
     ).split()

@@ -31,6 +31,7 @@ def test_every_verb_prints_its_published_shape(service: Service, sample: Path) -
 
     checked = take("check", service.json("check", few, code=2))
     seen["check problems"] = set(checked["problems"][0])  # type: ignore[index]
+    take("annotate", service.json("annotate", few))
     take("plan", service.json("plan", few, "--out", "a.plan", "--set-aside"))
     service.order(service.creates("a.plan")[0])
     rebased = take("plan --rebase", service.json("plan", "--rebase", "a.plan", "--out", "b.plan"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +34,23 @@ def test_the_python_example_runs() -> None:
     assert "2,000 rows" in done.stdout
     assert "success" in done.stdout
     assert "twilio-processing" in done.stdout
+
+
+def test_the_example_of_a_list_given_back_runs(tmp_path: Path) -> None:
+    """It leaves the workbook that it says, and tells what is in it."""
+    code = README.split("## Back to the spreadsheet")[1].split("```python\n")[1].split("```")[0]
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no order yet" in done.stdout
+    assert (tmp_path / "branches.annotated.xlsx").exists()
 
 
 def test_every_command_in_the_readme_is_a_verb() -> None:

@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from hnbulk import __version__
-from hnbulk.cli import drill, orders, rebuild, runs, sandbox, story, tables
+from hnbulk.cli import annotate, drill, orders, rebuild, runs, sandbox, story, tables
 from hnbulk.cli.talk import fail
 from hnbulk.errors import RunInterrupted, RunStopped, UsageError
 from hnbulk.streams import flush
@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verbs in (story, drill, sandbox, tables, runs, rebuild, orders):
+for verbs in (story, drill, sandbox, tables, annotate, runs, rebuild, orders):
     verbs.add_to(app)
 
 

@@ -1,0 +1,278 @@
+"""A list given back with what is known of its rows: the same workbook, four columns, marked cells.
+
+An XLSX or XLSM stays what it was, byte for byte but for its list sheets' new cells, looks and comments.
+A list of another kind becomes a new workbook of text. Only rows and texts come in; nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from hnbulk.addresses import Place
+from hnbulk.annotated import Annotated, is_kept
+from hnbulk.annotations import STAGE_DATE_MEANS, Annotation, count_statuses
+from hnbulk.comments import KIND, Comments
+from hnbulk.errors import InputError
+from hnbulk.intake import Intake
+from hnbulk.packages import Package
+from hnbulk.plaintext import neutralise, restore, single_line
+from hnbulk.results import ANNOTATED_COLUMNS, STAGE_DATE
+from hnbulk.sifting import ADDED
+from hnbulk.stylesheet import Mark, Stylesheet
+from hnbulk.table import Table
+from hnbulk.tablefiles import read_tables
+from hnbulk.textbook import TextSheet, sheet_names, text_workbook
+from hnbulk.wording import count_text
+from hnbulk.worksheet import Worksheet
+from hnbulk.xmlparts import Unreadable
+
+#: More cells than these get their colour and no comment: a spreadsheet would take minutes to open them.
+MOST_COMMENTS = 10_000
+
+_WIDTHS = dict(zip(ANNOTATED_COLUMNS, (21, 39, 15, 72), strict=True))
+_NOT_A_CELL = {"other-sheets"}
+
+Watch = Callable[[Iterable[int]], Iterable[int]]
+
+
+def annotate(
+    source: Path,
+    content: bytes,
+    intake: Intake,
+    annotations: Mapping[int, Annotation],
+    *,
+    sheets: Sequence[str] = (),
+    every: bool = False,
+    encoding: str | None = None,
+    watch: Watch = iter,
+) -> Annotated:
+    """The list of the file `source` with its annotations. `content` are its bytes, which `intake` was read
+    from with the same options.
+
+    `watch` is handed the numbers of the rows and gives them back one by one. Raises `InputError` for a
+    workbook whose parts are not what spreadsheet programs write.
+    """
+    name = intake.name
+    notes: list[str] = []
+    tables = [sheet for _, sheet in intake.places.tables]
+    if not is_kept(name):
+        read = read_tables(content, name=name, sheets=sheets, every=every, encoding=encoding)
+        content, notes = _new_workbook(read, name=name)
+        tables = list(sheet_names([_sheet_name(table, name) for table in read]))
+    try:
+        book = _Book.open(content)
+        for sheet, part in zip(tables, _by_table(intake), strict=True):
+            book.annotate(sheet or "", part, annotations, watch)
+        packed = book.packed()
+    except (Unreadable, KeyError, IndexError, ValueError) as error:
+        told = str(error) if isinstance(error, Unreadable) else type(error).__name__
+        raise InputError(
+            f"{single_line(name)} is no workbook that can be added to ({single_line(told)}). Save it again "
+            "as .xlsx in a spreadsheet program.",
+            file=name,
+        ) from None
+    return Annotated(
+        name=name,
+        source=source,
+        content=packed,
+        rows=len(intake.rows),
+        set_aside=len(intake.set_aside),
+        statuses=count_statuses(annotations[row] for row, _ in intake.rows),
+        errors=book.errors,
+        warnings=book.warnings,
+        notes=(*notes, *book.notes()),
+    )
+
+
+@dataclass(slots=True)
+class _Part:
+    """The rows of one table, own number to the list's, and what is wrong in them."""
+
+    rows: dict[int, int] = field(default_factory=dict)
+    problems: list[tuple[int, str, str, Mark]] = field(default_factory=list)  # row, column, text, severity
+    phones: frozenset[str] = frozenset()  # the columns that are phone numbers, here or in another table
+
+    @property
+    def header(self) -> int:
+        return min(self.rows) - 1
+
+
+def _by_table(intake: Intake) -> list[_Part]:
+    phones = frozenset(
+        single_line(title) for title, meant in intake.mapping.items() if meant == "phone_number"
+    )
+    parts = {table: _Part(phones=phones) for table in intake.places.tables}
+    for row, _ in intake.rows:
+        file, sheet, own = intake.places.of(row)
+        parts[file, sheet].rows[own] = row
+    names = ("row", "column", "code", "message", "suggestion", "severity")
+    columns = (intake.problems[name].tolist() for name in names)
+    for row, column, code, message, suggestion, severity in zip(*columns, strict=True):
+        if code in _NOT_A_CELL:
+            continue
+        file, sheet, own = intake.places.of(row)
+        text = f"{code}: {message}. To do: {suggestion}."
+        place = column if isinstance(column, str) else ""
+        parts[file, sheet].problems.append((own, place, text, severity))
+    return list(parts.values())
+
+
+class _Book:
+    """A workbook that is being annotated, sheet by sheet."""
+
+    def __init__(self, package: Package, looks: str) -> None:
+        self._package, self._looks = package, looks
+        # LibreOffice puts a colour of its own where ours remembers what was there before
+        program = package.parts.get("docProps/app.xml", b"")
+        self._styles = Stylesheet(package.parts[looks], remembers=b"LibreOffice" not in program)
+        self._sheets = package.sheets()
+        self._signed = package.signed
+        self._uncommented = self._spared = 0
+        self.errors = self.warnings = 0
+
+    @classmethod
+    def open(cls, content: bytes) -> _Book:
+        package = Package.open(content)
+        looks = package.related(package.workbook, "styles")
+        if looks is None:
+            raise Unreadable("no looks of cells")
+        return cls(package, looks)
+
+    def annotate(
+        self, sheet: str, part: _Part, annotations: Mapping[int, Annotation], watch: Watch
+    ) -> None:
+        """The sheet has the four columns, and its problems are marked; earlier marks are taken back."""
+        name, styles, header = self._sheets[sheet], self._styles, part.header
+        work = Worksheet(self._package.parts[name], header=header, strings=self._package.strings)
+        known = {title: work.titles[title] for title in ANNOTATED_COLUMNS if title in work.titles}
+        again = STAGE_DATE in known
+        marks = _marks(part, work.titles)
+        work.survey(
+            whole={place.row for place in marks} | {header},
+            since=min(known.values()) if known else None,
+            marked=styles.marked if again else (),
+        )
+        columns = _place_columns(work, known, header, styles)
+        texts, quoted = styles.text(), styles.text(quoted=True)
+        for own in watch(part.rows):
+            for column, text in zip(columns, annotations[part.rows[own]], strict=True):
+                plain = _shown(text)
+                work.put(Place(own, column), plain, texts if plain == text else quoted)
+        for place, look in work.marked:
+            if place not in marks:
+                work.set_look(place, styles.plain(look))
+        for place, (mark, _) in marks.items():
+            work.set_look(place, styles.coloured(work.look_of(place), mark))
+            self.errors += mark == "error"
+            self.warnings += mark == "warning"
+        self._comment(name, work, marks, Place(header, columns[2]))
+        self._package.parts[name] = work.content
+
+    def packed(self) -> bytes:
+        self._package.parts[self._looks] = self._styles.content
+        return self._package.packed()
+
+    def notes(self) -> Iterator[str]:
+        """What is not as in the list, or not as it might be expected."""
+        if self._signed:
+            yield "the workbook was signed; with the new columns the signature does not hold"
+        if self._uncommented:
+            yield (
+                f"{count_text(self._uncommented, 'cell')} more than {MOST_COMMENTS:,} are coloured without "
+                "a comment; hn_next_step and `hnbulk check` say what is wrong"
+            )
+        if self._spared:
+            yield (
+                f"{count_text(self._spared, 'cell')} with a conversation on it: coloured, and the "
+                "conversation left alone; `hnbulk check` says what is wrong"
+            )
+
+    def _comment(
+        self, name: str, work: Worksheet, marks: Mapping[Place, tuple[Mark, list[str]]], dated: Place
+    ) -> None:
+        package = self._package
+        related = package.relations(name)
+        texts = package.related(name, "comments")
+        boxes = related.get(work.boxes or "", ("", ""))[1] or None
+        lines = {dated: f"{STAGE_DATE}: {STAGE_DATE_MEANS}"}
+        for place, (_, told) in sorted(marks.items(), key=lambda mark: (mark[1][0], mark[0])):
+            if len(lines) <= MOST_COMMENTS:
+                lines[place] = "\n".join(dict.fromkeys(told))
+        self._uncommented += len(marks) + 1 - len(lines)
+        made = Comments(
+            package.parts[texts] if texts else None, package.parts[boxes] if boxes else None
+        ).with_lines(lines, width_of=work.width_of)
+        self._spared += made.spared
+        if made.texts is not None:
+            texts = texts or self._added(name, "xl/hnbulkComments{}.xml", "comments", made.texts, KIND)[0]
+            package.parts[texts] = made.texts
+        if made.boxes is not None:
+            if boxes is None:
+                boxes, relation = self._added(
+                    name, "xl/drawings/hnbulkBoxes{}.vml", "vmlDrawing", made.boxes, None
+                )
+                work.set_boxes(relation)
+            package.parts[boxes] = made.boxes
+
+    def _added(
+        self, sheet: str, pattern: str, kind: str, content: bytes, content_type: str | None
+    ) -> tuple[str, str]:
+        part = self._package.free(pattern)
+        self._package.add(part, content, kind=content_type)
+        return part, self._package.relate(sheet, kind, part)
+
+
+def _place_columns(work: Worksheet, known: Mapping[str, int], header: int, styles: Stylesheet) -> list[int]:
+    """The four columns: those that are there, and the others to the right of everything."""
+    missing = [title for title in ANNOTATED_COLUMNS if title not in known]
+    own = [title for title in work.titles if title not in ADDED] or list(work.titles)
+    look = styles.plain(work.look_of(Place(header, work.titles[own[-1]]))) if own else styles.text()
+    first = work.room(len(missing)) if missing else 0
+    fresh = {title: first + n for n, title in enumerate(missing)}
+    for title, column in fresh.items():
+        work.put(Place(header, column), title, look)
+        work.set_width(column, _WIDTHS[title])
+    return [fresh.get(title) or known[title] for title in ANNOTATED_COLUMNS]
+
+
+def _marks(part: _Part, titles: Mapping[str, int]) -> dict[Place, tuple[Mark, list[str]]]:
+    """The cells to be marked, each with its worst severity and all that is wrong."""
+    columns: dict[str, int] = {}
+    for title, column in titles.items():
+        for shown in (single_line(title), single_line(restore(title))):
+            columns.setdefault(shown, column)
+    phones = (place for title, place in columns.items() if title in part.phones)
+    usual = next(phones, min(titles.values(), default=1))
+    found: dict[Place, tuple[Mark, list[str]]] = {}
+    header = part.header
+    for row, named, text, severity in part.problems:
+        place = Place(max(row, header), columns.get(named, usual))
+        before, told = found.get(place, ("warning", []))
+        found[place] = ("error" if "error" in (before, severity) else "warning", [*told, text])
+    return found
+
+
+def _new_workbook(tables: Sequence[Table], *, name: str) -> tuple[bytes, list[str]]:
+    """A workbook of the tables as they were written, and what of the file is not in it."""
+    sheets = []
+    for table in tables:
+        # a file of ours that a spreadsheet would cut at its separators has marks before formulas
+        marked = STAGE_DATE not in table.columns and any(title in ADDED for title in table.columns)
+        back = restore if marked else str
+        rows = [(row, [back(cell) for cell in cells]) for row, cells in table.rows]
+        sheets.append(TextSheet(_sheet_name(table, name), [back(title) for title in table.columns], rows))
+    left = tables[0].other_sheets
+    notes = [f"sheets that were not read are not in it: {', '.join(map(repr, left))}"] if left else []
+    return text_workbook(sheets), [single_line(note) for note in notes]
+
+
+@lru_cache(maxsize=4096)  # a list of thousands of rows has a handful of most of these
+def _shown(text: str) -> str:
+    return neutralise(single_line(text))
+
+
+def _sheet_name(table: Table, name: str) -> str:
+    return table.sheet or Path(name).stem
