@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from hnbulk.attempts import Doubt, is_doubtful, maybe_sent, sent_before
@@ -56,10 +56,10 @@ class Coordinator:
         waves = self.work.waves(self.desk.plan)
         may_send = self.work.sends_on_resume or not self.resumed
         if self.resumed:
-            self._take_up([chain for wave in waves for chain in wave])
+            fresh = self._take_up([chain for wave in waves for chain in wave])
             self.taken_up = True
             if may_send:
-                self.resolver.look_once()
+                self.resolver.look_once(fresh)
                 lost = self._lost(chain for wave in waves for chain in wave)
                 self._stop_if_lost([one for one in lost if one.code == NAME_NOT_KEPT])
             else:
@@ -211,8 +211,12 @@ class Coordinator:
         self.sender.tally.doing = ""
         return waited
 
-    def _take_up(self, chains: Sequence[Chain]) -> None:
-        """What the journal knows is known again: what ended, what is in doubt, how often it was sent."""
+    def _take_up(self, chains: Sequence[Chain]) -> list[Doubt]:
+        """What the journal knows is known again: what ended, what is in doubt, how often it was sent.
+
+        Returns the doubts that the last process left. Each resume looks at those of the one before it,
+        so that older ones need no look of their own before the end of the queue.
+        """
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)
         tally.take_up((one.step, one.state) for one in endings)
@@ -230,10 +234,14 @@ class Coordinator:
             if maybe_sent(attempt):
                 self.desk.note_sent(attempt.step, attempt.wall)
         now, mono = self.clock.now(), self.throttle.monotonic()
+        *_, last, _ = (datetime.min.replace(tzinfo=UTC), *journal.taken_up(run_id))
+        fresh = []
         for chain, act in asked:
             if own := attempts.get(act.first):
                 self.sender.sent[act] = sent_before(own)
                 if self.sender.open_steps(act) and is_doubtful(own[-1]):
                     doubt = Doubt(chain, act, own[-1].attempt, dict(own[-1].fence), now, mono)
                     self.sender.doubts.append(doubt)
+                    fresh += [doubt] * (own[-1].wall >= last)
                     tally.put((step, State.IN_DOUBT) for step in self.sender.open_steps(act))
+        return fresh

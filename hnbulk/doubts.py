@@ -42,9 +42,10 @@ class Resolver:
     throttle: Throttle
     settle: float
 
-    def look_once(self) -> None:
-        """Doubts that one look decides are decided; none is taken as absent."""
-        self._look(self.sender.doubts)
+    def look_once(self, doubts: Sequence[Doubt] | None = None) -> None:
+        """Those of the doubts (all, where none are named) that one look decides are decided; none is
+        taken as absent."""
+        self._look(self.sender.doubts if doubts is None else doubts)
 
     def settle_all(self, wait_until: Callable[[datetime], bool]) -> None:
         """Every doubt is decided, unless the run stops or the service cannot be asked. What is

@@ -32,11 +32,11 @@ from hnbulk.steps import Action, State
 #: The sandbox takes a second order for a number and for a name: only the client is in the way of one.
 OPEN_WORLD = ("enforce_numbers=false", "enforce_unique_names=false")
 KILLS, SEED, SETTLE = 10, 7, 2.0
+#: Seconds a worker lives on average where nothing else kills it first.
+LIFE = 5.0
 _GARBAGE = ("html", "text", "half", "list", "null", "nan", "nested", "utf8")
 #: One stranger's order for so many planned numbers, but a few at least.
 _STRANGERS_ONE_IN, _STRANGERS_LEAST = 100, 3
-#: Seconds a worker lives on average where nothing else kills it first.
-_LIFE = 5.0
 #: A run that stops by itself so often, and sends nothing in between, is given up.
 _MOST_STOPS = 20
 #: Seconds that late requests are waited for, before the books are read.
@@ -99,11 +99,13 @@ def drill(
     kills: int = KILLS,
     seed: int = SEED,
     settle: float = SETTLE,
+    life: float = LIFE,
     faults: Sequence[Mapping[str, Any]] | None = None,
     progress: bool = False,
 ) -> Drill:
     """The list has been applied to a sandbox under `faults` (default: the standard ones), its worker
-    killed `kills` times, and the outcome judged by the sandbox's books, which lie in `folder`.
+    killed `kills` times, and the outcome judged by the sandbox's books, which lie in `folder`. A worker
+    that is to be killed lives `life` seconds on average.
 
     Bad rows are set aside. `home` is the worker's own HNBULK_HOME, by default a new folder in
     `folder`. Nothing runs any more afterwards. Raises `InputError` where no row can be planned.
@@ -120,7 +122,7 @@ def drill(
         course = _Course(there, intake, home, settle, random.Random(seed), progress)
         course.prepare()
         there.set_faults(standard_faults(seed) if faults is None else faults)
-        course.run(kills)
+        course.run(kills, life)
         there.set_faults([])
         course.wait_for_late_ones()
         course.run_again()
@@ -182,11 +184,11 @@ class _Course:
         self.planned = tuple(step.phone_number for step in steps if step.action is Action.CREATE)
         self._before = self._read = len(self.there.ledger())
 
-    def run(self, kills: int) -> None:
+    def run(self, kills: int, life: float) -> None:
         """The plan is applied to its end, its worker killed so often meanwhile; or it is given up."""
         share = len(self.planned) / (kills + 1)
         lives = (
-            _Life(1 + round(self.chance.uniform(0, 1.6 * share)), self.chance.expovariate(1 / _LIFE))
+            _Life(1 + round(self.chance.uniform(0, 1.6 * share)), self.chance.expovariate(1 / life))
             for _ in range(kills)
         )
         with tqdm(

@@ -165,6 +165,14 @@ class Journal(Closing):
         self.flush()
         self._commits.now([state_entry(run_id, state, at, note)])
 
+    def taken_up(self, run_id: str) -> list[datetime]:
+        """The world times at which a process began the run or took it up, in their order."""
+        rows = self._database.read(
+            "SELECT at FROM states WHERE run_id = ? AND state = ? ORDER BY id", (run_id, RUNNING)
+        )
+        with _decoding(self._database):
+            return [datetime.fromisoformat(at) for (at,) in rows]
+
     def marked_at(self, run_id: str) -> datetime:
         """The world time at which the run came into the state it is in."""
         rows = self._database.read(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from hnbulk.entries import Attempt, Ended, Intent, Result
 from hnbulk.errors import JournalError
@@ -36,6 +37,7 @@ class MemoryJournal:
         self.failing = False
         self.what_to_do = "Make room"
         self.intents: list[Intent] = []
+        self.begun: list[datetime] = []  # by each process
         self.durable: Counter[str] = Counter()  # intents by fingerprint
         self._dice = dice
         self.results: dict[int, Result] = {}
@@ -79,6 +81,9 @@ class MemoryJournal:
         """The thread that writes had come this far."""
         self._take(self._dice.randint(0, len(self._queue)))
         self._queue.clear()
+
+    def taken_up(self, _run_id: str) -> list[datetime]:
+        return self.begun
 
     def count_sent(self, run_id: str) -> int:
         return sum(one.kind != "not-sent" for one in self.attempts(run_id))

@@ -278,6 +278,7 @@ class World:
     def open(self, *, resumed: bool = False) -> Coordinator:
         """The run as one process has it in hand, before it does anything."""
         some, time = self.options, self.time
+        self.journal.begun.append(time.now())
         pace = Pace(some.rate, 4, some.settle, canary=some.canary)
         gate = Gate(some.rate, monotonic=time.monotonic, sleep=time.sleep)
         throttle = Throttle(pace, gate, chance=self.dice.random)
