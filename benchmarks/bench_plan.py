@@ -36,6 +36,7 @@ from hnbulk.differences import FIXED, UPDATABLE, any_of, differing
 from hnbulk.frames import empty_orders, targets_of
 from hnbulk.live import LiveOrders
 from hnbulk.plan import build_plan
+from hnbulk.planfile import PlanHeader
 from hnbulk.table import Table
 
 FIELDS = (*UPDATABLE, *FIXED)
@@ -108,16 +109,18 @@ def whole_plan(targets: pd.DataFrame, orders: pd.DataFrame, table: Table) -> int
     plan = build_plan(
         targets,
         orders,
+        header=PlanHeader(
+            dialect="preview",
+            base_url="http://127.0.0.1",
+            account_sid=ACCOUNT,
+            input_hash="0" * 64,
+            input_name="list.csv",
+            columns=table.columns,
+            made_at=NOW.isoformat(),
+            read_at=NOW.isoformat(),
+        ),
         rows=table.records,
-        columns=table.columns,
         set_aside={},
-        input_name="list.csv",
-        input_hash="0" * 64,
-        dialect="preview",
-        base_url="http://127.0.0.1",
-        account_sid=ACCOUNT,
-        made_at=NOW,
-        read_at=NOW,
     )
     assert len(plan.rows) == len(targets)
     return plan.counts["update"]

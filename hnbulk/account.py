@@ -7,14 +7,12 @@ is free; everything that changes something is a plan first, and runs only throug
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import TypedDict
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -26,18 +24,17 @@ from hnbulk.annotations import annotations_of
 from hnbulk.cancels import build_cancels
 from hnbulk.closing import Closing
 from hnbulk.connection import Connection
-from hnbulk.drafts import Rows, SetAside
 from hnbulk.errors import UsageError
-from hnbulk.frames import classes_frame, drift_frame, events_frame, orders_frame, runs_frame
+from hnbulk.frames import classes_frame, drift_frame, events_frame, runs_frame
 from hnbulk.funnel import Funnel, build_funnel
 from hnbulk.handle import Audit, RunHandle
-from hnbulk.history import Seen
 from hnbulk.intake import Intake, raise_for_problems, read_bytes
 from hnbulk.letters import build_letters, contact_of
 from hnbulk.mapping import Stated
 from hnbulk.models import Order
+from hnbulk.orderreader import OrderReader
 from hnbulk.plan import build_plan
-from hnbulk.planfile import Goal, PlanFile
+from hnbulk.planfile import Goal, PlanFile, PlanHeader
 from hnbulk.reach import Reach
 from hnbulk.results import class_rows
 from hnbulk.review import Plan
@@ -58,27 +55,6 @@ from hnbulk.schedule import build_calls
 from hnbulk.settings import CallLimits
 from hnbulk.tablefiles import read_file
 
-#: A plan of fewer rows than this reads its orders by number when the account's list is long.
-FEW_ROWS = 200
-PAGE_SIZE = 1000
-
-
-class _Where(TypedDict):
-    dialect: str
-    base_url: str
-    account_sid: str
-
-
-class _MadeOf(_Where):
-    rows: Rows
-    columns: Sequence[str]
-    mapping: Mapping[str, str | None] | None
-    set_aside: SetAside
-    input_name: str
-    input_hash: str
-    made_at: datetime
-    read_at: datetime
-
 
 class Account(Closing):
     """One account. Close it when done, or use it as a context manager."""
@@ -95,6 +71,7 @@ class Account(Closing):
         self.limits = limits or CallLimits()
         self.sandbox = sandbox
         self._closing = closing or ExitStack()
+        self._reader = OrderReader(connection)
 
     @property
     def reach(self) -> Reach:
@@ -116,7 +93,7 @@ class Account(Closing):
         `filters` are those of the API: `status`, `phone_number`, `unique_name`, `friendly_name`,
         `incoming_phone_number_sid`. Raises `AccessRefused`, `ServiceRefused`, `ServiceUnreachable`.
         """
-        return orders_frame(self._pages(progress=progress, **filters))
+        return self._reader.read(progress=progress, **filters)
 
     def order(self, sid: str) -> Order:
         """One order as it is now."""
@@ -124,11 +101,7 @@ class Account(Closing):
 
     def poll(self, *, progress: bool = False) -> pd.DataFrame:
         """All orders, as `orders` gives them; every status seen is in the history."""
-        frame = self.orders(progress=progress)
-        columns = (frame[name].tolist() for name in ("sid", "phone_number", "status", "date_created"))
-        seen = (Seen(*values) for values in zip(*columns, strict=True))
-        self.connection.history.observe(seen, seen_at=self.now, source="poll")
-        return frame
+        return self._reader.poll(progress=progress)
 
     @property
     def now(self) -> datetime:
@@ -221,16 +194,18 @@ class Account(Closing):
         intake = _intake_of(targets)
         if not set_aside:
             raise_for_problems(intake)
-        orders, read_at = self._current_orders(intake.targets, progress=progress, whole=prune)
+        orders, read_at = self._reader.of_targets(intake.targets, progress=progress, whole=prune)
         file = build_plan(
             intake.targets,
             orders,
+            header=self._header(intake, read_at),
+            rows=intake.rows,
+            set_aside=intake.set_aside_notes,
             prune=prune,
             allow_updates=allow_updates,
             allow_cancels=allow_cancels,
             refused=self.connection.journal.refused(),
             retry_refused=retry_refused,
-            **self._made_of(intake, read_at),
         )
         return self._told(file)
 
@@ -250,9 +225,14 @@ class Account(Closing):
         intake = _intake_of(targets)
         if not set_aside:
             raise_for_problems(intake)
-        orders, read_at = self._current_orders(intake.targets, progress=progress, whole=True)
+        orders, read_at = self._reader.of_targets(intake.targets, progress=progress, whole=True)
         file = build_cancels(
-            intake.targets, orders, allow_cancels=allow_cancels, **self._made_of(intake, read_at)
+            intake.targets,
+            orders,
+            header=self._header(intake, read_at),
+            rows=intake.rows,
+            set_aside=intake.set_aside_notes,
+            allow_cancels=allow_cancels,
         )
         return self._told(file)
 
@@ -278,7 +258,7 @@ class Account(Closing):
             at_once=own.at_once if at_once is None else at_once,
             toll_free_zone=toll_free_zone or own.toll_free_zone,
         )
-        orders, read_at = self._orders_to_plan(orders)
+        orders, read_at = self._reader.or_all(orders)
         return self._told(
             build_calls(
                 orders,
@@ -306,7 +286,7 @@ class Account(Closing):
         Orders of one address and e-mail share a letter. `address_sid` and `email` stand in for
         orders that have none. No letter goes out until the plan is given to `apply`.
         """
-        orders, read_at = self._orders_to_plan(orders)
+        orders, read_at = self._reader.or_all(orders)
         return self._told(
             build_letters(
                 orders,
@@ -429,7 +409,7 @@ class Account(Closing):
         return f"<p><b>{html.escape(repr(self))}</b></p>"
 
     @property
-    def _where(self) -> _Where:
+    def _where(self) -> dict[str, str]:
         return {
             "dialect": self.connection.dialect.name,
             "base_url": self.connection.base_url,
@@ -439,51 +419,19 @@ class Account(Closing):
     def _told(self, file: PlanFile) -> Plan:
         return Plan(file, pace=self.connection.pace)
 
-    def _made_of(self, intake: Intake, read_at: datetime) -> _MadeOf:
-        return {
-            "rows": intake.rows,
-            "columns": intake.columns,
-            "mapping": intake.stated,
-            "set_aside": intake.set_aside_notes,
-            "input_name": intake.name,
-            "input_hash": intake.input_hash,
-            "made_at": datetime.now(UTC),
-            "read_at": read_at,
-            **self._where,
-        }
-
-    def _pages(self, *, progress: bool = False, **filters: str) -> Iterator[bytes]:
-        request = wire.list_orders(self.connection.dialect, page_size=PAGE_SIZE, **filters)
-        replies = self.connection.pages(request)
-        shown = tqdm(replies, desc="reading orders", unit=" pages", leave=False) if progress else replies
-        return (reply.body for reply in shown)
-
-    def _orders_to_plan(self, orders: pd.DataFrame | None) -> tuple[pd.DataFrame, datetime]:
-        """The orders given, or all as they are now; and the service's time, which a reading tells."""
-        if orders is None:
-            return self.poll(), self.now
-        self.connection.read(wire.list_orders(self.connection.dialect, page_size=1))
-        return orders, self.now
-
-    def _current_orders(
-        self, targets: pd.DataFrame, *, progress: bool, whole: bool
-    ) -> tuple[pd.DataFrame, datetime]:
-        """All orders; or, for few targets and a long list, the orders of their numbers.
-
-        The time is the service's when the first of them were read.
-        """
-        pages = self._pages(progress=progress)
-        first = next(pages)
-        read_at = self.now
-        longer = next(pages, None)
-        if longer is None:
-            return orders_frame([first]), read_at
-        if whole or len(targets) >= FEW_ROWS:
-            return orders_frame(chain([first, longer], pages)), read_at
-        numbers = targets["phone_number"].drop_duplicates().tolist()
-        shown = tqdm(numbers, desc="reading orders", unit=" numbers", leave=False) if progress else numbers
-        found = (page for number in shown for page in self._pages(phone_number=number))
-        return orders_frame(found), read_at
+    def _header(self, intake: Intake, read_at: datetime) -> PlanHeader:
+        """What a plan of the list says of itself."""
+        return PlanHeader(
+            dialect=self.connection.dialect.name,
+            base_url=self.connection.base_url,
+            account_sid=self.connection.account_sid,
+            input_hash=intake.input_hash,
+            input_name=intake.name,
+            columns=intake.columns,
+            mapping=intake.stated,
+            made_at=datetime.now(UTC).isoformat(),
+            read_at=read_at.isoformat(),
+        )
 
 
 def _file_of(plan: Plan | PlanFile) -> PlanFile:

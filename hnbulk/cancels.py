@@ -6,8 +6,8 @@ order that lifecycle lets go gets a step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,36 +28,16 @@ def build_cancels(
     targets: pd.DataFrame,
     orders: pd.DataFrame,
     *,
+    header: PlanHeader,
     rows: Rows,
-    columns: Sequence[str],
-    mapping: Mapping[str, str | None] | None = None,
     set_aside: SetAside,
-    input_name: str,
-    input_hash: str,
-    dialect: str,
-    base_url: str,
-    account_sid: str,
-    made_at: datetime,
-    read_at: datetime,
     allow_cancels: int | None = None,
 ) -> PlanFile:
     """The plan that cancels the live order of each of the targets' numbers; nothing else of a row counts.
 
-    Frames and rows are those of `build_plan`. A number without a live order has nothing to be done.
+    Header, frames and rows are those of `build_plan`. A number without a live order has nothing to be done.
     Raises `LimitRefused` where more are canceled than is usual.
     """
-    header = PlanHeader(
-        dialect=dialect,
-        base_url=base_url,
-        account_sid=account_sid,
-        input_hash=input_hash,
-        input_name=input_name,
-        columns=tuple(columns),
-        mapping=mapping,
-        made_at=made_at.isoformat(),
-        read_at=read_at.isoformat(),
-        goal=Goal.CANCELED,
-    )
     draft = Draft(rows, set_aside)
     asked = distinct(not_set_aside(targets[["row", "phone_number"]], draft), draft)
     live = LiveOrders.of(orders)
@@ -68,7 +48,9 @@ def build_cancels(
         draft.leave(int(row), Verdict.CONFLICT, "two-live-orders")
     for row in asked["row"][(at < 0) & ~doubled].tolist():
         draft.leave(int(row), Verdict.NOTHING, "no-live-order")
-    _cancel(draft, found, [int(row) for row in asked["row"][at >= 0].tolist()], account_sid=account_sid)
+    _cancel(
+        draft, found, [int(row) for row in asked["row"][at >= 0].tolist()], account_sid=header.account_sid
+    )
     check_thresholds(
         matched=0,
         updates=0,
@@ -77,7 +59,7 @@ def build_cancels(
         allow_updates=None,
         allow_cancels=allow_cancels,
     )
-    return PlanFile(header, sort_steps(draft.steps), draft.rows())
+    return PlanFile(replace(header, goal=Goal.CANCELED), sort_steps(draft.steps), draft.rows())
 
 
 def refuse_blind_prune(rows: Rows, targets: pd.DataFrame, set_aside: SetAside) -> None:

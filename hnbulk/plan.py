@@ -10,7 +10,6 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -39,18 +38,9 @@ def build_plan(
     targets: pd.DataFrame,
     orders: pd.DataFrame,
     *,
+    header: PlanHeader,
     rows: Rows,
-    columns: Sequence[str],
-    mapping: Mapping[str, str | None] | None = None,
     set_aside: SetAside,
-    input_name: str,
-    input_hash: str,
-    dialect: str,
-    base_url: str,
-    account_sid: str,
-    made_at: datetime,
-    read_at: datetime,
-    snapshot_id: str | None = None,
     prune: bool = False,
     allow_updates: int | None = None,
     allow_cancels: int | None = None,
@@ -59,24 +49,13 @@ def build_plan(
 ) -> PlanFile:
     """The plan from `orders` (all of the account's, failed ones too) to `targets`.
 
-    Both frames have the columns of `frames`. Every one of `rows` is in the plan with a verdict.
-    With `prune`, each live order the targets do not name gets a row behind the last one; it has
-    no cells, so that its line of a result file is no target when fed back. `refused` holds what
-    the service said to a create earlier, by content hash or number hash. Raises `LimitRefused`
-    where a threshold is passed, `UsageError` for a prune beside faulty rows.
+    `header` says what it is made from; both frames have the columns of `frames`. Every one of `rows`
+    is in the plan with a verdict. With `prune`, each live order the targets do not name gets a row
+    behind the last one; it has no cells, so that its line of a result file is no target when fed
+    back. `refused` holds what the service said to a create earlier, by content hash or number hash.
+    Raises `LimitRefused` where a threshold is passed, `UsageError` for a prune beside faulty rows.
     """
-    header = PlanHeader(
-        dialect=dialect,
-        base_url=base_url,
-        account_sid=account_sid,
-        input_hash=input_hash,
-        input_name=input_name,
-        columns=tuple(columns),
-        mapping=mapping,
-        made_at=made_at.isoformat(),
-        read_at=read_at.isoformat(),
-        snapshot_id=snapshot_id,
-    )
+    account_sid = header.account_sid
     draft = Draft(rows, set_aside)
     asked = distinct(not_set_aside(targets, draft), draft)
     live = LiveOrders.of(orders)

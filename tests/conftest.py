@@ -14,7 +14,6 @@ from outside import Service
 
 import hnbulk as hn
 
-
 #: Files that take minutes: begun first, so that no worker is left alone with one at the end.
 LONGEST = ("test_exactly_once.py",)
 

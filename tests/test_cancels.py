@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_plan import ACCOUNT, NOW, order, phone, target
+from test_plan import header, order, phone, target
 
 import hnbulk as hn
 from hnbulk import lifecycle
@@ -24,16 +24,9 @@ def cancels(orders: list[Order], *numbers: int, allow_cancels: int | None = None
     return build_cancels(
         targets_frame(targets),
         orders_from(orders),
+        header=header(input_name="closed.csv"),
         rows=[(one["row"], {"Phone": one["phone_number"]}) for one in targets],
-        columns=("Phone",),
         set_aside={},
-        input_name="closed.csv",
-        input_hash="0" * 64,
-        dialect="preview",
-        base_url="http://127.0.0.1:1",
-        account_sid=ACCOUNT,
-        made_at=NOW,
-        read_at=NOW,
         allow_cancels=allow_cancels,
     )
 

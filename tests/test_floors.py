@@ -85,7 +85,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("apply", "verify", "authorize", "connection"),
     ("runs",),
     ("rebuild",),
-    ("handle",),
+    ("handle", "orderreader"),
     ("account",),
     ("connecting",),
     ("page", "drawings", "rehearsal"),

@@ -100,16 +100,18 @@ def plan_of(intake: Intake, text: str) -> Plan:
     file = build_plan(
         intake.targets,
         orders_from(there) if text else empty_orders(),
+        header=PlanHeader(
+            dialect="preview",
+            base_url="https://preview.twilio.com",
+            account_sid="AC" + "0" * 32,
+            input_hash=intake.input_hash,
+            input_name=intake.name,
+            columns=intake.columns,
+            made_at=NOW.isoformat(),
+            read_at=NOW.isoformat(),
+        ),
         rows=intake.rows,
-        columns=intake.columns,
         set_aside=intake.set_aside_notes,
-        input_name=intake.name,
-        input_hash=intake.input_hash,
-        dialect="preview",
-        base_url="https://preview.twilio.com",
-        account_sid="AC" + "0" * 32,
-        made_at=NOW,
-        read_at=NOW,
     )
     return Plan(file)
 

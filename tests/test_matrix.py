@@ -24,7 +24,7 @@ from hnbulk.lifecycle import ORDER
 from hnbulk.messages import Request
 from hnbulk.models import Order
 from hnbulk.plan import build_plan
-from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.results import next_step
 from hnbulk.sandbox.state import put_state, take_state
 from hnbulk.schedule import build_calls
@@ -71,14 +71,16 @@ class Case:
         return {
             "targets": targets_frame([{"row": 2, "phone_number": NUMBER, **target}]),
             "orders": self.orders,
+            "header": PlanHeader(
+                **self.where,
+                input_hash="0" * 64,
+                input_name="list.csv",
+                columns=("Phone",),
+                made_at=self.now.isoformat(),
+                read_at=self.now.isoformat(),
+            ),
             "rows": [(2, {"Phone": NUMBER})],
-            "columns": ("Phone",),
             "set_aside": {},
-            "input_name": "list.csv",
-            "input_hash": "0" * 64,
-            "made_at": self.now,
-            "read_at": self.now,
-            **self.where,
         }
 
     @property

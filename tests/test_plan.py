@@ -16,7 +16,7 @@ from hnbulk.errors import LimitRefused, UsageError
 from hnbulk.frames import empty_orders, orders_from, targets_frame
 from hnbulk.models import Order
 from hnbulk.plan import build_plan, unique_name
-from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.steps import Action, Step, Verdict
 from hnbulk.thresholds import check_thresholds
 
@@ -41,6 +41,21 @@ def target(row: int = 2, n: int = 2661, **fields: Any) -> dict[str, Any]:
     return {"row": row, "phone_number": phone(n), **fields}
 
 
+def header(**facts: Any) -> PlanHeader:
+    """What a plan of a list with one column was made from."""
+    usual = {
+        "dialect": "preview",
+        "base_url": "http://127.0.0.1:1",
+        "account_sid": ACCOUNT,
+        "input_hash": "0" * 64,
+        "input_name": "branches.csv",
+        "columns": ("Phone",),
+        "made_at": NOW.isoformat(),
+        "read_at": NOW.isoformat(),
+    }
+    return PlanHeader(**{**usual, **facts})
+
+
 def plan_for(
     targets: list[dict[str, Any]],
     orders: list[Order] | None = None,
@@ -53,16 +68,9 @@ def plan_for(
     return build_plan(
         targets_frame(targets),
         orders_from(orders) if orders else empty_orders(),
+        header=header(),
         rows=[(row, {"Phone": f"cell {row}"}) for row in rows],
-        columns=("Phone",),
         set_aside=set_aside or {},
-        input_name="branches.csv",
-        input_hash="0" * 64,
-        dialect="preview",
-        base_url="http://127.0.0.1:1",
-        account_sid=ACCOUNT,
-        made_at=NOW,
-        read_at=NOW,
         **options,
     )
 

@@ -24,7 +24,7 @@ from hnbulk.lifecycle import ORDER
 from hnbulk.messages import Reply
 from hnbulk.phones import Phone, read_phone
 from hnbulk.plan import build_plan
-from hnbulk.planfile import PlanFile
+from hnbulk.planfile import PlanFile, PlanHeader
 from hnbulk.results import PARTS, Results, sort_rows
 from hnbulk.sandbox.state import put_state, take_state
 from hnbulk.steps import Action, Ending, State, Step, Verdict
@@ -93,16 +93,18 @@ def plan_of(intake: Intake, orders: pd.DataFrame, account_sid: str = "AC" + "0" 
 def made_of(intake: Intake, account_sid: str) -> dict[str, Any]:
     """What a plan says of the list it was made from."""
     return {
+        "header": PlanHeader(
+            dialect="preview",
+            base_url="http://127.0.0.1:1",
+            account_sid=account_sid,
+            input_hash=intake.input_hash,
+            input_name=intake.name,
+            columns=intake.columns,
+            made_at=NOW.isoformat(),
+            read_at=NOW.isoformat(),
+        ),
         "rows": intake.rows,
-        "columns": intake.columns,
         "set_aside": intake.set_aside_notes,
-        "input_name": intake.name,
-        "input_hash": intake.input_hash,
-        "dialect": "preview",
-        "base_url": "http://127.0.0.1:1",
-        "account_sid": account_sid,
-        "made_at": NOW,
-        "read_at": NOW,
     }
 
 
