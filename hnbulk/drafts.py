@@ -78,7 +78,7 @@ class Draft:
         """Steps on orders that exist: an update of an order yet to be created changes none."""
         return sum(step.action is action and step.sid is not None for step in self.steps)
 
-    def rows(self) -> Sequence[PlanRow]:
+    def rows(self) -> PlanRows:
         """Every row with its verdict, in the order of their numbers, made when it is asked for."""
         return _Verdicts(self._rows, self._numbers, self._decided, self._as_wanted).rows()
 
@@ -109,7 +109,7 @@ class _Verdicts:
         self._sids = pa.chunked_array([sids for _, sids, _ in as_wanted], type=pa.string())
         self._statuses = pa.chunked_array([names for _, _, names in as_wanted], type=pa.string())
 
-    def rows(self) -> Sequence[PlanRow]:
+    def rows(self) -> PlanRows:
         return PlanRows(len(self._all), self._row, self._verdicts)
 
     def _row(self, n: int) -> PlanRow:

@@ -1,0 +1,58 @@
+"""Every row of a list has one verdict in the end, whatever it is and whoever asks for it."""
+
+from __future__ import annotations
+
+import numpy as np
+from test_plan import order
+
+from hnbulk.drafts import Draft
+from hnbulk.frames import orders_from
+from hnbulk.planfile import PlanRow
+from hnbulk.steps import Verdict
+from hnbulk.table import Table
+
+ROWS = [(2, {"Phone": "a"}), (3, {"Phone": "b"}), (4, {"Phone": "c"}), (5, {"Phone": "d"})]
+
+
+def test_rows_come_with_their_cells_verdicts_and_orders() -> None:
+    """Decided one by one or many at once; what nobody decided names no target."""
+    draft = Draft(ROWS, {3: ("duplicate-row", "repeats row 2")})
+    orders = orders_from([order(1), order(2, "failed")])
+    draft.leave_as_wanted(np.array([2, 5]), orders, np.array([1, 0]))
+    draft.leave(5, Verdict.CONFLICT, "two-live-orders")  # what is said of one row goes before
+    rows = draft.rows()
+    assert [row.row for row in rows] == [2, 3, 4, 5]
+    assert rows[0] == PlanRow(2, {"Phone": "a"}, Verdict.NOTHING, None, None, order(2).sid, "failed")
+    assert (rows[1].verdict, rows[1].note) == (Verdict.SET_ASIDE, "repeats row 2")
+    assert (rows[2].code, rows[2].note) == ("no-target", "the row names no target")
+    assert (rows[3].verdict, rows[3].sid) == (Verdict.CONFLICT, None)
+
+
+def test_verdicts_are_those_of_the_rows() -> None:
+    """Told without making a row of them."""
+    draft = Draft(ROWS, {3: ("conflicting-rows", "x")})
+    draft.leave_as_wanted(np.array([2]), orders_from([order(1)]), np.array([0]))
+    draft.leave(9, Verdict.BLOCKED, "not-cancelable")
+    rows = draft.rows()
+    assert list(rows.verdicts()) == [row.verdict for row in rows]
+    assert [row.row for row in rows] == [2, 3, 4, 5, 9]
+    assert dict(rows[4].cells) == {}
+    assert draft.last_row == 9
+
+
+def test_rows_of_any_order_come_by_their_numbers() -> None:
+    """With their own cells, from a table too."""
+    table = Table.of(("Phone",), [(7, ("seven",)), (2, ("two",)), (5, ("five",))])
+    draft = Draft(table.records, {})
+    assert [(row.row, row.cells["Phone"]) for row in draft.rows()] == [
+        (2, "two"),
+        (5, "five"),
+        (7, "seven"),
+    ]
+    assert draft.last_row == 7
+
+
+def test_a_list_without_rows_has_none() -> None:
+    """And the header's is the last one."""
+    draft = Draft([], {})
+    assert (len(draft.rows()), draft.last_row) == (0, 1)
