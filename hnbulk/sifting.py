@@ -277,10 +277,12 @@ def _compare_repeats(draft: _Draft, seen: Glance, whole: Table) -> None:
     keys = seen.keys.copy()
     own = [int(target["phone_number"][2:]) for target in draft.targets.values()]
     keys[RowPlaces(whole.numbers).find(draft.targets)] = own
-    for places in _repeats(keys):
-        first, *others = whole.numbers[places].tolist()
-        cells_of = dict(whole.at(places).records)
-        for place, row in zip(places.tolist(), cells_of, strict=True):
+    groups = list(_repeats(keys))
+    cells_of = dict(whole.at(np.concatenate([np.zeros(0, dtype=np.int64), *groups])).records)
+    for places in groups:
+        rows = whole.numbers[places].tolist()
+        first, *others = rows
+        for place, row in zip(places.tolist(), rows, strict=True):
             if not seen.odd[place]:
                 draft.targets[row] = {"row": row, **_sent(seen.target(place))}
         value = masked("phone_number", draft.targets[first]["phone_number"])
