@@ -37,5 +37,7 @@ BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u
 
 def single_line(text: str) -> str:
     """`text` safe for a terminal and on one line: control and direction signs become blanks."""
+    if text.isascii() and text.isprintable():
+        return text
     shown = (" " if unicodedata.category(sign) == "Cc" or sign in BIDI else sign for sign in text)
     return "".join(shown)

@@ -440,3 +440,30 @@ def test_a_run_of_few_rows_is_read_by_number_at_its_end() -> None:
     world.open().run()
     assert (world.service.reads, world.service.look_ups) == (3, 3)
     assert [ending.state for ending in world.journal.endings(RUN)] == [State.DONE] * 3
+
+
+def test_a_resume_looks_first_at_what_the_process_before_it_left() -> None:
+    """What earlier ones left was looked at then, and waits for the end of the queue."""
+    world, service, _ = opened(options=Options(creates=3))
+    asked: list[str] = []
+
+    def note(request: Request, _: Reply) -> None:
+        of = {**dict(request.query), **dict(request.form)}.get("PhoneNumber", "")
+        if of and of not in asked:
+            asked.append(of)
+
+    service.look = note
+    left = []
+    for _ in range(2):  # each dies before it sends what it has just intended
+        world.time.sleep(100)
+        asked.clear()
+        assert not world.process(crash_at("after_intent"))
+        left.append([number(one.step) for one in world.journal.intents])
+    assert asked[: len(left[0])] == left[0]
+    fresh = [one for one in left[1] if one not in left[0]]
+    world.time.sleep(100)
+    asked.clear()
+    assert world.process()
+    assert asked[: len(fresh)] == fresh
+    assert asked[-len(left[0]) :] == left[0]
+    assert [len(service.on(number(n))) for n in range(3)] == [1, 1, 1]
