@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from hnbulk.annotations import Annotation
 from hnbulk.errors import InputError, UsageError
 from hnbulk.intake import Intake, read_bytes
 from hnbulk.results import ANNOTATED_COLUMNS
+from hnbulk.table import Table
 
 HEADER = ("Branch", "Phone", "E-mail")
 ROWS = (
@@ -505,9 +507,8 @@ def test_a_result_file_is_given_back_with_its_own_columns_brought_up_to_date() -
 def test_sheets_of_another_kind_that_were_not_read_are_said_to_be_left_out() -> None:
     """Nothing of a list disappears without a word."""
     from hnbulk.annotate import _new_workbook
-    from hnbulk.tablefiles import Table
 
-    table = Table(("Phone",), ((2, ("1",)),), "L", ("North\x1b[31m", "South"))
+    table = replace(Table.of(("Phone",), [(2, ("1",))]), sheet="L", other_sheets=("North\x1b[31m", "South"))
     _, notes = _new_workbook([table], name="a.ods")
     assert len(notes) == 1
     assert "'North" in notes[0]

@@ -31,7 +31,7 @@ def annotate(
     mapping: Map = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a list back with status, sid, stage date and next step of every row.
+    """Give a list back with status, sid and next step of every row.
 
     An XLSX or XLSM comes back as it was, with four columns more, and cells with a problem coloured and
     commented; other lists become an XLSX of text. Feed it back as it is: the four columns are not read,
