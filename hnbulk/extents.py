@@ -8,29 +8,47 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 Extent = tuple[int, int]  # rows and columns, both from 1; (0, 0) without a cell
 
 #: Of a sheet whose cells may lie anywhere, as far as can be told.
 ANYWHERE: Extent = (1 << 20, 1 << 14)
-#: Columns of a list that is read without counting them.
-AS_USUAL = 40
+#: A sheet of no more cells than this is told by the classes of its rows and columns; in a larger one
+#: every cell is looked at.
+MANY_CELLS = 8_400_000
 
 # As spreadsheet programs write a cell; what may lie beyond a usual list is then looked at one by one.
 _USUAL = b'<c r="'
 _TAGS = (b"<c ", b"<c\t", b"<c\n", b"<c\r", b"<c>", b"<c/")
-_BEYOND = re.compile(rb'<c r="(?:[A-Z]{3}|[B-Z][A-Z]|A[O-Z]|[A-Z]*[a-z]|[A-Z]{1,2}[0-9]{6})')
+# Whether a cell lies beyond so many columns, or so many rows; the first that none lies beyond counts.
+_STRANGE = re.compile(rb'<c r="(?:[A-Z]{3}|[A-Z]*[a-z]|[A-Z]*[0-9]{8})')
+_BEYOND_COLUMNS = {
+    8: re.compile(rb'<c r="(?:[I-Z][0-9]|[A-Z]{2})'),
+    16: re.compile(rb'<c r="(?:[Q-Z][0-9]|[A-Z]{2})'),
+    40: re.compile(rb'<c r="(?:A[O-Z]|[B-Z][A-Z])'),
+}
+_BEYOND_ROWS = {
+    99_999: re.compile(rb'<c r="[A-Z]+[0-9]{6}'),
+    199_999: re.compile(rb'<c r="[A-Z]+(?:[2-9][0-9]{5}|[0-9]{7})'),
+    499_999: re.compile(rb'<c r="[A-Z]+(?:[5-9][0-9]{5}|[0-9]{7})'),
+    999_999: re.compile(rb'<c r="[A-Z]+[0-9]{7}'),
+    1_199_999: re.compile(rb'<c r="[A-Z]+(?:[2-9][0-9]{6}|1[2-9][0-9]{5})'),
+}
 _TAG = re.compile(rb"<(?:\w+:)?(row|c)([\s/][^>]*)?>")
 _PLACE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]*)([0-9]+)[\"']")
 
 
 def of_xlsx(part: bytes) -> Extent:
-    """Of a sheet's XML. A sheet no larger than lists usually are is told as 99,999 rows of 40 columns."""
+    """Of a sheet's XML: its rows and columns, or for a usual one the next larger of a few numbers."""
     cells = part.count(_USUAL)
     usual = cells == sum(map(part.count, _TAGS)) and not re.search(rb":c[\s>/]", part)
-    if usual and not _BEYOND.search(part):
-        return (99_999, AS_USUAL) if cells else (0, 0)
+    if usual and not cells:
+        return 0, 0
+    if usual and not _STRANGE.search(part):
+        rows, columns = _class_of(part, _BEYOND_ROWS), _class_of(part, _BEYOND_COLUMNS)
+        if rows and columns and rows * columns <= MANY_CELLS:
+            return rows, columns
     deepest = widest = row = column = 0
     for found in _TAG.finditer(part):
         rest = found[2] or b""
@@ -46,6 +64,11 @@ def of_xlsx(part: bytes) -> Extent:
         if not rest.endswith(b"/"):  # else it is only coloured
             deepest, widest = max(deepest, row), max(widest, column)
     return deepest, widest
+
+
+def _class_of(part: bytes, beyond: Mapping[int, re.Pattern[bytes]]) -> int:
+    """The first number that no cell lies beyond; 0 where one lies beyond all."""
+    return next((most for most, pattern in beyond.items() if not pattern.search(part)), 0)
 
 
 def _column(letters: bytes) -> int:

@@ -18,6 +18,8 @@ from hnbulk.errors import InputError
 from hnbulk.headers import field_of
 from hnbulk.table import columns_of
 
+#: Bytes that are read by one thread at a time.
+_BLOCK = 8 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -51,12 +53,14 @@ def _read_lines(content: bytes, delimiter: str, *, width: int) -> tuple[pa.Array
     try:
         table = pyarrow.csv.read_csv(
             pa.py_buffer(content),
-            read_options=pyarrow.csv.ReadOptions(column_names=names),
+            read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=_BLOCK),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=delimiter, double_quote=True, ignore_empty_lines=False
             ),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=False,
+                check_utf8=False,  # it is known to be UTF-8
             ),
         )
     except pa.ArrowException:

@@ -26,7 +26,7 @@ _ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MAX_ENTRIES = 1_000
 _MAX_UNPACKED = 200 << 20
 _MAX_RATIO = 100
-_MAX_CELLS = 8_400_000  # of one sheet: a reader makes room for each, empty or not
+_MAX_CELLS = extents.MANY_CELLS  # of one sheet: a reader makes room for each, empty or not
 _SHOWN = 20
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hnbulk.extents import AS_USUAL, of_ods, of_xlsx
+from hnbulk.addresses import Place
+from hnbulk.extents import MANY_CELLS, of_ods, of_xlsx
 
 FAR = [
     b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
@@ -33,8 +36,28 @@ def test_what_is_only_coloured_does_not_count() -> None:
 
 def test_a_usual_sheet_is_not_counted() -> None:
     """It is told as the most a usual one may be; one without cells as nothing."""
-    assert of_xlsx(b'<row r="1"><c r="A1"><v>1</v></c><c r="AN2"/></row>') == (99_999, AS_USUAL)
+    assert of_xlsx(b'<row r="1"><c r="A1"><v>1</v></c><c r="AN2"/></row>') == (99_999, 40)
+    assert of_xlsx(b'<row r="150000"><c r="H150000"><v>1</v></c></row>') == (199_999, 8)
     assert of_xlsx(b"<worksheet/>") == (0, 0)
+
+
+places = st.tuples(
+    st.one_of(
+        st.integers(1, 1_100_000), st.sampled_from([99_999, 100_000, 199_999, 200_000, 999_999, 1_000_000])
+    ),
+    st.one_of(st.integers(1, 60), st.sampled_from([8, 9, 16, 17, 40, 41])),
+)
+
+
+@given(st.lists(places, min_size=1, max_size=6))
+def test_a_sheet_is_never_told_as_smaller_than_it_is(cells: list[tuple[int, int]]) -> None:
+    """Nor as too large where it is not."""
+    written = [f'<c r="{Place(*place).name}"><v>1</v></c>' for place in cells]
+    rows, columns = of_xlsx("".join(written).encode())
+    deepest, widest = max(row for row, _ in cells), max(column for _, column in cells)
+    assert rows >= deepest
+    assert columns >= widest
+    assert (rows * columns > MANY_CELLS) == (deepest * widest > MANY_CELLS)
 
 
 def test_cells_without_a_place_count_one_by_one() -> None:
