@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from hnbulk.attempts import Doubt, is_doubtful, maybe_sent, sent_before
@@ -214,8 +214,8 @@ class Coordinator:
     def _take_up(self, chains: Sequence[Chain]) -> list[Doubt]:
         """What the journal knows is known again: what ended, what is in doubt, how often it was sent.
 
-        Returns the doubts that the last process left. Each resume looks at those of the one before it,
-        so that older ones need no look of their own before the end of the queue.
+        Returns the doubts that nobody has looked at yet. A process looks at all of them before it sends
+        anything: those older than the last one that sent something wait for the end of the queue.
         """
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)
@@ -234,7 +234,8 @@ class Coordinator:
             if maybe_sent(attempt):
                 self.desk.note_sent(attempt.step, attempt.wall)
         now, mono = self.clock.now(), self.throttle.monotonic()
-        *_, last, _ = (datetime.min.replace(tzinfo=UTC), *journal.taken_up(run_id))
+        newest = max((each.wall for own in attempts.values() for each in own), default=now)
+        last = max((began for began in journal.taken_up(run_id) if began <= newest), default=newest)
         fresh = []
         for chain, act in asked:
             if own := attempts.get(act.first):

@@ -63,7 +63,8 @@ class Draft:
         sids = arrow_texts(orders["sid"]).take(taken)
         names = orders["status"].astype("category").cat
         words = pa.array([str(name) for name in names.categories], type=pa.string())
-        self._as_wanted.append((rows, sids, words.take(pa.array(names.codes.to_numpy()[at]))))
+        codes = names.codes.to_numpy()[at]
+        self._as_wanted.append((rows, sids, words.take(pa.array(codes, mask=codes < 0))))
 
     def is_decided(self, rows: Numbers) -> Mask:
         """Which of these rows have a verdict of their own."""

@@ -151,7 +151,8 @@ def _parts(column: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
 
 def _buffers(cells: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Bytes]:
     """Where each cell begins, how many bytes it has, and the bytes of all."""
-    _, offsets, data = cells.cast(pa.string()).buffers()
+    cells = cells.cast(pa.string())
+    _, offsets, data = cells.buffers()
     begins = np.frombuffer(offsets, dtype=np.int32)[cells.offset : cells.offset + len(cells) + 1]
     starts = begins[:-1].astype(np.int64)
     return starts, begins[1:] - starts, np.frombuffer(data or b"", dtype=np.uint8)

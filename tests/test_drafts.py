@@ -28,6 +28,14 @@ def test_rows_come_with_their_cells_verdicts_and_orders() -> None:
     assert (rows[3].verdict, rows[3].sid) == (Verdict.CONFLICT, None)
 
 
+def test_an_order_without_a_status_has_none() -> None:
+    """The service may leave it out; the row says so."""
+    orders = orders_from([order(1), order(2).model_copy(update={"status": None})])
+    draft = Draft(ROWS[:2], {})
+    draft.leave_as_wanted(np.array([2, 3]), orders, np.array([1, 0]))
+    assert [row.status for row in draft.rows()] == [None, "received"]
+
+
 def test_verdicts_are_those_of_the_rows() -> None:
     """Told without making a row of them."""
     draft = Draft(ROWS, {3: ("conflicting-rows", "x")})

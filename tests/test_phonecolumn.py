@@ -74,11 +74,16 @@ def test_what_is_read_here_the_reader_reads_alike(cells: list[str]) -> None:
     assert all(key in (0, as_read(cell)) for cell, key in zip(cells, found, strict=True))
 
 
-def test_missing_cells_slices_and_chunks_are_read_as_they_are() -> None:
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_missing_cells_slices_and_chunks_are_read_as_they_are(kind: pa.DataType) -> None:
     """Where a column comes from makes no difference."""
     cells = ["4152368000", None, "+1 415 236 8001", "", "4152368002"]
     expected = [4152368000, 0, 4152368001, 0, 4152368002]
-    whole = pa.array(cells)
+    whole = pa.array(cells, type=kind)
+    numbers = pa.array(["+12125552368", "+14152368000"], type=kind)
+    keys = e164_keys(numbers.slice(1))
+    assert keys is not None
+    assert keys.tolist() == [14152368000]
     assert read_phones(whole).tolist() == expected
     assert read_phones(whole.slice(1, 3)).tolist() == expected[1:4]
     assert read_phones(pa.chunked_array([whole.slice(0, 2), whole.slice(2)])).tolist() == expected
