@@ -86,7 +86,8 @@ def read_tables(
         columns = parquet.read_columns(content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
         return [_table(columns, name=name)]
     text = utf8(content, name=name, encoding=encoding)
-    columns = textfiles.read_columns(text, name=name, max_rows=MAX_ROWS, max_cell=MAX_CELL)
+    limits = textfiles.Limits(rows=MAX_ROWS, columns=MAX_COLUMNS, cell=MAX_CELL)
+    columns = textfiles.read_columns(text, name=name, limits=limits)
     return [_table(columns, name=name)]
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
@@ -18,53 +21,93 @@ from hnbulk.errors import InputError
 from hnbulk.headers import field_of
 from hnbulk.table import columns_of
 
-#: Bytes that are read by one thread at a time.
-_BLOCK = 8 << 20
+#: Bytes that are read by one thread at a time; rows that are kept as such at a time.
+_BLOCK, _TOGETHER = 8 << 20, 8_192
 _DELIMITERS = (",", ";", "\t", "|")
 
 
-def read_columns(content: bytes, *, name: str, max_rows: int, max_cell: int) -> tuple[pa.Array, ...]:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a list may have."""
+
+    rows: int
+    columns: int
+    cell: int  # characters
+
+
+def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Array, ...]:
     """The cells of text in UTF-8 from the first line on, blank where a row is empty.
 
     The separator is the header line's. Raises `InputError`, in one line with the row, where quotes
-    are not balanced, a row has not as many cells as the header, or there are too many rows. `name` is
-    the file's.
+    are not balanced, a row has not as many cells as the header, or there is more than `limits` allow.
+    `name` is the file's.
     """
-    header = _header_line(content, max_cell)
+    header = _header_line(content, limits.cell)
     delimiter = _delimiter(header)
-    columns = _read_lines(content, delimiter, width=len(_parts(header, delimiter)))
+    width = len(_parts(header, delimiter))
+    if width > limits.columns:
+        what = f"has {width:,} columns; at most {limits.columns} are read"
+        raise _refused(name, what, "Delete the empty ones")
+    crowded = _filled_lines(content) > limits.rows + 1  # than there are rows, where quotes hold line ends
+    if crowded and b'"' not in content:
+        raise _too_many(name, limits)
+    columns = None if crowded else read_lines(content, delimiter, width=width, name=name)
     if columns is None:
-        text = content.decode()
-        records = _read_records(text, delimiter, name=name, max_rows=max_rows, max_cell=max_cell)
-        columns = _rectangular(records, name=name)
+        columns = read_row_by_row(content, delimiter, name=name, limits=limits)
     return columns
 
 
 # -- every row a line
 
 
-def _read_lines(content: bytes, delimiter: str, *, width: int) -> tuple[pa.Array, ...] | None:
-    """The cells where every line is a row of so many; None where that is not so or not known."""
+def read_lines(content: bytes, delimiter: str, *, width: int, name: str) -> tuple[pa.Array, ...] | None:
+    """The cells where every line is a row of so many; None where another reader has to look.
+
+    Raises `InputError` for the first row of another width.
+    """
     if content.endswith((b"\n\n", b"\n\r\n")):
         content = content.rstrip(b"\r\n")
     if not width or not content or not _are_rows(content, delimiter):
         return None
-    names = [str(n) for n in range(width)]
     try:
-        table = pyarrow.csv.read_csv(
-            pa.py_buffer(content),
-            read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=_BLOCK),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, double_quote=True, ignore_empty_lines=False
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                strings_can_be_null=False,
-                check_utf8=False,  # it is known to be UTF-8
-            ),
-        )
+        return _read_lines(content, delimiter, width)
     except pa.ArrowException:
+        pass
+    found: list[pyarrow.csv.InvalidRow] = []
+
+    def note(row: pyarrow.csv.InvalidRow) -> str:
+        found.append(row)
+        return "error"
+
+    with suppress(pa.ArrowException):  # once more, by one thread that knows the numbers of rows
+        _read_lines(content, delimiter, width, note)
+    row = found[0] if found else None
+    if row is None or row.number is None or not any(map(str.strip, _parts(row.text, delimiter))):
         return None
+    raise _of_other_width(name, row.number, row.actual_columns, width)
+
+
+def _read_lines(
+    content: bytes,
+    delimiter: str,
+    width: int,
+    note: Callable[[pyarrow.csv.InvalidRow], str] | None = None,
+) -> tuple[pa.Array, ...]:
+    names = [str(n) for n in range(width)]
+    table = pyarrow.csv.read_csv(
+        pa.py_buffer(content),
+        read_options=pyarrow.csv.ReadOptions(
+            column_names=names, block_size=_BLOCK, use_threads=note is None
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=delimiter, double_quote=True, ignore_empty_lines=False, invalid_row_handler=note
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=False,
+            check_utf8=False,  # it is known to be UTF-8
+        ),
+    )
     return tuple(column.combine_chunks() for column in table.columns)
 
 
@@ -74,63 +117,105 @@ def _are_rows(content: bytes, delimiter: str) -> bool:
         return False
     if b'"' not in content:
         return True
-    quoted = [line.decode() for line in content.split(b"\n") if b'"' in line]
+    reader = csv.reader(_quoted_lines(content), delimiter=delimiter, strict=True)
     try:
-        return sum(1 for _ in csv.reader(quoted, delimiter=delimiter, strict=True)) == len(quoted)
+        return all(reader.line_num == n for n, _ in enumerate(reader, 1))
     except csv.Error:
         return False
+
+
+def _quoted_lines(content: bytes) -> Iterator[str]:
+    """The lines with a quote in them."""
+    return (line.decode() for line in io.BytesIO(content) if b'"' in line)
+
+
+def _filled_lines(content: bytes) -> int:
+    """How many lines have something in them; at most one too many."""
+    count, before = 1, b"\n"
+    for start in range(0, len(content), _BLOCK):
+        part = np.frombuffer(before + content[start : start + _BLOCK], dtype=np.uint8)
+        ends = (part == ord("\n")) | (part == ord("\r"))
+        count += int((ends[1:] & ~ends[:-1]).sum())
+        before = content[start + _BLOCK - 1 : start + _BLOCK] or b"\n"
+    return count - content.endswith((b"\n", b"\r"))
 
 
 # -- row by row
 
 
-def _read_records(
-    text: str, delimiter: str, *, name: str, max_rows: int, max_cell: int
-) -> list[Sequence[str]]:
-    """Every record of the text to the last that is not empty; an empty one has no cells."""
-    records: list[Sequence[str]] = []
-    empty = 0  # records since the last one that is not; a file may have millions below its list
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def read_row_by_row(content: bytes, delimiter: str, *, name: str, limits: Limits) -> tuple[pa.Array, ...]:
+    """The cells of rows that may have line ends in their quotes; with the words for every fault.
+
+    All rows from the first one with a cell on have its width, or no cells at all.
+    """
+    parts: list[tuple[pa.Array, ...]] = []
+    lines: list[Sequence[str]] = []
+    width = blanks = 0
+    odd: tuple[int, int] | None = None  # a row of another width with nothing in it, where none follows
+    for number, record in _records(content, delimiter, name=name, limits=limits):
+        filled = any(map(str.strip, record))
+        if not width:
+            if not filled:
+                blanks = number
+                continue
+            width = len(record)
+            lines += [("",) * width] * blanks
+        if odd and filled:
+            raise _of_other_width(name, *odd, width)
+        if record and len(record) != width:
+            odd = odd or (number, len(record))
+            if filled:
+                raise _of_other_width(name, *odd, width)
+            record = ()
+        lines.append(record or ("",) * width)
+        if len(lines) >= _TOGETHER:
+            parts.append(columns_of(lines, width))
+            lines.clear()
+    parts.append(columns_of(lines, width))
+    return tuple(map(pa.concat_arrays, zip(*parts, strict=True)))
+
+
+def _records(
+    content: bytes, delimiter: str, *, name: str, limits: Limits
+) -> Iterator[tuple[int, Sequence[str]]]:
+    """Every record to the last that is not empty, by its number; an empty one has no cells."""
+    number = empty = 0  # empty: those since the last one that is not; there may be millions below a list
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     try:
         for record in reader:
             if not any(record):
                 empty += 1
                 continue
-            if len(records) + empty > max_rows:
-                raise _refused(name, f"has more than {max_rows:,} rows", "Split it")
-            records += [()] * empty
-            records.append(tuple(record))
+            if number + empty > limits.rows:
+                raise _too_many(name, limits)
+            for _ in range(empty):
+                number += 1
+                yield number, ()
             empty = 0
+            number += 1
+            yield number, record
     except csv.Error as error:
-        what = f"row {len(records) + empty + 1}: {_csv_fault(str(error), max_cell)}"
+        what = f"row {number + empty + 1}: {_csv_fault(str(error), limits)}"
         raise _refused(f"{name},", what, "Close it, or double a quote inside quotes") from None
-    return records
 
 
-def _csv_fault(message: str, max_cell: int) -> str:
+def _csv_fault(message: str, limits: Limits) -> str:
     """What the csv reader complains of. A cell without end is nearly always a quote not closed."""
     if "end of data" in message:
         return "a quote is opened and not closed"
     if "field larger" in message:
-        return f"a cell has more than {max_cell:,} characters, or its quote is not closed"
+        return f"a cell has more than {limits.cell:,} characters, or its quote is not closed"
     return "quotes are not balanced"
 
 
-def _rectangular(records: Sequence[Sequence[str]], *, name: str) -> tuple[pa.Array, ...]:
-    """The records as columns: all from the header on have its width, or no cells at all."""
-    filled = [n for n, record in enumerate(records) if any(map(str.strip, record))]
-    if not filled:
-        return ()
-    start, last = filled[0], filled[-1]
-    width = len(records[start])
-    blank = ("",) * width
-    lines: list[Sequence[str]] = [blank] * start
-    for n, record in enumerate(records[start : last + 1], start):
-        if record and len(record) != width:
-            what = f"row {n + 1}: {len(record)} cells under {width} headers"
-            raise _refused(f"{name},", what, "Put quotes around a cell that holds the separator")
-        lines.append(record or blank)
-    return columns_of(lines, width)
+def _too_many(name: str, limits: Limits) -> InputError:
+    return _refused(name, f"has more than {limits.rows:,} rows", "Split it")
+
+
+def _of_other_width(name: str, row: int, cells: int, width: int) -> InputError:
+    what = f"row {row}: {cells} cells under {width} headers"
+    return _refused(f"{name},", what, "Put quotes around a cell that holds the separator")
 
 
 # -- the separator

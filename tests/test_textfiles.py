@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hnbulk.errors import InputError
-from hnbulk.textfiles import _read_lines, _read_records, _rectangular, read_columns
+from hnbulk.textfiles import Limits, read_columns, read_lines, read_row_by_row
 
-ROWS, CELL = 1_000, 1_000
-
-
-def quickly(content: bytes, width: int) -> list[list[str]] | None:
-    columns = _read_lines(content, ",", width=width)
-    return None if columns is None else [column.to_pylist() for column in columns]
+LIMITS = Limits(rows=1_000, columns=20, cell=1_000)
 
 
-def row_by_row(content: bytes) -> list[list[str]]:
-    records = _read_records(content.decode(), ",", name="a.csv", max_rows=ROWS, max_cell=CELL)
-    return [column.to_pylist() for column in _rectangular(records, name="a.csv")]
+Rows = list[tuple[str, ...]]
+
+
+def rows_of(read: Callable[[], tuple[pa.Array, ...] | None]) -> Rows | str | None:
+    """What is read, rows without a cell as such and none at the end; or the words of a refusal."""
+    try:
+        columns = read()
+    except InputError as error:
+        return error.message
+    if columns is None:
+        return None
+    lines = zip(*(column.to_pylist() for column in columns), strict=True)
+    rows = [line if any(map(str.strip, line)) else () for line in lines]
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+def quickly(content: bytes, width: int = 2) -> Rows | str | None:
+    return rows_of(lambda: read_lines(content, ",", width=width, name="a.csv"))
+
+
+def row_by_row(content: bytes) -> Rows | str | None:
+    return rows_of(lambda: read_row_by_row(content, ",", name="a.csv", limits=LIMITS))
 
 
 SIGNS = st.sampled_from(
@@ -29,55 +46,72 @@ SIGNS = st.sampled_from(
 )
 
 
-@given(st.lists(SIGNS, min_size=1, max_size=24).map("".join), st.integers(1, 3))
-@example('a,b\n"c"d,e\n', 2)
-@example('a,b\nc"d,e\n', 2)
-@example('a,b\n"c\n",d\n', 2)
-@example('a,b\n"c""",d\n', 2)
-@example("a,b\n\n\nc,d\n\n\n", 2)
-@example("a\n\nb\n", 1)
-@example(' "a",b\n', 2)
-def test_what_the_quick_reader_reads_the_other_reads_alike(text: str, width: int) -> None:
-    """Where it reads at all: rows, cells and blanks, to the last row with a cell."""
-    found = quickly(text.encode(), width)
-    if found is None:
-        return
-    expected = row_by_row(text.encode())
-    if not expected:  # no row has a cell: nothing is read from it either way
-        assert not any(cell.strip() for column in found for cell in column)
-        return
-    assert len(expected) == len(found)
-    length = len(expected[0])
-    assert without_blanks(zip(*found, strict=True))[:length] == without_blanks(zip(*expected, strict=True))
-    assert not any(cell.strip() for column in found for cell in column[length:])
+HEADERS = st.sampled_from(["Phone,Name\n", "\nPhone,Name\r\n", "Phone\n"])
 
 
-def without_blanks(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The rows, those without a cell as such: it makes no difference what blanks stand in them."""
-    return [row if any(map(str.strip, row)) else () for row in rows]
+@given(HEADERS, st.lists(SIGNS, max_size=24).map("".join))
+@example("Phone,Name\n", '"c"d,e\n')
+@example("Phone,Name\n", 'c"d,e\n')
+@example("Phone,Name\n", '"c\n",d\n')
+@example("Phone,Name\n", '"c""",d\n')
+@example("Phone,Name\n", "\n\nc,d\n\n\n")
+@example("Phone\n", "\nb\n")
+@example("Phone,Name\n", ' "a",b\n')
+@example("Phone,Name\n", "a\n \nb,c\n")
+@example("Phone,Name\n", " \nb,c\n")
+def test_what_the_quick_reader_reads_the_other_reads_alike(header: str, text: str) -> None:
+    """Where it reads at all: rows and cells to the last row that has any, or the words of a refusal."""
+    content = (header + text).encode()
+    found = quickly(content, header.count(",") + 1)
+    if found is not None:
+        assert found == row_by_row(content)
 
 
 def test_plain_files_are_read_quickly() -> None:
     """Quotes in a line, ends of both kinds and a missing last one are no obstacle."""
     content = b'Phone,Name\r\n4155550100,"Main, corner of 1st"\r\n4155550101,"5"" pipe"'
-    assert quickly(content, 2) == [
-        ["Phone", "4155550100", "4155550101"],
-        ["Name", "Main, corner of 1st", '5" pipe'],
+    assert quickly(content) == [
+        ("Phone", "Name"),
+        ("4155550100", "Main, corner of 1st"),
+        ("4155550101", '5" pipe'),
     ]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b'Phone,Name\n1,"a\nb"\n', b"Phone,Name\n1,a\r2,b\n", b"Phone,Name\n1\n"],
-)
-def test_what_is_not_a_row_a_line_is_left_to_the_other(content: bytes) -> None:
-    """A cell of two lines, ends of another kind, a short row."""
-    assert quickly(content, 2) is None
+@pytest.mark.parametrize("rest", [b'1,"a\nb"\n', b"1,a\r2,b\n", b" \n1,a\n"])
+def test_what_is_not_a_row_a_line_is_left_to_the_other(rest: bytes) -> None:
+    """A cell of two lines, ends of another kind, a line with blanks only."""
+    assert quickly(b"Phone,Name\n" + rest) is None
+
+
+def read(content: bytes, limits: Limits = LIMITS) -> list[list[str]]:
+    return [column.to_pylist() for column in read_columns(content, name="a.csv", limits=limits)]
 
 
 def test_faults_are_told_with_their_row() -> None:
     """In one line."""
     with pytest.raises(InputError, match=r"a\.csv, row 3: 3 cells under 2 headers"):
-        read_columns(b"Phone,Name\n1,a\n2,b,c\n", name="a.csv", max_rows=ROWS, max_cell=CELL)
+        read(b"Phone,Name\n1,a\n2,b,c\n")
+    with pytest.raises(InputError, match=r"a\.csv, row 4: 1 cells under 2 headers"):
+        read(b'Phone,Name\n1,"a\nb"\n\n2\n')
     with pytest.raises(InputError, match=r"a\.csv, row 2: quotes are not balanced"):
-        read_columns(b'Phone,Name\n1,"a"b\n', name="a.csv", max_rows=ROWS, max_cell=CELL)
+        read(b'Phone,Name\n1,"a"b\n')
+
+
+def test_what_is_too_much_is_refused_before_it_is_read() -> None:
+    """Rows and columns; empty lines are no rows, and cells with line ends are one each."""
+    few = Limits(rows=3, columns=3, cell=100)
+    assert len(read(b"Phone\n1\n2\n\n\n\n\n", few)[0]) >= 3
+    assert read(b'Phone,Name\n1,"a\n\nb\nc"\n2,b\n3,c\n', few)[0] == ["Phone", "1", "2", "3"]
+    for content in (b"Phone\n1\n2\n3\n4", b"Phone\r\n1\r\n2\r\n3\r\n4\r\n", b'Phone\n"1"\n2\n3\n4\n'):
+        with pytest.raises(InputError, match="more than 3 rows"):
+            read(content, few)
+    with pytest.raises(InputError, match="has 4 columns; at most 3"):
+        read(b"Phone,a,b,c\n1,2,3,4\n", few)
+
+
+def test_rows_are_gathered_in_parts() -> None:
+    """None is lost between them."""
+    count = 20_000
+    content = b"Phone,Name\n" + b"".join(b'%d,"a\nb"\n' % n for n in range(count))
+    found = read(content, Limits(rows=count, columns=2, cell=100))
+    assert found[0] == ["Phone", *map(str, range(count))]
