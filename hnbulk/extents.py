@@ -107,9 +107,12 @@ def of_ods(content: bytes) -> Extent:
     return deepest, widest
 
 
-def of_xlsb(part: bytes) -> Extent:
-    """Of a binary sheet: records of a kind, a length and a body."""
-    deepest = widest = row = at = 0
+Record = tuple[int, int, int]  # kind, where its body begins, its length
+
+
+def records_of_xlsb(part: bytes) -> Iterator[Record]:
+    """The records of a binary part, to its end or to where it is cut."""
+    at = 0
     try:
         while at < len(part):
             kind, at = part[at], at + 1
@@ -122,6 +125,17 @@ def of_xlsb(part: bytes) -> Extent:
                 shift += 7
                 if byte < 128 or shift > 21:
                     break
+            yield kind, at, length
+            at += length
+    except IndexError:
+        pass  # a cut sheet is for the reader to refuse
+
+
+def of_xlsb(part: bytes) -> Extent:
+    """Of a binary sheet: records of a kind, a length and a body."""
+    deepest = widest = row = 0
+    try:
+        for kind, at, length in records_of_xlsb(part):
             if kind <= 11 and length < (8 if kind else 4):
                 return ANYWHERE
             if kind == 0:
@@ -129,9 +143,8 @@ def of_xlsb(part: bytes) -> Extent:
             elif 2 <= kind <= 11:  # a cell with a value; 1 is a blank one
                 (column,) = struct.unpack_from("<I", part, at)
                 deepest, widest = max(deepest, row + 1), max(widest, column + 1)
-            at += length
-    except (IndexError, struct.error):
-        pass  # a cut sheet is for the reader to refuse
+    except struct.error:
+        pass
     return deepest, widest
 
 
@@ -140,19 +153,30 @@ _VALUES = frozenset({0x0006, 0x0203, 0x0204, 0x0205, 0x027E, 0x00FD, 0x00D6, 0x0
 _SEVERAL = 0x00BD
 
 
-def of_xls(content: bytes) -> Extent:
-    """Of a workbook of Excel 97: the largest of its sheets."""
-    deepest = widest = at = 0
-    stream = b"".join(_book(content))
+def stream_of_xls(content: bytes) -> bytes:
+    """The records of a workbook of Excel 97, one behind the other."""
+    return b"".join(_book(content))
+
+
+def records_of_xls(stream: bytes) -> Iterator[Record]:
+    """Each record of such a stream."""
+    at = 0
     while at + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, at)
-        at += 4
+        yield kind, at + 4, length
+        at += 4 + length
+
+
+def of_xls(content: bytes) -> Extent:
+    """Of a workbook of Excel 97: the largest of its sheets."""
+    deepest = widest = 0
+    stream = stream_of_xls(content)
+    for kind, at, length in records_of_xls(stream):
         if (kind in _VALUES or kind == _SEVERAL) and at + 6 <= len(stream) and length >= 6:
             row, column = struct.unpack_from("<HH", stream, at)
             if kind == _SEVERAL and at + length <= len(stream):
                 (column,) = struct.unpack_from("<H", stream, at + length - 2)
             deepest, widest = max(deepest, row + 1), max(widest, column + 1)
-        at += length
     return deepest, widest
 
 

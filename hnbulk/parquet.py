@@ -6,6 +6,7 @@ The file's own counts are checked before its cells are read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from hnbulk.errors import InputError
 ENDINGS = (".parquet", ".pq")
 _MARK = b"PAR1"
 _MAX_UNPACKED = 200 << 20
+_TOGETHER = 4_096  # rows that are looked at together
 
 
 def is_parquet(content: bytes) -> bool:
@@ -24,10 +26,13 @@ def is_parquet(content: bytes) -> bool:
     return content.startswith(_MARK)
 
 
-def read_columns(content: bytes, *, name: str, max_rows: int, max_columns: int) -> tuple[pa.Array, ...]:
+def read_columns(
+    content: bytes, *, name: str, max_rows: int, max_columns: int, max_cell: int
+) -> tuple[pa.Array, ...]:
     """Every column as text, its name first; missing is blank, a list has `;` between.
 
-    Raises `InputError` for a file that is not whole, is too large, or has a column of another kind.
+    Raises `InputError` for a file that is not whole, is too large, or has a column of another kind. A
+    text is looked at where the file has it once, before it is written for each row.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
@@ -43,13 +48,17 @@ def read_columns(content: bytes, *, name: str, max_rows: int, max_columns: int) 
             if not _is_plain(column.type):
                 what = f"has a column of kind {column.type}, which is no text: {column.name[:40]!r}"
                 raise _refused(name, what, "Write it as text, or leave it out")
-        table = file.read()
+        leaves = [file.schema.column(n).path for n in range(facts.num_columns)]
+        once = pq.ParquetFile(pa.BufferReader(content), read_dictionary=leaves)
+        columns = []
+        left = _MAX_UNPACKED
+        for title in file.schema_arrow.names:
+            column = _texts(once.iter_batches(_TOGETHER, columns=[title]), name, max_cell, left)
+            left -= column.nbytes
+            columns.append(pa.concat_arrays([pa.array([title], type=pa.string()), column]))
+        return tuple(columns)
     except (pa.ArrowException, OSError, ValueError):
         raise _refused(name, "is not a whole Parquet file", "Write it again") from None
-    return tuple(
-        pa.concat_arrays([pa.array([title], type=pa.string()), _texts(column)])
-        for title, column in zip(table.column_names, table.columns, strict=True)
-    )
 
 
 def _is_plain(kind: Any) -> bool:
@@ -58,11 +67,37 @@ def _is_plain(kind: Any) -> bool:
     return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _texts(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    if whole.type == pa.string():
-        return pc.fill_null(whole, "")
-    return pa.array([_text(cell) for cell in whole.to_pylist()], type=pa.string())
+def _texts(batches: Iterator[pa.RecordBatch], name: str, max_cell: int, most: int) -> pa.Array:
+    """One column as text; `most` is how many bytes it may have."""
+    parts = [pa.array([], type=pa.string())]
+    for batch in batches:
+        column = batch.column(0)
+        _refuse_swollen(column, name, max_cell, most)
+        parts.append(_part(column))
+        most -= parts[-1].nbytes
+    return pa.concat_arrays(parts)
+
+
+def _refuse_swollen(column: pa.Array, name: str, max_cell: int, most: int) -> None:
+    """What its texts come to, told by what each of them is."""
+    values = column.flatten() if pa.types.is_list(column.type) else column
+    if not pa.types.is_dictionary(values.type):
+        return
+    texts = values.dictionary.cast(pa.large_string())
+    lengths = pc.binary_length(texts)
+    if (pc.max(pc.utf8_length(texts)).as_py() or 0) > max_cell:
+        raise _refused(name, f"has a cell of more than {max_cell:,} characters", "Shorten it")
+    if (pc.sum(lengths.take(values.indices)).as_py() or 0) > most:
+        raise _refused(
+            name, f"unpacks to more than {_MAX_UNPACKED >> 20} MB of text", "Split it, or leave columns out"
+        )
+
+
+def _part(column: pa.Array) -> pa.Array:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pc.fill_null(column.cast(kind).cast(pa.string()), "")
+    return pa.array([_text(cell) for cell in column.to_pylist()], type=pa.string())
 
 
 def _text(cell: Any) -> str:

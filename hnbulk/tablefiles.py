@@ -83,7 +83,9 @@ def read_tables(
         kind = "Parquet" if columnar else "CSV"
         raise _refused(name, f"has no sheets: it is a {kind} file", "Leave --sheet out")
     if columnar:
-        columns = parquet.read_columns(content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS)
+        columns = parquet.read_columns(
+            content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS, max_cell=MAX_CELL
+        )
         return [_table(columns, name=name)]
     text = utf8(content, name=name, encoding=encoding)
     limits = textfiles.Limits(rows=MAX_ROWS, columns=MAX_COLUMNS, cell=MAX_CELL)

@@ -16,7 +16,7 @@ import fastexcel
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hnbulk import extents
+from hnbulk import extents, volumes
 from hnbulk.errors import InputError
 
 #: The kinds of workbook, each with the endings it goes by.
@@ -124,6 +124,7 @@ def _look_inside(content: bytes, *, name: str) -> str:
                 raise _refused(name, "is a zip file and no workbook", "Unpack it first")
             for entry in entries:
                 _look_at(packed.read(entry), entry.filename.lower(), kind, name=name)
+            _refuse_swollen(_volume(packed, entries, kind), name=name)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError):
         raise _refused(name, "is not a whole workbook", "Save it again as .xlsx") from None
     return kind
@@ -160,7 +161,22 @@ def _look_at_old(content: bytes, *, name: str) -> str:
     if not streams & {"Workbook", "Book"}:
         raise _refused(name, "is an Office file and no workbook", "Save the list as .xlsx")
     _refuse_far(extents.of_xls(content), name=name)
+    _refuse_swollen(volumes.of_xls(content), name=name)
     return "xls"
+
+
+def _volume(packed: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], kind: str) -> int:
+    """Bytes of text that the cells of one sheet come to, at most."""
+    named = {entry.filename.lower(): entry for entry in entries}
+    if kind == "ods":
+        return volumes.of_ods(packed.read(named["content.xml"]))
+    ending = ".xml" if kind == "xlsx" else ".bin"
+    shared = [entry for name, entry in named.items() if name.endswith("sharedstrings" + ending)]
+    sheets = (
+        packed.read(entry) for name, entry in named.items() if "sheet" in name and name.endswith(ending)
+    )
+    tell = volumes.of_xlsx if kind == "xlsx" else volumes.of_xlsb
+    return tell(packed.read(shared[0]), sheets) if shared else 0
 
 
 def _refuse_far(extent: extents.Extent, *, name: str) -> None:
@@ -170,6 +186,11 @@ def _refuse_far(extent: extents.Extent, *, name: str) -> None:
         raise _refused(
             name, what, f"At most {_MAX_CELLS:,} cells are read: delete what is far from the list"
         )
+
+
+def _refuse_swollen(volume: int, *, name: str) -> None:
+    if volume > _MAX_UNPACKED:
+        raise _refused(name, "unpacks to far more than a list of numbers", "Save only the list")
 
 
 def _refuse_large(sheet: fastexcel.ExcelSheet, max_rows: int, max_columns: int, *, name: str) -> None:

@@ -108,6 +108,11 @@ def parquet(**columns: object) -> bytes:
     return content.getvalue()
 
 
+def once(text: str, count: int) -> pa.Array:
+    """So many cells of one text, which is there once."""
+    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), [text])
+
+
 def changed(content: bytes, entries: Mapping[str, bytes], old: bytes = b"", new: bytes = b"") -> bytes:
     """A workbook with further parts, and with `new` for `old` in every part."""
     made = io.BytesIO()
@@ -323,6 +328,7 @@ def files() -> dict[str, FileFault]:
     laughs = b'<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><a>&c;</a>'
     wide = ",".join(f"c{n}" for n in range(201))
     fault = FileFault
+    swollen = f"<table:table-cell><text:p>{'x' * 30_000}</text:p></table:table-cell>"
     return {
         "empty": fault(b"", "is empty"),
         "blank": fault(b" \n\n\t", "is empty"),
@@ -483,6 +489,23 @@ def files() -> dict[str, FileFault]:
         "xls without a sheet": fault(old_books.xls({}), "has no sheet", "xls"),
         "cut parquet": fault(parquet(Phone=["1"])[:-9], "is not a whole Parquet file", "parquet"),
         "bytes in parquet": fault(parquet(Phone=[b"\x00"]), "has a column of kind binary", "parquet"),
+        "swollen parquet": fault(
+            parquet(Phone=once("x" * 30_000, 20_000)), "unpacks to more than 200 MB of text", "parquet"
+        ),
+        "long cell in parquet": fault(
+            parquet(Phone=["1", "x" * 40_000]), "has a cell of more than", "parquet"
+        ),
+        "swollen xlsx": fault(
+            book(["Phone"], *[["x" * 32_000]] * 7_000), "unpacks to far more than a list", "xlsx"
+        ),
+        "swollen ods": fault(
+            old_books.ods(
+                {"L": [["Phone"]]},
+                tail=f'<table:table-row table:number-rows-repeated="9000">{swollen}</table:table-row>',
+            ),
+            "unpacks to far more than a list",
+            "ods",
+        ),
         "many rows in parquet": fault(parquet(Phone=pa.nulls(1_000_001)), "has 1,000,001 rows", "parquet"),
     }
 

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking", "rowplaces"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     ("extents", "encodings", "parquet", "places", "table", "phonecolumn", "addresses", "xmlparts"),
+    ("volumes",),
     (
         "workbooks",
         "textfiles",
@@ -95,7 +96,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "extents encodings parquet places table phonecolumn textfiles glance mapping quarantine sifting "
+        "extents volumes encodings parquet places table phonecolumn textfiles glance mapping quarantine "
+        "sifting "
         "packages stylesheet comments titles textbook annotated worksheet annotations annotate "
         "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
         "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
