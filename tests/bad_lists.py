@@ -496,7 +496,9 @@ def files() -> dict[str, FileFault]:
             parquet(Phone=["1", "x" * 40_000]), "has a cell of more than", "parquet"
         ),
         "swollen xlsx": fault(
-            book(["Phone"], *[["x" * 32_000]] * 7_000), "unpacks to far more than a list", "xlsx"
+            old_books.xlsx({"L": [["Phone"], *[["x" * 32_000]] * 20_000]}),
+            "unpacks to far more than a list",
+            "xlsx",
         ),
         "swollen ods": fault(
             old_books.ods(

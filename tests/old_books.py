@@ -12,6 +12,48 @@ Cell = str | int | float | None
 Sheets = Mapping[str, Sequence[Sequence[Cell]]]
 
 
+def xlsx(sheets: Mapping[str, Sequence[Sequence[str]]]) -> bytes:
+    """A workbook whose texts are all shared, each there once, as spreadsheet programs write them."""
+    space = "http://schemas.openxmlformats.org"
+    office = f"{space}/officeDocument/2006/relationships"
+    texts = {
+        cell: n for n, cell in enumerate(dict.fromkeys(c for s in sheets.values() for r in s for c in r))
+    }
+    listed = links = types = ""
+    parts: dict[str, str] = {}
+    for n, (name, rows) in enumerate(sheets.items(), 1):
+        listed += f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}"/>'
+        links += f'<Relationship Id="rId{n}" Type="{office}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+        kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+        types += f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{kind}.worksheet+xml"/>'
+        cells = "".join(
+            f'<row r="{r}">'
+            + "".join(
+                f'<c r="{chr(64 + c)}{r}" t="s"><v>{texts[cell]}</v></c>' for c, cell in enumerate(row, 1)
+            )
+            + "</row>"
+            for r, row in enumerate(rows, 1)
+        )
+        parts[f"xl/worksheets/sheet{n}.xml"] = (
+            f'<worksheet xmlns="{space}/spreadsheetml/2006/main"><sheetData>{cells}</sheetData></worksheet>'
+        )
+    items = "".join(f'<si><t xml:space="preserve">{escape(text)}</t></si>' for text in texts)
+    links += f'<Relationship Id="rIdS" Type="{office}/sharedStrings" Target="sharedStrings.xml"/>'
+    package = f"{space}/package/2006"
+    parts |= {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
+        f'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>{types}</Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{space}/spreadsheetml/2006/main" xmlns:r="{office}">'
+        f"<sheets>{listed}</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{links}'
+        "</Relationships>",
+        "xl/sharedStrings.xml": f'<sst xmlns="{space}/spreadsheetml/2006/main">{items}</sst>',
+    }
+    return packed({name: part.encode() for name, part in parts.items()})
+
+
 def ods(sheets: Sheets, *, entries: Mapping[str, bytes] | None = None, tail: str = "") -> bytes:
     """An OpenDocument spreadsheet; `tail` is XML that goes behind the rows of each sheet."""
     tables = "".join(
