@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Mask = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
 
 # What an update may change, and what only a new order can have (reference page, Update).
 UPDATABLE = (
@@ -39,7 +39,7 @@ _ROWS, _TOGETHER = 1 << 18, 2
 
 
 def differing(
-    targets: pd.DataFrame, orders: pd.DataFrame, fields: Sequence[str], at: Places | None = None
+    targets: pd.DataFrame, orders: pd.DataFrame, fields: Sequence[str], at: Positions | None = None
 ) -> dict[str, Mask]:
     """For each of `fields`, the rows where a target wants another value than its order has.
 
@@ -107,7 +107,7 @@ def arrow_texts(column: pd.Series[Any]) -> Any:
     return _whole(pa.array(column.astype("string"), type=pa.string(), from_pandas=True))
 
 
-def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: Any, at: Places) -> Mask:
+def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: Any, at: Positions) -> Mask:
     asked: Mask = wanted.notna().to_numpy(dtype=np.bool_)
     if not asked.any():
         return asked
@@ -119,7 +119,7 @@ def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: A
     return differs
 
 
-def _same(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: Any, at: Places) -> Mask:
+def _same(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: Any, at: Positions) -> Mask:
     """The rows that are surely alike; of others nothing is said. `known` is what arrow has of `actual`."""
     if name in _WHOLE_NUMBERS:
         number = wanted.fillna(-1).to_numpy(dtype=np.int64)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import orjson
 import pandas as pd
 
@@ -20,10 +21,10 @@ from hnbulk import intakecard
 from hnbulk.checks import RULES
 from hnbulk.errors import InputError, UsageError
 from hnbulk.frames import records_of
-from hnbulk.headers import FIELD_ALIASES
+from hnbulk.headers import FIELD_ALIASES, shown_header
 from hnbulk.mapping import Stated, check_mapping, read_mapping
 from hnbulk.parquet import is_parquet
-from hnbulk.places import Places
+from hnbulk.places import STEP, Places
 from hnbulk.plaintext import single_line
 from hnbulk.sifting import Watch, sift
 from hnbulk.table import Row, Table
@@ -39,6 +40,10 @@ __all__ = [
     "read_bytes",
     "read_targets",
 ]
+
+
+#: Numbers of rows are below this: of a file's, or of a frame's that names its own.
+MOST_NUMBER = 1_000 * STEP
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,17 +72,24 @@ class Intake:
         """Targets that are a frame already, checked by the same rules as a file.
 
         Its columns are named as fields are (or as people name them); `row` numbers the rows where
-        it is there, else the first is 2. Raises `InputError` without a phone number column.
+        it is there, else the first is 2. Raises `InputError` without a phone number column, or for
+        columns of one name, a `row` that numbers no rows, or text that is none.
         """
-        columns = tuple(str(column) for column in frame.columns if column != "row")
-        cells = [[_as_text(cell) for cell in frame[column].tolist()] for column in frame if column != "row"]
-        lines = list(zip(*cells, strict=True)) if cells else []
-        numbers = [int(row) for row in frame["row"]] if "row" in frame else range(2, len(lines) + 2)
-        if len(set(numbers)) != len(lines):
+        titles = [str(title) for title in frame.columns]
+        places = [n for n, title in enumerate(titles) if title != "row"]
+        columns = tuple(titles[n] for n in places)
+        cells = [[_as_text(cell) for cell in frame.iloc[:, n]] for n in places]
+        numbers = _row_numbers(frame, name) if "row" in frame else range(2, len(frame) + 2)
+        if (twice := next((one for one in columns if columns.count(one) > 1), None)) is not None:
+            raise InputError(f"{name}: two columns are named {shown_header(twice)}. Rename one.", file=name)
+        try:
+            table = Table.of(columns, zip(numbers, zip(*cells, strict=True), strict=True) if cells else ())
+        except UnicodeEncodeError:
             raise InputError(
-                f"{name}: two rows have the same number in `row`. Number each row once.", file=name
-            )
-        table = Table.of(columns, zip(numbers, lines, strict=True))
+                f"{name} has a cell with half a sign in it (a lone surrogate). Read the file it came from "
+                "with its right encoding.",
+                file=name,
+            ) from None
         digest = _digest(table)
         return cls(**sift([(name, table)], name=name), input_hash=digest)
 
@@ -265,8 +277,22 @@ def _digest(table: Table) -> str:
     return hashlib.sha256(orjson.dumps([table.columns, list(table.rows)])).hexdigest()
 
 
+def _row_numbers(frame: pd.DataFrame, name: str) -> list[int]:
+    """The frame's own numbers of its rows. Raises `InputError` where they are none."""
+    given = frame["row"]
+    found = [] if isinstance(given, pd.DataFrame) else given.tolist()
+    whole = all(type(row) is int and 1 <= row < MOST_NUMBER for row in found)
+    if not whole or len(found) != len(frame) or len(set(found)) != len(found):
+        raise InputError(
+            f"{name}: `row` does not number the rows. Give each row a whole number of its own from 1 to "
+            f"{MOST_NUMBER - 1:,}, in one column `row`; or leave it out.",
+            file=name,
+        )
+    return found
+
+
 def _as_text(cell: Any) -> str:
     """A frame's cell as a file would have it; lists with `;` between, missing as blank."""
-    if isinstance(cell, (list, tuple)):
+    if isinstance(cell, (list, tuple, np.ndarray)):
         return "; ".join(map(str, cell))
     return "" if cell is None or pd.isna(cell) else str(cell)

@@ -19,7 +19,7 @@ from hnbulk import lifecycle
 from hnbulk.differences import arrow_texts
 from hnbulk.phonecolumn import e164_keys
 
-Places = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,10 +27,10 @@ class LiveOrders:
     """Where the live orders are in a frame of all, and what failed before them."""
 
     orders: pd.DataFrame  # all of the account's, as given
-    places: Places  # of the live ones
+    places: Positions  # of the live ones
     doubled: list[str]  # numbers with more than one live order
     failures: Mapping[str, int]  # failed orders by number
-    _single: Places  # of the live orders that are alone on their number
+    _single: Positions  # of the live orders that are alone on their number
     _index: pd.Index[Any]  # their numbers, as numbers where each is a plain E.164 one
 
     @classmethod
@@ -59,14 +59,14 @@ class LiveOrders:
         """One column of the live orders."""
         return self.orders[name].iloc[self.places]
 
-    def find(self, numbers: pd.Series[Any]) -> Places:
+    def find(self, numbers: pd.Series[Any]) -> Positions:
         """The place in `orders` of each number's one live order; -1 where it has none, or two."""
         wanted, have = _numbers(numbers), self._index
         if wanted.dtype != have.dtype:
             wanted, have = _texts_of(numbers), _texts_of(self.orders["phone_number"].iloc[self._single])
         # an index of its own, so that its table of a million numbers is not kept
         at = pd.Index(have.array).get_indexer(wanted)
-        found: Places = np.append(self._single, -1)[at]
+        found: Positions = np.append(self._single, -1)[at]
         return found
 
     def among_doubled(self, numbers: pd.Series[Any]) -> npt.NDArray[np.bool_]:

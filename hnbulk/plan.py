@@ -20,7 +20,7 @@ from hnbulk.cancels import plan_prune, refuse_blind_prune
 from hnbulk.differences import FIXED, UPDATABLE, any_of, as_found, differing, records, values
 from hnbulk.drafts import Draft, Rows, SetAside, distinct, not_set_aside, owners
 from hnbulk.frames import TARGET_COLUMNS
-from hnbulk.live import LiveOrders, Places
+from hnbulk.live import LiveOrders, Positions
 from hnbulk.planfile import PlanFile, PlanHeader
 from hnbulk.steps import Action, Step, Verdict, sort_steps
 from hnbulk.thresholds import check_thresholds
@@ -100,7 +100,7 @@ def _plan_targets(draft: Draft, asked: pd.DataFrame, live: LiveOrders, *, accoun
 
 
 def _plan_updates(
-    draft: Draft, asked: pd.DataFrame, orders: pd.DataFrame, at: Places, *, account_sid: str
+    draft: Draft, asked: pd.DataFrame, orders: pd.DataFrame, at: Positions, *, account_sid: str
 ) -> None:
     """A verdict for each row, whose live order is at its place `at`, and an update where a field
     differs."""

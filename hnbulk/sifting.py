@@ -25,7 +25,7 @@ from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
 from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS, STAGE_DATE
 from hnbulk.rowplaces import PLACE
-from hnbulk.table import Numbers, Row, RowPlaces, Table
+from hnbulk.table import Numbers, Row, RowIndex, Table
 
 Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
@@ -126,7 +126,7 @@ def _read_rows(draft: _Draft, whole: Table, watch: Watch) -> pd.DataFrame:
     _compare_repeats(draft, seen, whole)
     good = np.ones(len(whole), dtype=np.bool_)
     good[odd] = [row in draft.targets for row in whole.numbers[odd].tolist()]
-    good[RowPlaces(whole.numbers).find(draft.set_aside)] = False
+    good[RowIndex(whole.numbers).find(draft.set_aside)] = False
     return _targets(draft, seen, odd, whole.numbers, good)
 
 
@@ -194,7 +194,7 @@ class _Merged:
         names = []
         for title in titles:
             name = self.columns.setdefault(of[title], title) if title in of else title
-            while title not in of and name in self.columns.values():
+            while title not in of and (name in self.columns.values() or name in names):
                 name += " (other)"
             names.append(name)
         self.fields.update(of)
@@ -276,7 +276,7 @@ def _compare_repeats(draft: _Draft, seen: Glance, whole: Table) -> None:
     column = draft.columns["phone_number"]
     keys = seen.keys.copy()
     own = [int(target["phone_number"][2:]) for target in draft.targets.values()]
-    keys[RowPlaces(whole.numbers).find(draft.targets)] = own
+    keys[RowIndex(whole.numbers).find(draft.targets)] = own
     groups = list(_repeats(keys))
     cells_of = dict(whole.at(np.concatenate([np.zeros(0, dtype=np.int64), *groups])).records)
     for places in groups:

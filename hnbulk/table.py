@@ -58,36 +58,47 @@ class Table:
     @property
     def rows(self) -> Sequence[tuple[int, tuple[str, ...]]]:
         """Every row's number and its cells."""
-        return _Rows(self, lambda number, cells: (number, cells))
+        return _Rows(self, _plain)
 
     @property
     def records(self) -> Sequence[Row]:
         """Every row's number and its cells by the names of their columns."""
-        columns = self.columns
-        return _Rows(self, lambda number, cells: (number, dict(zip(columns, cells, strict=True))))
+        return _Rows(self, _named)
 
     def __repr__(self) -> str:
         return f"Table({len(self.columns)} columns, {len(self):,} rows)"
 
 
-class _Rows(Made[Value]):
-    """The rows of a table, each as `shape` makes it."""
+def _plain(_: Table, cells: tuple[str, ...]) -> tuple[str, ...]:
+    return cells
 
-    def __init__(self, table: Table, shape: Callable[[int, tuple[str, ...]], Value]) -> None:
-        numbers, cells = table.numbers, table.cells
-        super().__init__(
-            len(table), lambda n: shape(int(numbers[n]), tuple(column[n].as_py() for column in cells))
-        )
-        self.numbers = numbers
-        self._table = table
+
+def _named(table: Table, cells: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(table.columns, cells, strict=True))
+
+
+class _Rows(Made[tuple[int, Value]]):
+    """The rows of a table, each with its number, as `shape` makes it of its cells."""
+
+    def __init__(self, table: Table, shape: Callable[[Table, tuple[str, ...]], Value]) -> None:
+        super().__init__(len(table), self._at)
+        self.table = table
         self._shape = shape
 
-    def __iter__(self) -> Iterator[Value]:
+    def _at(self, n: int) -> tuple[int, Value]:
+        cells = tuple(column[n].as_py() for column in self.table.cells)
+        return int(self.table.numbers[n]), self._shape(self.table, cells)
+
+    def __iter__(self) -> Iterator[tuple[int, Value]]:
         for start in range(0, len(self), _TOGETHER):
-            numbers = self._table.numbers[start : start + _TOGETHER].tolist()
-            columns = [column.slice(start, _TOGETHER).to_pylist() for column in self._table.cells]
+            numbers = self.table.numbers[start : start + _TOGETHER].tolist()
+            columns = [column.slice(start, _TOGETHER).to_pylist() for column in self.table.cells]
             lines = zip(*columns, strict=True) if columns else ((),) * len(numbers)
-            yield from map(self._shape, numbers, lines)
+            for number, cells in zip(numbers, lines, strict=True):
+                yield number, self._shape(self.table, cells)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Rows, (self.table, self._shape)
 
 
 def columns_of(lines: Sequence[Sequence[str]], width: int) -> tuple[pa.Array, ...]:
@@ -99,11 +110,11 @@ def columns_of(lines: Sequence[Sequence[str]], width: int) -> tuple[pa.Array, ..
 def numbers_of(rows: Sequence[tuple[int, Any]]) -> Numbers:
     """The numbers of these rows."""
     if isinstance(rows, _Rows):
-        return rows.numbers
+        return rows.table.numbers
     return np.fromiter((row for row, _ in rows), dtype=np.int64)
 
 
-class RowPlaces:
+class RowIndex:
     """Where in a list the row with a number is."""
 
     def __init__(self, numbers: Numbers) -> None:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from hnbulk import parquet, textfiles, workbooks
 from hnbulk.encodings import utf8
 from hnbulk.errors import InputError
+from hnbulk.headers import shown_header
 from hnbulk.plaintext import single_line
 from hnbulk.table import Table
 
@@ -195,8 +196,8 @@ def _kept_columns(header: Sequence[str], body: Sequence[pa.Array], *, name: str,
     seen: set[str] = set()
     for title in header:
         if title and title in seen:
-            shown = title if not any(map(str.isdigit, title)) else "the same text"
-            raise _refused(f"{name},", f"row {row}: two columns are named {shown!r}", "Rename one")
+            what = f"row {row}: two columns are named {shown_header(title)}"
+            raise _refused(f"{name},", what, "Rename one")
         seen.add(title)
     nameless = [(_first_filled([body[n]]), n) for n, title in enumerate(header) if not title]
     for place, n in sorted(nameless):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import pickle
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -292,3 +294,38 @@ def test_every_row_is_a_target_or_set_aside(rows: list[tuple[str, str]]) -> None
     )
     assert intake.targets["phone_number"].is_unique
     assert intake.set_aside_notes.keys() == intake.set_aside.keys()
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (
+            pd.DataFrame([["4155550100", "a", "b"]], columns=["Phone", "Name", "Name"]),
+            "two columns are named",
+        ),
+        (pd.DataFrame({"row": [2, 2], "Phone": ["1", "2"]}), "does not number the rows"),
+        (pd.DataFrame({"row": [2, None], "Phone": ["1", "2"]}), "does not number the rows"),
+        (pd.DataFrame({"row": ["2", "x"], "Phone": ["1", "2"]}), "does not number the rows"),
+        (pd.DataFrame({"row": [2.7, 3.0], "Phone": ["1", "2"]}), "does not number the rows"),
+        (pd.DataFrame({"row": [-1, 3], "Phone": ["1", "2"]}), "does not number the rows"),
+        (pd.DataFrame({"row": [2**70, 3], "Phone": ["1", "2"]}), "does not number the rows"),
+        (pd.DataFrame([[2, 3, "1"]], columns=["row", "row", "Phone"]), "does not number the rows"),
+        (pd.DataFrame({"Phone": pd.Series(["\ud800"], dtype=object)}), "half a sign"),
+        (pd.DataFrame({"row": [2, 3]}), "no column is the phone number"),
+        (pd.DataFrame(), "no column is the phone number"),
+    ],
+)
+def test_a_frame_that_is_no_list_is_refused(frame: pd.DataFrame, told: str) -> None:
+    """In one line."""
+    with pytest.raises(InputError, match=told):
+        Intake.from_frame(frame)
+
+
+def test_a_frame_may_have_arrays_and_its_own_row_numbers() -> None:
+    """As `pandas.read_parquet` gives lists; the intake survives a pickle."""
+    frame = pd.DataFrame({"row": [9, 4], "Phone": ["4155550100", "4155550101"]})
+    frame["cc_emails"] = [np.array(["a@example.com", "b@example.com"]), np.array([])]
+    intake = Intake.from_frame(frame)
+    assert [row for row, _ in intake.rows] == [9, 4]
+    assert intake.targets["cc_emails"].tolist()[0] == ["a@example.com", "b@example.com"]
+    assert pickle.loads(pickle.dumps(intake)) == intake

@@ -169,3 +169,12 @@ def test_several_lists_are_planned_applied_and_fed_back(account: hn.Account, tmp
     again = read_bytes(done.success.to_csv(index=False).encode(), name="success.csv")
     assert again.columns == ("Phone", "Name", "City")
     assert again.targets["phone_number"].tolist() == intake.targets["phone_number"].tolist()
+
+
+def test_columns_of_two_lists_never_become_one_by_their_names(tmp_path: Path) -> None:
+    """Whatever else is called so already."""
+    (tmp_path / "a.csv").write_bytes(b"Phone,Name\n4155550100,a\n")
+    (tmp_path / "b.csv").write_bytes(b"Tel,Phone,Phone (other)\n4155550101,x,y\n")
+    intake = read_targets([tmp_path / "a.csv", tmp_path / "b.csv"], mapping={"Tel": "phone_number"})
+    assert intake.columns == ("Phone", "Name", "Phone (other)", "Phone (other) (other)", "hn_place")
+    assert list(intake.rows[1][1].values())[:4] == ["4155550101", "", "x", "y"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnbulk.table import RowPlaces, Table, columns_of, numbers_of
+from hnbulk.table import RowIndex, Table, columns_of, numbers_of
 
 ROWS = ((2, ("4155550100", "a")), (3, ("", "")), (9, ("x", "é")))
 TABLE = Table.of(("Phone", "Name"), ROWS)
@@ -55,7 +55,7 @@ def test_no_cell_is_in_its_repr() -> None:
 @given(st.lists(st.integers(0, 50), unique=True), st.lists(st.integers(0, 50)))
 def test_rows_are_found_by_their_numbers(numbers: list[int], wanted: list[int]) -> None:
     """Sorted or not; -1 where there is none."""
-    found = RowPlaces(np.array(numbers, dtype=np.int64)).find(wanted).tolist()
+    found = RowIndex(np.array(numbers, dtype=np.int64)).find(wanted).tolist()
     assert found == [numbers.index(row) if row in numbers else -1 for row in wanted]
 
 
