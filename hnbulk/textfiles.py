@@ -48,7 +48,8 @@ def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Array
     if width > limits.columns:
         what = f"has {width:,} columns; at most {limits.columns} are read"
         raise _refused(name, what, "Delete the empty ones")
-    crowded = _filled_lines(content) > limits.rows + 1  # than there are rows, where quotes hold line ends
+    # more lines than there may be rows; line ends in quotes count here
+    crowded = _line_ends(content) > limits.rows + 1 and _filled_lines(content) > limits.rows + 1
     if crowded and b'"' not in content:
         raise _too_many(name, limits)
     columns = None if crowded else read_lines(content, delimiter, width=width, name=name)
@@ -127,6 +128,11 @@ def _are_rows(content: bytes, delimiter: str) -> bool:
 def _quoted_lines(content: bytes) -> Iterator[str]:
     """The lines with a quote in them."""
     return (line.decode() for line in io.BytesIO(content) if b'"' in line)
+
+
+def _line_ends(content: bytes) -> int:
+    """How many signs end a line, at least."""
+    return content.count(b"\n") + (content.count(b"\r") if b"\r" in content else 0)
 
 
 def _filled_lines(content: bytes) -> int:
