@@ -49,7 +49,7 @@ def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Array
         what = f"has {width:,} columns; at most {limits.columns} are read"
         raise _refused(name, what, "Delete the empty ones")
     # more lines than there may be rows; line ends in quotes count here
-    crowded = _line_ends(content) > limits.rows + 1 and _filled_lines(content) > limits.rows + 1
+    crowded = _most_lines(content) > limits.rows + 1 and _filled_lines(content) > limits.rows + 1
     if crowded and b'"' not in content:
         raise _too_many(name, limits)
     columns = None if crowded else read_lines(content, delimiter, width=width, name=name)
@@ -130,9 +130,10 @@ def _quoted_lines(content: bytes) -> Iterator[str]:
     return (line.decode() for line in io.BytesIO(content) if b'"' in line)
 
 
-def _line_ends(content: bytes) -> int:
-    """How many signs end a line, at least."""
-    return content.count(b"\n") + (content.count(b"\r") if b"\r" in content else 0)
+def _most_lines(content: bytes) -> int:
+    """How many lines there are at most, empty ones too."""
+    ends = content.count(b"\n") + (content.count(b"\r") if b"\r" in content else 0)
+    return ends + (not content.endswith((b"\n", b"\r")))
 
 
 def _filled_lines(content: bytes) -> int:
