@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from outside import Service
 
 import hnbulk as hn
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("hnbulk", deadline=None)
+settings.load_profile("hnbulk")
 
 #: Files that take minutes: begun first, so that no worker is left alone with one at the end.
 LONGEST = ("test_exactly_once.py",)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hnbulk.checks import PLAIN, PLAIN_LENGTH, read_field, row_findings
@@ -60,7 +60,6 @@ def by_the_rules(cells: dict[str, str]) -> dict[str, Any] | None:
     return None if row_findings(values) else {**values, "phone_number": phone.number}
 
 
-@settings(deadline=None)  # the first one compiles what numbers look like
 @given(lists())
 def test_a_row_is_seen_as_the_rules_read_it(cells: dict[str, list[str]]) -> None:
     """Its values are theirs; where they have something to say, it is odd."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hnbulk.phonecolumn import e164_keys, e164_texts, read_phones
@@ -65,7 +65,6 @@ def test_usual_ways_to_write_a_number_need_no_reader(way: str) -> None:
 SIGNS = st.sampled_from([*"0123456789+-() ./x'=\"\u00a0\uff10", "415", "212", "tel:", "ext"])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(SIGNS, max_size=18).map("".join), max_size=20))
 def test_what_is_read_here_the_reader_reads_alike(cells: list[str]) -> None:
     """Whatever the cells are."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hnbulk.errors import InputError
@@ -49,7 +49,6 @@ SIGNS = st.sampled_from(
 HEADERS = st.sampled_from(["Phone,Name\n", "\nPhone,Name\r\n", "Phone\n"])
 
 
-@settings(deadline=None)
 @given(HEADERS, st.lists(SIGNS, max_size=24).map("".join))
 @example("Phone,Name\n", '"c"d,e\n')
 @example("Phone,Name\n", 'c"d,e\n')
