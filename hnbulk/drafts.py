@@ -111,7 +111,16 @@ class _Verdicts:
         self._statuses = pa.chunked_array([names for _, _, names in as_wanted], type=pa.string())
 
     def rows(self) -> PlanRows:
-        return PlanRows(len(self._all), self._row, self._verdicts)
+        return PlanRows(len(self._all), self._row, self._verdicts, self._walk)
+
+    def _walk(self) -> Iterator[PlanRow]:
+        """The rows one after the other, without looking for those that stand in the list as here."""
+        stays = self._place == np.arange(len(self._all))
+        in_order = int(np.argmin(np.append(stays, False)))
+        for n, (row, cells) in zip(range(in_order), self._rows, strict=False):
+            yield PlanRow(row, cells, *self._decision(n))
+        for n in range(in_order, len(self._all)):
+            yield self._row(n)
 
     def _row(self, n: int) -> PlanRow:
         row, place = int(self._all[n]), int(self._place[n])

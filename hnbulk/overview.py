@@ -91,7 +91,9 @@ def lines(plan: PlanFile) -> list[Line]:
     steps = {action: [step for step in plan.steps if step.action is action] for action in Action}
     dependent = [step for step in steps[Action.UPDATE] if step.sid is None]
     updates = [step for step in steps[Action.UPDATE] if step.sid is not None]
-    rows = {verdict: [row for row in plan.rows if row.verdict is verdict] for verdict in Verdict}
+    rows: dict[Verdict, list[str]] = {verdict: [] for verdict in WITHOUT_STEP}
+    for row in plan.rows_left(*WITHOUT_STEP):
+        rows[row.verdict].append(row.code or "")
     both = [
         Line("create", len(steps[Action.CREATE]), _creates(steps[Action.CREATE])),
         Line("update", len(updates), _fields(updates)),
@@ -99,9 +101,9 @@ def lines(plan: PlanFile) -> list[Line]:
         Line("cancel", len(steps[Action.CANCEL]), _counted(_statuses(steps[Action.CANCEL]))),
         Line("verify", len(steps[Action.VERIFY]), _calls(steps[Action.VERIFY])),
         Line("authorize", len(steps[Action.AUTHORIZE]), _letters(steps[Action.AUTHORIZE])),
-        Line("nothing", len(rows[Verdict.NOTHING]), "already as wanted"),
+        Line("nothing", sum(one is Verdict.NOTHING for one in plan.verdicts()), "already as wanted"),
         *(
-            Line(str(verdict), len(rows[verdict]), _counted(row.code or "" for row in rows[verdict]))
+            Line(str(verdict), len(rows[verdict]), _counted(rows[verdict]))
             for verdict in (Verdict.BLOCKED, Verdict.CONFLICT, Verdict.SET_ASIDE)
         ),
     ]
@@ -149,10 +151,9 @@ def told_apart(steps: Sequence[Step], most: int) -> Iterator[str]:
 def obstacles(plan: PlanFile, *verdicts: Verdict) -> list[Obstacle]:
     """The rows without a step, together where their reason is the same; the most frequent first."""
     grouped: dict[tuple[Verdict, str, str], list[PlanRow]] = {}
-    for row in plan.rows:
-        if row.verdict in verdicts:
-            key = (row.verdict, row.code or "", _OTHER_ROWS.sub("", single_line(row.note or "")))
-            grouped.setdefault(key, []).append(row)
+    for row in plan.rows_left(*verdicts):
+        key = (row.verdict, row.code or "", _OTHER_ROWS.sub("", single_line(row.note or "")))
+        grouped.setdefault(key, []).append(row)
     found = [Obstacle(*key, tuple(row.row for row in rows)) for key, rows in grouped.items()]
     return sorted(found, key=lambda one: (verdicts.index(one.verdict), -len(one.rows), one.code))
 

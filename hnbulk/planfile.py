@@ -78,13 +78,24 @@ class PlanRow:
 
 
 class PlanRows(Made[PlanRow]):
-    """Rows that are made when they are asked for, and whose verdicts are known without that."""
+    """Rows that are made when they are asked for, and whose verdicts are known without that.
+
+    `walk` makes one after the other, which is quicker than each by itself.
+    """
 
     def __init__(
-        self, count: int, make: Callable[[int], PlanRow], verdicts: Callable[[], Iterator[Verdict]]
+        self,
+        count: int,
+        make: Callable[[int], PlanRow],
+        verdicts: Callable[[], Iterator[Verdict]],
+        walk: Callable[[], Iterator[PlanRow]],
     ) -> None:
         super().__init__(count, make)
         self.verdicts = verdicts
+        self._walk = walk
+
+    def __iter__(self) -> Iterator[PlanRow]:
+        return self._walk()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,15 @@ class PlanFile:
         if isinstance(self.rows, PlanRows):
             return self.rows.verdicts()
         return (row.verdict for row in self.rows)
+
+    def rows_left(self, *verdicts: Verdict) -> Iterator[PlanRow]:
+        """The rows with one of these verdicts, in order; no other row is made."""
+        if not isinstance(self.rows, PlanRows):
+            yield from (row for row in self.rows if row.verdict in verdicts)
+            return
+        for n, verdict in enumerate(self.verdicts()):
+            if verdict in verdicts:
+                yield self.rows[n]
 
     @property
     def counts(self) -> dict[str, int]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from test_plan import order
+from test_plan import header, order
 
 from hnbulk.drafts import Draft
 from hnbulk.frames import orders_from
-from hnbulk.planfile import PlanRow
+from hnbulk.planfile import PlanFile, PlanRow, loads_plan
 from hnbulk.steps import Verdict
 from hnbulk.table import Table
 
@@ -64,3 +64,24 @@ def test_a_list_without_rows_has_none() -> None:
     """And the header's is the last one."""
     draft = Draft([], {})
     assert (len(draft.rows()), draft.last_row) == (0, 1)
+
+
+def test_rows_one_after_the_other_are_those_at_their_places() -> None:
+    """In a list in order, in one that is not, and with rows that are in none."""
+    for numbers in ([2, 3, 4], [4, 2, 3], [2, 4, 3]):
+        draft = Draft([(row, {"Phone": str(row)}) for row in numbers], {4: ("duplicate-row", "x")})
+        draft.leave(9, Verdict.BLOCKED, "not-cancelable")
+        rows = draft.rows()
+        assert list(rows) == [rows[n] for n in range(4)]
+        assert [row.cells.get("Phone") for row in rows] == ["2", "3", "4", None]
+
+
+def test_rows_with_a_verdict_are_found_among_the_others() -> None:
+    """Whether a plan was just made or was read from its file."""
+    draft = Draft(ROWS, {3: ("duplicate-row", "repeats row 2"), 5: ("phone-missing", "x")})
+    draft.leave_as_wanted(np.array([2, 4]), orders_from([order(1)]), np.array([0, 0]))
+    plan = PlanFile(header(), (), draft.rows())
+    for one in (plan, loads_plan(plan.dumps(), name="a.plan")):
+        assert [row.row for row in one.rows_left(Verdict.SET_ASIDE)] == [3, 5]
+        assert list(one.rows_left(Verdict.BLOCKED)) == []
+        assert list(one.rows_left(*Verdict)) == list(plan.rows)
