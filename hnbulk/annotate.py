@@ -20,7 +20,7 @@ from hnbulk.intake import Intake
 from hnbulk.packages import Package
 from hnbulk.plaintext import neutralise, restore, single_line
 from hnbulk.results import ANNOTATED_COLUMNS, STAGE_DATE
-from hnbulk.sifting import ADDED
+from hnbulk.sifting import ADDED, has_marks
 from hnbulk.stylesheet import Mark, Stylesheet
 from hnbulk.table import Table
 from hnbulk.tablefiles import read_tables
@@ -148,12 +148,11 @@ class _Book:
         name, styles, header = self._sheets[sheet], self._styles, part.header
         work = Worksheet(self._package.parts[name], header=header, strings=self._package.strings)
         known = {title: work.titles[title] for title in ANNOTATED_COLUMNS if title in work.titles}
-        again = STAGE_DATE in known
         marks = _marks(part, work.titles)
         work.survey(
             whole={place.row for place in marks} | {header},
             since=min(known.values()) if known else None,
-            marked=styles.marked if again else (),
+            marked=styles.marked,
         )
         columns = _place_columns(work, known, header, styles)
         texts, quoted = styles.text(), styles.text(quoted=True)
@@ -241,9 +240,9 @@ def _place_columns(work: Worksheet, known: Mapping[str, int], header: int, style
 def _marks(part: _Part, titles: Mapping[str, int]) -> dict[Place, tuple[Mark, list[str]]]:
     """The cells to be marked, each with its worst severity and all that is wrong."""
     columns: dict[str, int] = {}
+    back = restore if has_marks(titles) else str
     for title, column in titles.items():
-        for shown in (single_line(title), single_line(restore(title))):
-            columns.setdefault(shown, column)
+        columns.setdefault(single_line(back(title)), column)
     phones = (place for title, place in columns.items() if title in part.phones)
     usual = next(phones, min(titles.values(), default=1))
     found: dict[Place, tuple[Mark, list[str]]] = {}
@@ -259,11 +258,8 @@ def _new_workbook(tables: Sequence[Table], *, name: str) -> tuple[bytes, list[st
     """A workbook of the tables as they were written, and what of the file is not in it."""
     sheets = []
     for table in tables:
-        # a file of ours that a spreadsheet would cut at its separators has marks before formulas
-        marked = STAGE_DATE not in table.columns and any(title in ADDED for title in table.columns)
-        back = restore if marked else str
-        rows = [(row, [back(cell) for cell in cells]) for row, cells in table.rows]
-        sheets.append(TextSheet(_sheet_name(table, name), [back(title) for title in table.columns], rows))
+        # with the marks of a result file, which has the columns that say so: read again it is the same
+        sheets.append(TextSheet(_sheet_name(table, name), table.columns, table.rows))
     left = tables[0].other_sheets
     notes = [f"sheets that were not read are not in it: {', '.join(map(repr, left))}"] if left else []
     return text_workbook(sheets), [single_line(note) for note in notes]

@@ -23,7 +23,7 @@ from hnbulk.mapping import Stated, refuse_strangers
 from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
-from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS, STAGE_DATE
+from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS
 from hnbulk.rowplaces import PLACE
 from hnbulk.table import Numbers, Row, RowPlaces, Table
 
@@ -31,6 +31,8 @@ Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
 #: The columns of ours; they are not read when a file of ours is fed back.
 ADDED = frozenset({PLACE, *EXTRA_COLUMNS, *ANNOTATED_COLUMNS, *quarantine.COLUMNS})
+# What only result and quarantine files have of them.
+_MARKED = frozenset({*EXTRA_COLUMNS, *quarantine.COLUMNS}) - frozenset(ANNOTATED_COLUMNS)
 
 
 class Sifted(TypedDict):
@@ -206,11 +208,17 @@ def _own_cells(table: Table) -> Table:
     """The user's own columns and cells; those of a file of ours fed back are as they once were."""
     if not any(column in ADDED and column != PLACE for column in table.columns):
         return table
-    annotated = STAGE_DATE in table.columns  # such a list has its cells as they were
-    titles = table.columns if annotated else [restore(column) for column in table.columns]
+    marked = has_marks(table.columns)
+    titles = [restore(column) for column in table.columns] if marked else table.columns
     places = [n for n, title in enumerate(titles) if title not in ADDED]
-    cells = tuple(table.cells[n] if annotated else _restored(table.cells[n]) for n in places)
+    cells = tuple(_restored(table.cells[n]) if marked else table.cells[n] for n in places)
     return replace(table, columns=tuple(titles[n] for n in places), cells=cells)
+
+
+def has_marks(titles: Iterable[str]) -> bool:
+    """A file with these columns has a `'` before what a spreadsheet would run: a result or quarantine
+    file of ours, annotated since or not. Any other list has its cells as they were."""
+    return not _MARKED.isdisjoint(titles)
 
 
 def _restored(column: pa.Array) -> pa.Array:

@@ -493,15 +493,69 @@ CONTENTS: Mapping[str, Any] = {
 }
 
 
+def read_again(content: bytes, name: str = "a.xlsx") -> tuple[Any, ...]:
+    """What a list says: rows, columns, targets."""
+    intake = read_bytes(content, name=name)
+    return list(intake.rows), intake.columns, intake.targets.to_dict("list")
+
+
 def test_a_result_file_is_given_back_with_its_own_columns_brought_up_to_date() -> None:
-    """Its other columns stay, its cells are what they were in the list, and it is read as that list."""
+    """Its other columns and its cells stay as they are in the file, and it is read as that list."""
     content = b"Phone,Note,hn_row,hn_status,hn_error\n4155550100,'=1+1,2,failed,x\n"
     made = annotated(content, "a.csv").content
     sheet = sheet_of(made)
     titles = ["Phone", "Note", "hn_row", "hn_status", "hn_error", "hn_sid", "hn_stage_date", "hn_next_step"]
     assert [cell.value for cell in sheet[1]] == titles
-    assert [cell.value for cell in sheet[2]][:5] == ["4155550100", "=1+1", "2", "received", "x"]
-    assert read_bytes(made, name="a.xlsx").rows == read_bytes(content, name="a.csv").rows
+    assert [cell.value for cell in sheet[2]][:5] == ["4155550100", "'=1+1", "2", "received", "x"]
+    assert read_again(made) == read_again(content, "a.csv")
+
+
+RESULT = (
+    ("Phone", "Name", "'=own", "hn_row", "hn_status"),
+    ("4155550100", "'-North", "''+x", "2", "failed"),
+)
+QUARANTINE = (("Phone", "Name", "hn_code"), ("4155550100", "'-North", "email-format"))
+PLACED = (("Phone", "Name", "hn_place"), ("4155550100", "'=1+1", "b.csv, row 2"))
+OWN = (("Phone", "Name", "'=own"), ("4155550100", "'-North", "''+x"))
+
+
+@pytest.mark.parametrize("rows", [RESULT, QUARANTINE, OWN], ids="result bad own".split())
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
+def test_annotated_a_list_says_what_it_said(rows: tuple[tuple[str, ...], ...], name: str) -> None:
+    """A `'` of ours is taken off before and after, one of the customer's neither before nor after."""
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    content = bytes_of(book) if name == "a.xlsx" else _csv(list(rows))
+    once = annotated(content, name).content
+    assert read_again(once) == read_again(content, name)
+    assert read_again(annotated(once).content) == read_again(content, name)
+
+
+def test_a_list_of_several_files_gives_back_its_cells() -> None:
+    """The column of places alone marks nothing: a cell is given back as it is read."""
+    content = _csv(list(PLACED))
+    made = annotated(content, "a.csv").content
+    before, after = (
+        read_bytes(each[0], name=each[1]).rows[0][1] for each in ((content, "a.csv"), (made, "a.xlsx"))
+    )
+    assert sheet_of(made)["B2"].value == before["Name"] == after["Name"] == "'=1+1"
+
+
+@pytest.mark.parametrize("gone", [(6,), (4, 5, 6, 7)], ids=["day", "all"])
+def test_a_list_whose_columns_of_ours_were_deleted_is_still_known(gone: tuple[int, ...]) -> None:
+    """Own cells are read as they are, and a corrected cell loses its red."""
+    book = book_of(("'=own", "12", None))
+    corrected = opened(annotated(bytes_of(book)).content)
+    sheet = corrected.worksheets[0]
+    assert fill_of(sheet, "B2") == RED
+    for column in reversed(gone):
+        sheet.delete_cols(column)
+    sheet["B2"] = "415-555-0101"
+    content = bytes_of(corrected)
+    assert read_bytes(content, name="a.xlsx").rows[0][1]["Branch"] == "'=own"
+    made = sheet_of(annotated(content).content)
+    assert (fill_of(made, "B2"), note_of(made, "B2")) == (None, "")
 
 
 def test_sheets_of_another_kind_that_were_not_read_are_said_to_be_left_out() -> None:
