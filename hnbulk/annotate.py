@@ -14,6 +14,7 @@ from pathlib import Path
 from hnbulk.addresses import Place
 from hnbulk.annotated import Annotated, is_kept
 from hnbulk.annotations import STAGE_DATE_MEANS, Annotation, count_statuses
+from hnbulk.checks import RULES
 from hnbulk.comments import KIND, Comments
 from hnbulk.errors import InputError
 from hnbulk.intake import Intake
@@ -34,6 +35,8 @@ MOST_COMMENTS = 10_000
 
 _WIDTHS = dict(zip(ANNOTATED_COLUMNS, (21, 39, 15, 72), strict=True))
 _NOT_A_CELL = {"other-sheets"}
+# How what is said in a comment ends, by what it begins with.
+_ENDINGS = {code: f"To do: {rule.remedy}." for code, rule in RULES.items()} | {STAGE_DATE: STAGE_DATE_MEANS}
 
 Watch = Callable[[Iterable[int]], Iterable[int]]
 
@@ -203,7 +206,7 @@ class _Book:
         self._uncommented += len(marks) + 1 - len(lines)
         made = Comments(
             package.parts[texts] if texts else None, package.parts[boxes] if boxes else None
-        ).with_lines(lines, width_of=work.width_of)
+        ).with_lines(lines, endings=_ENDINGS, width_of=work.width_of)
         self._spared += made.spared
         if made.texts is not None:
             texts = texts or self._added(name, "xl/hnbulkComments{}.xml", "comments", made.texts, KIND)[0]

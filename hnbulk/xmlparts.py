@@ -61,7 +61,7 @@ def walk(
     parser = expat.ParserCreate()
     wanted, prefix = frozenset(texts), ""
     stack: list[Element | None] = []
-    parser.buffer_text = True
+    parser.buffer_text, parser.buffer_size = True, 1 << 20  # a text is put together of few pieces
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal prefix

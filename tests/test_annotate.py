@@ -339,6 +339,48 @@ def test_somebodys_comment_stays_above_ours() -> None:
     assert note_of(sheet_of(annotated(bytes_of(corrected)).content), "B3") == "Ask Ann\nabout this"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hnbulk: ask Ann about this tool",
+        "hnbulk: 12 rows are mine",
+        "hnbulk: phone-missing: I know, I am on it",
+        "hnbulk: phone-too-short: hm\n\nhnbulk: is right",
+    ],
+)
+def test_somebodys_comment_is_theirs_however_it_begins(text: str) -> None:
+    """On a good cell and on a bad one, after one time and after two."""
+    book = book_of()
+    for cell in ("A2", "B3"):
+        book.active[cell].comment = Comment(text, "Bob")
+    once = annotated(bytes_of(book)).content
+    for made in (sheet_of(once), sheet_of(annotated(once).content)):
+        assert note_of(made, "A2") == text
+        assert note_of(made, "B3").startswith(f"{text}\n\nhnbulk: phone-too-short")
+        assert note_of(made, "B3").count("ten digits; this one") == 1
+
+
+@pytest.mark.parametrize("theirs", ["", "Ask Ann\n"])
+@pytest.mark.parametrize("typed", [" Ann knows", "\nAnn knows", "\nhe said:\n\nAnn knows"])
+def test_words_typed_behind_ours_stay(theirs: str, typed: str) -> None:
+    """In a comment that we began too; what is ours goes with the problem."""
+    book = book_of()
+    if theirs:
+        book.active["B3"].comment = Comment(theirs, "Bob")
+    corrected = opened(annotated(bytes_of(book)).content)
+    sheet = corrected.worksheets[0]
+    comment = sheet["B3"].comment
+    assert comment is not None
+    sheet["B3"].comment = Comment(comment.text + typed, comment.author)
+    again = annotated(bytes_of(corrected)).content
+    assert "Ann knows" in note_of(sheet_of(again), "B3")
+    assert note_of(sheet_of(again), "B3").count("hnbulk: ") == 1
+    sheet["B3"] = "415-555-0101"
+    left = note_of(sheet_of(annotated(bytes_of(corrected)).content), "B3")
+    assert left.removeprefix(theirs).strip() == typed.strip()
+    assert left.startswith(theirs)
+
+
 def test_a_conversation_on_a_cell_is_left_alone_and_said() -> None:
     """Its text is not shown by spreadsheets, so ours would not be either: the cell is coloured."""
     book = book_of()
