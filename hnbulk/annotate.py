@@ -263,7 +263,7 @@ def _new_workbook(tables: Sequence[Table], *, name: str) -> tuple[bytes, list[st
     for table in tables:
         # with the marks of a result file, which has the columns that say so: read again it is the same
         sheets.append(TextSheet(_sheet_name(table, name), table.columns, table.rows))
-    left = tables[0].other_sheets
+    left = tables[0].unread_sheets
     notes = [f"sheets that were not read are not in it: {', '.join(map(repr, left))}"] if left else []
     return text_workbook(sheets), [single_line(note) for note in notes]
 

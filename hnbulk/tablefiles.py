@@ -126,7 +126,9 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
         hint = f", or choose another sheet with --sheet: {others}" if others else ""
         hint = ", or name the sheets that are lists with --sheet" if len(found) > 1 else hint
         table = _table(sheet.cells, name=f"{name}, sheet {sheet.name!r}", hint=hint)
-        tables.append(replace(table, sheet=sheet.name, other_sheets=sheet.others))
+        tables.append(
+            replace(table, sheet=sheet.name, other_sheets=sheet.others, unread_sheets=sheet.unread)
+        )
     return tables
 
 

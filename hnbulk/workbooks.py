@@ -36,7 +36,8 @@ class Sheet:
 
     name: str
     cells: tuple[pa.Array, ...]  # strings, blank where empty
-    others: tuple[str, ...]
+    others: tuple[str, ...]  # visible ones with cells, where none was asked for
+    unread: tuple[str, ...]  # all that are not read, hidden and empty ones too
 
 
 def is_workbook(content: bytes) -> bool:
@@ -76,7 +77,8 @@ def read_sheets(
     others = () if sheets else tuple(each for each in filled if each not in chosen)
     for each in chosen:
         _refuse_large(loaded[each], max_rows, max_columns, name=f"{name}, sheet {each!r},")
-    return [Sheet(each, _cells(loaded[each]), others) for each in chosen]
+    unread = tuple(each for each in names if each not in chosen)
+    return [Sheet(each, _cells(loaded[each]), others, unread) for each in chosen]
 
 
 def _load(reader: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import old_books
 import openpyxl
 import pytest
 from openpyxl.comments import Comment
@@ -29,7 +29,6 @@ from hnbulk.annotations import Annotation
 from hnbulk.errors import InputError, UsageError
 from hnbulk.intake import Intake, read_bytes
 from hnbulk.results import ANNOTATED_COLUMNS
-from hnbulk.table import Table
 
 HEADER = ("Branch", "Phone", "E-mail")
 ROWS = (
@@ -600,15 +599,49 @@ def test_a_list_whose_columns_of_ours_were_deleted_is_still_known(gone: tuple[in
     assert (fill_of(made, "B2"), note_of(made, "B2")) == (None, "")
 
 
-def test_sheets_of_another_kind_that_were_not_read_are_said_to_be_left_out() -> None:
-    """Nothing of a list disappears without a word."""
-    from hnbulk.annotate import _new_workbook
+EAST = r"'East\u202e\x85'"  # as it is told
+LISTS: old_books.Sheets = {
+    "West": (("Phone",), ("4155550100",)),
+    "East\u202e\x85": (("Phone",), ("4155550101",)),
+    "Hidden": (("Phone",), ("4155550102",)),
+    "Empty": (),
+}
 
-    table = replace(Table.of(("Phone",), [(2, ("1",))]), sheet="L", other_sheets=("North\x1b[31m", "South"))
-    _, notes = _new_workbook([table], name="a.ods")
-    assert len(notes) == 1
-    assert "'North" in notes[0]
-    assert "\x1b" not in notes[0]
+
+def two_lists() -> bytes:
+    """An ODS of two lists, one that nobody sees, and an empty sheet."""
+    parts = parts_of(old_books.ods(LISTS))
+    space = "urn:oasis:names:tc:opendocument:xmlns:style:1.0"
+    style = (
+        f'<office:automatic-styles xmlns:style="{space}"><style:style style:name="h" style:family="table">'
+        '<style:table-properties table:display="false"/></style:style></office:automatic-styles>'
+    )
+    content = parts["content.xml"].replace(b"<office:body>", f"{style}<office:body>".encode())
+    content = content.replace(b'table:name="Hidden"', b'table:name="Hidden" table:style-name="h"')
+    return packed({**parts, "content.xml": content})
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [
+        ({}, f"{EAST}, 'Hidden', 'Empty'"),
+        ({"sheet": "West"}, f"{EAST}, 'Hidden', 'Empty'"),
+        ({"sheet": "Hidden"}, f"'West', {EAST}, 'Empty'"),
+        ({"all_sheets": True}, "'Hidden', 'Empty'"),
+    ],
+)
+def test_sheets_of_another_kind_that_were_not_read_are_said_to_be_left_out(
+    how: dict[str, Any], left: str
+) -> None:
+    """Nothing of a list disappears without a word, hidden or named or not."""
+    made = annotated(two_lists(), "a.ods", **how)
+    assert made.notes == (f"sheets that were not read are not in it: {left}",)
+
+
+def test_a_list_whose_sheets_are_all_in_it_has_no_note() -> None:
+    """What is read is in the new workbook, sheet by sheet."""
+    made = annotated(old_books.ods({"W": LISTS["West"], "E": LISTS["Hidden"]}), "a.ods", all_sheets=True)
+    assert (made.notes, opened(made.content).sheetnames) == ((), ["W", "E"])
 
 
 def test_what_comes_from_the_service_shows_as_text() -> None:
