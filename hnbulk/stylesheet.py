@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-from hnbulk.xmlparts import Edit, Element, Unreadable, edited, walk, with_attributes
+from hnbulk.xmlparts import Edit, Element, Unreadable, behind_tag, edited, walk, with_attributes
 
 Mark = Literal["error", "warning"]
 
@@ -135,7 +135,7 @@ class Stylesheet:
         return self._fills.index(made)
 
     def _filled(self, look: bytes, fill: int) -> bytes:
-        end = look.index(b">") + 1
+        end = behind_tag(look, 0)
         return with_attributes(look[:end], fillId=fill, applyFill=1) + look[end:]
 
 

@@ -33,7 +33,7 @@ _BEHIND_BOXES = frozenset(
     )
 )
 _ONLY = frozenset(("row", "c", "col", "mergeCell"))
-_SPANS = re.compile(rb"\s+spans\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_SPANS = re.compile(rb"(?<!\s)\s+spans\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 

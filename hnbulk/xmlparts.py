@@ -136,14 +136,14 @@ def edited(part: bytes, edits: Iterable[Edit]) -> bytes:
 
 
 def with_attributes(tag: bytes, **changes: object) -> bytes:
-    """A start tag with these attributes set; one that is None is taken out."""
+    """A start tag with these attributes set."""
     for name, value in changes.items():
-        tag = re.sub(rb"\s+" + name.encode() + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", tag, count=1)
-        if value is not None:
-            head = re.match(rb"<[^\s/>]+", tag)
-            if head is None:
-                raise Unreadable("not a tag")
-            tag = tag[: head.end()] + f" {name}={quoteattr(str(value))}".encode() + tag[head.end() :]
+        own = rb"(?<!\s)\s+" + name.encode() + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+        tag = re.sub(own, b"", tag, count=1)
+        head = re.match(rb"<[^\s/>]+", tag)
+        if head is None:
+            raise Unreadable("not a tag")
+        tag = tag[: head.end()] + f" {name}={quoteattr(str(value))}".encode() + tag[head.end() :]
     return tag
 
 
