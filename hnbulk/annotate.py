@@ -24,7 +24,7 @@ from hnbulk.results import ANNOTATED_COLUMNS, STAGE_DATE
 from hnbulk.sifting import ADDED, has_marks
 from hnbulk.stylesheet import Mark, Stylesheet
 from hnbulk.table import Table
-from hnbulk.tablefiles import read_tables
+from hnbulk.tablefiles import MAX_CELL, read_tables
 from hnbulk.textbook import TextSheet, sheet_names, text_workbook
 from hnbulk.wording import count_text
 from hnbulk.worksheet import Worksheet
@@ -270,7 +270,7 @@ def _new_workbook(tables: Sequence[Table], *, name: str) -> tuple[bytes, list[st
 
 @lru_cache(maxsize=4096)  # a list of thousands of rows has a handful of most of these
 def _shown(text: str) -> str:
-    return neutralise(single_line(text))
+    return neutralise(single_line(text))[:MAX_CELL]
 
 
 def _sheet_name(table: Table, name: str) -> str:

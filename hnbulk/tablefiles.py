@@ -7,7 +7,8 @@ every row as the header has. Nothing is guessed and no cell is turned into anyth
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from hnbulk.table import Table
 MAX_BYTES = 200 << 20
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 200
-MAX_CELL = 32 << 10
+MAX_CELL = 32_767  # as many as a spreadsheet's cell holds
 
 _KINDS = "CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet"
 _WORKBOOK_ENDINGS = tuple(ending for endings in workbooks.ENDINGS.values() for ending in endings)
@@ -37,18 +38,31 @@ _FOREIGN = (
 
 def read_file(path: Path) -> bytes:
     """The bytes of a file. Raises `InputError` for anything else than a readable file of at most 200 MB."""
-    name = single_line(str(path))
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{name} is not a file. Name a list: {_KINDS}.", file=name)
-        if status.st_size > MAX_BYTES:
-            size = status.st_size >> 20
-            raise _refused(name, f"has {size:,} MB; at most {MAX_BYTES >> 20} MB are read", "Split it")
+    with _readable(path):
+        check_file(path)
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)[:MAX_BYTES]
+
+
+def check_file(path: Path) -> None:
+    """There is a file at `path`, of at most 200 MB. Raises `InputError` where there is none."""
+    name = single_line(str(path))
+    with _readable(path):
+        status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{name} is not a file. Name a list: {_KINDS}.", file=name)
+    if status.st_size > MAX_BYTES:
+        size = status.st_size >> 20
+        raise _refused(name, f"has {size:,} MB; at most {MAX_BYTES >> 20} MB are read", "Split it")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What the disk says against reading is an `InputError`."""
+    try:
+        yield
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
+        name, reason = single_line(str(path)), getattr(error, "strerror", None) or "not a path"
         raise InputError(f"cannot read {name}: {reason}. Name a list: {_KINDS}.", file=name) from None
 
 

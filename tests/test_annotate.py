@@ -655,6 +655,13 @@ def test_what_comes_from_the_service_shows_as_text() -> None:
             assert cell.value.strip()[:1] not in tuple("=+-@＝＋－＠﹦﹢﹣﹫")
 
 
+def test_no_cell_of_ours_is_longer_than_a_cell_may_be() -> None:
+    """A spreadsheet would not open the workbook."""
+    made = annotated(bytes_of(book_of()), texts={"next_step": "=" + "x" * 40_000}).content
+    assert len(sheet_of(made)["G2"].value) == 32_767
+    read_bytes(made, name="a.xlsx")
+
+
 def test_a_header_of_the_list_is_only_text_in_a_comment() -> None:
     """Names of sheets and columns that look like markup or formulas break no part."""
     book = openpyxl.Workbook()
