@@ -70,10 +70,10 @@ def annotate(
         for sheet, part in zip(tables, _by_table(intake), strict=True):
             book.annotate(sheet or "", part, annotations, watch)
         packed = book.packed()
-    except (Unreadable, KeyError, IndexError, ValueError) as error:
-        told = str(error) if isinstance(error, Unreadable) else type(error).__name__
+    except Unreadable as error:
+        told = single_line(str(error))
         raise InputError(
-            f"{single_line(name)} is no workbook that can be added to ({single_line(told)}). Save it again "
+            f"{single_line(name)} is no workbook that can be added to ({told}). Save it again "
             "as .xlsx in a spreadsheet program.",
             file=name,
         ) from None
@@ -130,7 +130,7 @@ class _Book:
         self._package, self._looks = package, looks
         # LibreOffice puts a colour of its own where ours remembers what was there before
         program = package.parts.get("docProps/app.xml", b"")
-        self._styles = Stylesheet(package.parts[looks], remembers=b"LibreOffice" not in program)
+        self._styles = Stylesheet(package.part(looks), remembers=b"LibreOffice" not in program)
         self._sheets = package.sheets()
         self._signed = package.signed
         self._uncommented = self._spared = 0
@@ -148,8 +148,8 @@ class _Book:
         self, sheet: str, part: _Part, annotations: Mapping[int, Annotation], watch: Watch
     ) -> None:
         """The sheet has the four columns, and its problems are marked; earlier marks are taken back."""
-        name, styles, header = self._sheets[sheet], self._styles, part.header
-        work = Worksheet(self._package.parts[name], header=header, strings=self._package.strings)
+        name, styles, header = self._sheets.get(sheet, ""), self._styles, part.header
+        work = Worksheet(self._package.part(name), header=header, strings=self._package.strings)
         known = {title: work.titles[title] for title in ANNOTATED_COLUMNS if title in work.titles}
         marks = _marks(part, work.titles)
         work.survey(
@@ -205,7 +205,7 @@ class _Book:
                 lines[place] = "\n".join(dict.fromkeys(told))
         self._uncommented += len(marks) + 1 - len(lines)
         made = Comments(
-            package.parts[texts] if texts else None, package.parts[boxes] if boxes else None
+            package.part(texts) if texts else None, package.part(boxes) if boxes else None
         ).with_lines(lines, endings=_ENDINGS, width_of=work.width_of)
         self._spared += made.spared
         if made.texts is not None:

@@ -168,7 +168,7 @@ class _Draft:
 
     def _author_of(self, comment: Element) -> str:
         number = comment.attributes.get("authorId", "")
-        known = number.isdecimal() and int(number) < len(self._authors)
+        known = number.isdecimal() and len(number) < 10 and int(number) < len(self._authors)
         return self._authors[int(number)] if known else ""
 
     def _opened(self, element: Element) -> None:

@@ -108,7 +108,7 @@ class Stylesheet:
 
     def _restore(self, look: int) -> int:
         own = self._looks[look]
-        back = _BACK.search(self._fills[_number(own, b"fillId")])
+        back = _BACK.search(self._fills[_number(own, b"fillId") % len(self._fills)])
         kept = back[1].rstrip() if back and self._remembers else _NOTHING
         fill = 0 if kept.strip() == _NOTHING.strip() else self._fill(kept, _NOTHING)
         return self._add(self._filled(own, fill))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hnbulk.addresses import Place, column_of
-from hnbulk.titles import Strings, read_titles
+from hnbulk.titles import Strings, column_in, read_titles
 from hnbulk.xmlparts import Edit, Element, Unreadable, cell_text, edited, walk, with_attributes
 
 MOST_COLUMNS = 16_384
@@ -87,7 +87,7 @@ class Worksheet:
         def opened(element: Element) -> None:
             nonlocal at, column, behind
             if element.name == "row":
-                at = int(element.attributes.get("r", at + 1))
+                at = element.number("r", at + 1)
                 column = behind = 0
                 cells.clear()
 
@@ -95,10 +95,9 @@ class Worksheet:
             nonlocal column, behind, wide_merges
             name = element.name
             if name == "c":
-                reference = element.attributes.get("r")
-                column = column_of(reference) if reference else column + 1
+                column = column_in(element, column + 1)
                 behind = element.end
-                look = int(element.attributes.get("s", 0))
+                look = element.number("s")
                 cell = _Cell(column, element.start, element.inside, element.end, look)
                 filled = element.inner > element.inside
                 if filled and column > self._widest:
@@ -118,8 +117,11 @@ class Worksheet:
                 self._columns.append(element)
             elif name == "mergeCell":
                 _, _, until = element.attributes.get("ref", "").partition(":")
-                if until and int(re.sub(r"\D", "", until) or 0) >= self.header:
-                    wide_merges = max(wide_merges, column_of(until))
+                corner = Place.named(until)
+                if until and corner is None:
+                    raise Unreadable("merged cells without a place")
+                if corner is not None and corner.row >= self.header:
+                    wide_merges = max(wide_merges, corner.column)
             elif element.depth <= 1:
                 self._single.setdefault(name, element)
                 if self._tail == 0 and "sheetData" in self._single and name in _BEHIND_BOXES:
@@ -148,7 +150,7 @@ class Worksheet:
         for element in self._columns:
             first, last = _reach(element)
             if first <= place.column <= last:
-                return int(element.attributes.get("style", 0))
+                return element.number("style")
         return 0
 
     def set_look(self, place: Place, look: int) -> None:
@@ -179,7 +181,7 @@ class Worksheet:
             first, last = _reach(element)
             if first <= column <= last:
                 hidden = element.attributes.get("hidden") in ("1", "true")
-                return 0.0 if hidden else float(element.attributes.get("width", _USUAL_WIDTH))
+                return 0.0 if hidden else element.measure("width", _USUAL_WIDTH)
         return _USUAL_WIDTH
 
     @property
@@ -313,11 +315,10 @@ class Worksheet:
 
 
 def _reach(column: Element) -> tuple[int, int]:
-    first = int(column.attributes.get("min", 1))
-    return first, int(column.attributes.get("max", first))
+    first = column.number("min", 1)
+    return first, column.number("max", first)
 
 
 def _row_look(element: Element) -> int | None:
-    own = element.attributes.get("s")
     custom = element.attributes.get("customFormat") in ("1", "true")
-    return int(own) if own is not None and custom else None
+    return element.number("s") if custom and "s" in element.attributes else None

@@ -16,6 +16,9 @@ from xml.sax.saxutils import escape, quoteattr
 Edit = tuple[int, int, bytes]  # from this byte up to that one stands this instead
 
 
+_MEASURE = re.compile(r"\s*(\d{1,9}(?:\.\d{0,40})?(?:[eE][+-]?\d)?)\s*", re.ASCII)
+
+
 class Unreadable(ValueError):
     """The part is no XML of the kind that spreadsheets are made of."""
 
@@ -36,6 +39,24 @@ class Element:
     inner: int = 0
     end: int = 0
     text: str = ""
+
+    def number(self, name: str, default: int = 0) -> int:
+        """An attribute that counts something. Raises `Unreadable` for one that is no such number."""
+        value = self.attributes.get(name)
+        if value is None:
+            return default
+        value = value if value.isdecimal() else value.strip()
+        if not (value.isdecimal() and len(value) < 10):
+            raise Unreadable(f"{name} of <{self.name}> is no number")
+        return int(value)
+
+    def measure(self, name: str, default: float) -> float:
+        """An attribute that measures something, 0 or more. Raises `Unreadable` for any other."""
+        value = self.attributes.get(name)
+        found = _MEASURE.fullmatch(value) if value is not None else None
+        if value is not None and found is None:
+            raise Unreadable(f"{name} of <{self.name}> is no size")
+        return default if found is None else float(found[1])
 
 
 class Enough(Exception):

@@ -716,6 +716,62 @@ def test_a_part_that_is_no_sheet_is_refused_in_one_line(part: bytes) -> None:
         annotate(Path("a.xlsx"), broken, intake, told(intake))
 
 
+def as_excel(book: openpyxl.Workbook) -> dict[str, bytes]:
+    """The parts of the workbook, with a width and merged cells in the sheet."""
+    book.active.column_dimensions["C"].width = 12
+    book.active.merge_cells("A9:B9")
+    return parts_of(bytes_of(book))
+
+
+SHEET, LOOKS = "xl/worksheets/sheet1.xml", "xl/styles.xml"
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (SHEET, b'width="12"', b'width="INF"'),
+        (SHEET, b'width="12"', b'width="-1e99"'),
+        (SHEET, b'width="12"', b'width="NaN"'),
+        (SHEET, b'min="3"', b'min="one"'),
+        (SHEET, b'max="3"', b'max="%s"' % (b"9" * 5_000)),
+        (SHEET, b'<c r="A2"', b'<c r="A2" s="x"'),
+        (SHEET, b'<c r="A2"', b'<c r="!2"'),
+        (SHEET, b'<row r="2"', b'<row r="two"'),
+        (SHEET, b'"A9:B9"', b'"A9:%s"' % (b"9" * 5_000)),
+        ("xl/_rels/workbook.xml.rels", b" Target=", b" Nothing="),
+        ("xl/workbook.xml", b'name="Sheet"', b'name="Other"'),
+        (LOOKS, b"fills", b"nofills"),
+    ],
+    ids="inf huge nan min max look cell row merged relation name fills".split(),
+)
+def test_what_is_no_number_or_place_is_refused_in_one_line(part: str, old: bytes, new: bytes) -> None:
+    """Not told as a fault of ours, and nothing is written."""
+    parts = as_excel(book_of())
+    whole = packed(parts)
+    intake = read_bytes(whole, name="a.xlsx")
+    assert old in parts[part]
+    broken = packed({**parts, part: parts[part].replace(old, new)})
+    with pytest.raises(InputError, match=r"a\.xlsx is no workbook that can be added to .*Save it again"):
+        annotate(Path("a.xlsx"), broken, intake, told(intake))
+
+
+def test_a_workbook_that_is_cut_is_refused_in_one_line() -> None:
+    """A zip file that is not whole is told as such."""
+    content = bytes_of(book_of())
+    intake = read_bytes(content, name="a.xlsx")
+    for broken in (content[:-200], content.replace(b"PK\x03\x04", b"PK\x03\x05")):
+        with pytest.raises(InputError, match="it is not whole"):
+            annotate(Path("a.xlsx"), broken, intake, told(intake))
+
+
+def test_a_fault_of_ours_is_not_told_as_one_of_the_workbook() -> None:
+    """A row without a text is no matter of the workbook."""
+    content = bytes_of(book_of())
+    intake = read_bytes(content, name="a.xlsx")
+    with pytest.raises(KeyError):
+        annotate(Path("a.xlsx"), content, intake, {})
+
+
 def test_it_goes_beside_the_list_and_over_nothing_of_somebodys(tmp_path: Path) -> None:
     """Named after the list; never the list, nor a file that another program has saved; 0600."""
     source = tmp_path / "list.xlsx"
