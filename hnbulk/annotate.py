@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from hnbulk.addresses import Place
 from hnbulk.annotated import Annotated, is_kept
 from hnbulk.annotations import STAGE_DATE_MEANS, Annotation, count_statuses
@@ -24,9 +26,10 @@ from hnbulk.results import ANNOTATED_COLUMNS, STAGE_DATE
 from hnbulk.sifting import ADDED, has_marks
 from hnbulk.stylesheet import Mark, Stylesheet
 from hnbulk.table import Table
-from hnbulk.tablefiles import MAX_CELL, read_tables
-from hnbulk.textbook import TextSheet, sheet_names, text_workbook
+from hnbulk.tablefiles import MAX_CELL, MAX_COLUMNS, read_tables
+from hnbulk.textbook import LEAST, TextSheet, sheet_names, text_workbook
 from hnbulk.wording import count_text
+from hnbulk.workbooks import MAX_CELLS, MAX_UNPACKED, look_inside
 from hnbulk.worksheet import Worksheet
 from hnbulk.xmlparts import Unreadable
 
@@ -56,19 +59,24 @@ def annotate(
     from with the same options.
 
     `watch` is handed the numbers of the rows and gives them back one by one. Raises `InputError` for a
-    workbook whose parts are not what spreadsheet programs write.
+    workbook whose parts are not what spreadsheet programs write, and for a list that would be too large
+    to be read again.
     """
     name = intake.name
     notes: list[str] = []
     tables = [sheet for _, sheet in intake.places.tables]
     if not is_kept(name):
         read = read_tables(content, name=name, sheets=sheets, every=every, encoding=encoding)
+        if _least_size(read, annotations) > MAX_UNPACKED:
+            raise _too_much(name)
         content, notes = _new_workbook(read, name=name)
         tables = list(sheet_names([_sheet_name(table, name) for table in read]))
     try:
         book = _Book.open(content)
         for sheet, part in zip(tables, _by_table(intake), strict=True):
             book.annotate(sheet or "", part, annotations, watch)
+        if book.size > MAX_UNPACKED or book.widest > MAX_COLUMNS:
+            raise _too_much(name)
         packed = book.packed()
     except Unreadable as error:
         told = single_line(str(error))
@@ -77,6 +85,10 @@ def annotate(
             "as .xlsx in a spreadsheet program.",
             file=name,
         ) from None
+    try:
+        look_inside(packed, name=name)
+    except InputError:
+        raise _too_much(name) from None
     return Annotated(
         name=name,
         source=source,
@@ -87,6 +99,25 @@ def annotate(
         errors=book.errors,
         warnings=book.warnings,
         notes=(*notes, *book.notes()),
+    )
+
+
+def _least_size(tables: Iterable[Table], annotations: Mapping[int, Annotation]) -> int:
+    """How many bytes a new workbook of these has at least, unpacked."""
+    own = sum(
+        pc.sum(pc.binary_length(column)).as_py() + LEAST * pc.sum(pc.not_equal(column, "")).as_py()
+        for table in tables
+        for column in table.cells
+    )
+    return int(own) + sum(LEAST + len(text) for row in annotations.values() for text in row if text)
+
+
+def _too_much(name: str) -> InputError:
+    return InputError(
+        f"{single_line(name)} is too large to be given back: with four columns more it would not be read "
+        f"again (at most {MAX_UNPACKED >> 20} MB unpacked, {MAX_CELLS:,} cells and {MAX_COLUMNS} columns a "
+        "sheet). Split the list and annotate its parts.",
+        file=name,
     )
 
 
@@ -135,6 +166,7 @@ class _Book:
         self._signed = package.signed
         self._uncommented = self._spared = 0
         self.errors = self.warnings = 0
+        self.widest = 0  # columns of a sheet, from its first to its last
 
     @classmethod
     def open(cls, content: bytes) -> _Book:
@@ -158,6 +190,7 @@ class _Book:
             marked=styles.marked,
         )
         columns = _place_columns(work, known, header, styles)
+        self.widest = max(self.widest, max(columns) + 1 - min(work.titles.values(), default=1))
         texts, quoted = styles.text(), styles.text(quoted=True)
         for own in watch(part.rows):
             for column, text in zip(columns, annotations[part.rows[own]], strict=True):
@@ -172,6 +205,11 @@ class _Book:
             self.warnings += mark == "warning"
         self._comment(name, work, marks, Place(header, columns[2]))
         self._package.parts[name] = work.content
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts, but for the looks that were added."""
+        return sum(map(len, self._package.parts.values()))
 
     def packed(self) -> bytes:
         self._package.parts[self._looks] = self._styles.content

@@ -15,13 +15,16 @@ from xml.sax.saxutils import quoteattr
 
 from hnbulk.addresses import Place
 from hnbulk.plaintext import neutralise
-from hnbulk.xmlparts import cell_text
+from hnbulk.xmlparts import text_element
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+#: So many bytes a cell takes at least in such a workbook, without its text.
+LEAST = len('<c r="A1" s="1" t="inlineStr"><is><t></t></is></c>')
+
 _NARROWEST, _WIDEST, _LOOKED_AT = 10, 48, 500
 _BAD_NAME = re.compile(r"[\[\]:*?/\\]")
 
@@ -125,8 +128,8 @@ def _row(number: int, cells: Sequence[str], *, header: bool = False) -> Iterator
         if text:
             look = _HEADER if header else (_TEXT if neutralise(text) == text else _QUOTED)
             yield (
-                f'<c r="{Place(number, column).name}" s="{look}" t="inlineStr"><is>'
-                f'<t xml:space="preserve">{cell_text(text)}</t></is></c>'
+                f'<c r="{Place(number, column).name}" s="{look}" t="inlineStr">'
+                f"<is>{text_element(text)}</is></c>"
             )
     yield "</row>"
 

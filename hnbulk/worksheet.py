@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hnbulk.addresses import Place, column_of
 from hnbulk.titles import Strings, column_in, read_titles
-from hnbulk.xmlparts import Edit, Element, Unreadable, cell_text, edited, walk, with_attributes
+from hnbulk.xmlparts import Edit, Element, Unreadable, edited, text_element, walk, with_attributes
 
 MOST_COLUMNS = 16_384
 _USUAL_WIDTH = 9.0
@@ -162,9 +162,7 @@ class Worksheet:
         p, name = self._prefix, place.name
         made = f'<{p}c r="{name}" s="{look}"'
         if text:
-            made += (
-                f' t="inlineStr"><{p}is><{p}t xml:space="preserve">{cell_text(text)}</{p}t></{p}is></{p}c>'
-            )
+            made += f' t="inlineStr"><{p}is>{text_element(text, p)}</{p}is></{p}c>'
         else:
             made += "/>"
         self._changes.cells.setdefault(place.row, {})[place.column] = made.encode()

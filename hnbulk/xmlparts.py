@@ -177,3 +177,9 @@ def cell_text(text: str) -> str:
     """`text` as the content of a cell's `t`: escaped, also the signs that XML has no place for."""
     plain = _LONE.sub("\ufffd", text)
     return escape(_CODED.sub(lambda sign: f"_x{ord(sign[0]):04X}_", plain))
+
+
+def text_element(text: str, prefix: str = "") -> str:
+    """`text` as the `t` of a cell; blanks around it stay."""
+    kept = ' xml:space="preserve"' if text != text.strip() or "\n" in text else ""
+    return f"<{prefix}t{kept}>{cell_text(text)}</{prefix}t>"

@@ -7,6 +7,7 @@ import posixpath
 import re
 import shutil
 import subprocess
+import time
 import zipfile
 from collections.abc import Mapping
 from itertools import pairwise
@@ -714,6 +715,41 @@ def test_a_part_that_is_no_sheet_is_refused_in_one_line(part: bytes) -> None:
     broken = packed({**parts_of(content), "xl/worksheets/sheet1.xml": part})
     with pytest.raises(InputError, match=r"a\.xlsx is no workbook that can be added to .*Save it again"):
         annotate(Path("a.xlsx"), broken, intake, told(intake))
+
+
+def wide(columns: int) -> list[tuple[str, ...]]:
+    return [(*(f"C{n}" for n in range(1, columns)), "Phone"), (*("x" * (columns - 1)), "12")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+@pytest.mark.parametrize("columns", [196, 197])
+def test_a_list_that_would_be_too_wide_to_be_read_again_is_refused(name: str, columns: int) -> None:
+    """With the four columns it has at most as many as are read."""
+    book = openpyxl.Workbook()
+    for row in wide(columns):
+        book.active.append(row)
+    content = bytes_of(book) if name == "a.xlsx" else _csv(wide(columns))
+    if columns > 196:
+        with pytest.raises(InputError, match=r"too large to be given back.* Split the list"):
+            annotated(content, name)
+    else:
+        read_bytes(annotated(content, name).content, name="a.xlsx")
+
+
+@pytest.mark.parametrize(("name", "rows", "length"), [("a.csv", 7_000, 32_000), ("a.xlsx", 200, 32_000)])
+def test_a_list_that_would_not_be_read_again_is_refused_before_it_is_written(
+    name: str, rows: int, length: int
+) -> None:
+    """Too many bytes, or bytes that are packed too well; one message with the remedy."""
+    list_ = [("Phone",), *((str(4155550100 + n),) for n in range(rows))]
+    book = openpyxl.Workbook()
+    for row in list_:
+        book.active.append(row)
+    content = bytes_of(book) if name == "a.xlsx" else _csv(list_)
+    begun = time.perf_counter()
+    with pytest.raises(InputError, match=rf"{name} is too large to be given back.* Split the list"):
+        annotated(content, name, texts={"next_step": "x" * length})
+    assert time.perf_counter() - begun < 10
 
 
 def as_excel(book: openpyxl.Workbook) -> dict[str, bytes]:
