@@ -164,7 +164,7 @@ class _Book:
         self._styles = Stylesheet(package.part(looks), remembers=b"LibreOffice" not in program)
         self._sheets = package.sheets()
         self._signed = package.signed
-        self._uncommented = self._spared = 0
+        self._uncommented = self._spared = self._forgotten = 0
         self.errors = self.warnings = 0
         self.widest = 0  # columns of a sheet, from its first to its last
 
@@ -200,7 +200,9 @@ class _Book:
             if place not in marks:
                 work.set_look(place, styles.plain(look))
         for place, (mark, _) in marks.items():
-            work.set_look(place, styles.coloured(work.look_of(place), mark))
+            look = work.look_of(place)
+            self._forgotten += styles.forgets(look)
+            work.set_look(place, styles.coloured(look, mark))
             self.errors += mark == "error"
             self.warnings += mark == "warning"
         self._comment(name, work, marks, Place(header, columns[2]))
@@ -223,6 +225,11 @@ class _Book:
             yield (
                 f"{count_text(self._uncommented, 'cell')} more than {MOST_COMMENTS:,} are coloured without "
                 "a comment; hn_next_step and `hnbulk check` say what is wrong"
+            )
+        if self._forgotten:
+            yield (
+                f"{count_text(self._forgotten, 'cell')} with a pattern or a gradient: coloured instead, "
+                "and without a filling once nothing is wrong any more"
             )
         if self._spared:
             yield (

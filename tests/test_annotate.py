@@ -19,7 +19,7 @@ import old_books
 import openpyxl
 import pytest
 from openpyxl.comments import Comment
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Font, GradientFill, PatternFill
 from openpyxl.worksheet.worksheet import Worksheet
 from payloads import FORMULAS
 
@@ -46,6 +46,7 @@ ORDER = (
     "rowBreaks colBreaks customProperties cellWatches ignoredErrors smartTags drawing legacyDrawing "
     "legacyDrawingHF picture oleObjects controls webPublishItems tableParts extLst"
 ).split()
+SHEET, LOOKS = "xl/worksheets/sheet1.xml", "xl/styles.xml"
 RED, YELLOW = "FFF4B5AC", "FFFFE7A0"
 
 
@@ -323,6 +324,45 @@ def test_a_corrected_cell_loses_its_mark_and_gets_its_own_look_back() -> None:
     assert (fill_of(made, "B3"), note_of(made, "B3")) == ("FFDDEBF7", "")
     assert (fill_of(made, "C3"), note_of(made, "C3")) == (None, "")
     assert fill_of(made, "B4") == RED
+
+
+def marked_and_corrected(content: bytes) -> tuple[Annotated, Worksheet]:
+    """The workbook with its marks, and the sheet once the cells are corrected."""
+    once = annotated(content)
+    corrected = opened(once.content)
+    sheet = corrected.worksheets[0]
+    sheet["B3"], sheet["C3"] = "415-555-0101", "b@example.com"
+    return once, sheet_of(annotated(bytes_of(corrected)).content)
+
+
+def test_a_plain_colour_comes_back_however_it_was_written() -> None:
+    """Attributes between single quotes are the same."""
+    book = book_of()
+    book.active["B3"].fill = PatternFill("solid", fgColor="FFDDEBF7")
+    parts = parts_of(bytes_of(book))
+    styles = parts[LOOKS].replace(b'patternType="solid"', b"patternType = 'solid'")
+    once, made = marked_and_corrected(packed({**parts, LOOKS: styles}))
+    assert (fill_of(made, "B3"), once.notes) == ("FFDDEBF7", ())
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        PatternFill("gray125"),
+        PatternFill("lightUp", fgColor="FF00B050"),
+        GradientFill(stop=("FFFFFF", "000000")),
+    ],
+    ids="gray lines gradient".split(),
+)
+def test_a_filling_that_does_not_come_back_is_said(fill: Any) -> None:
+    """A pattern or gradient makes place for the mark, and a note says of how many; others keep theirs."""
+    book = book_of()
+    for cell in ("A3", "B3"):
+        book.active[cell].fill = fill
+    once, made = marked_and_corrected(bytes_of(book))
+    assert [note.partition(":")[0] for note in once.notes] == ["1 cell with a pattern or a gradient"]
+    assert repr(made["A3"].fill) == repr(sheet_of(bytes_of(book))["A3"].fill)
+    assert fill_of(made, "B3") is None
 
 
 def test_somebodys_comment_stays_above_ours() -> None:
@@ -757,9 +797,6 @@ def as_excel(book: openpyxl.Workbook) -> dict[str, bytes]:
     book.active.column_dimensions["C"].width = 12
     book.active.merge_cells("A9:B9")
     return parts_of(bytes_of(book))
-
-
-SHEET, LOOKS = "xl/worksheets/sheet1.xml", "xl/styles.xml"
 
 
 @pytest.mark.parametrize(
