@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from hnbulk.addresses import Place
-from hnbulk.annotated import Annotated, is_kept
+from hnbulk.annotated import Annotated, is_kept, mark_of
 from hnbulk.annotations import STAGE_DATE_MEANS, Annotation, count_statuses
 from hnbulk.checks import RULES
 from hnbulk.comments import KIND, Comments
@@ -77,7 +77,7 @@ def annotate(
             book.annotate(sheet or "", part, annotations, watch)
         if book.size > MAX_UNPACKED or book.widest > MAX_COLUMNS:
             raise _too_much(name)
-        packed = book.packed()
+        packed = book.packed(mark_of(source.name))
     except Unreadable as error:
         told = single_line(str(error))
         raise InputError(
@@ -213,9 +213,9 @@ class _Book:
         """Bytes of all parts, but for the looks that were added."""
         return sum(map(len, self._package.parts.values()))
 
-    def packed(self) -> bytes:
+    def packed(self, mark: bytes) -> bytes:
         self._package.parts[self._looks] = self._styles.content
-        return self._package.packed()
+        return self._package.packed(mark=mark)
 
     def notes(self) -> Iterator[str]:
         """What is not as in the list, or not as it might be expected."""

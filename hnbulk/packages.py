@@ -16,9 +16,6 @@ from xml.sax.saxutils import quoteattr
 
 from hnbulk.xmlparts import Element, Enough, Unreadable, edited, walk
 
-#: Stands at the end of a workbook that was written here and saved by no program since.
-MARK = b"hnbulk annotate"
-
 _TYPES = "[Content_Types].xml"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _HEAD = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -150,11 +147,12 @@ class Package:
         """Somebody has signed the workbook as it was."""
         return any(name.lower().startswith("_xmlsignatures/") for name in self.parts)
 
-    def packed(self) -> bytes:
-        """The workbook as a file, its parts in their order and new ones behind them."""
+    def packed(self, *, mark: bytes) -> bytes:
+        """The workbook as a file, its parts in their order and new ones behind them; it ends with `mark`,
+        which no other program keeps."""
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
-            packed.comment = MARK
+            packed.comment = mark
             for name, part in self.parts.items():
                 known = self._entries.get(name)
                 entry = zipfile.ZipInfo(name, known.date_time if known else (1980, 1, 1, 0, 0, 0))

@@ -868,6 +868,26 @@ def test_it_goes_beside_the_list_and_over_nothing_of_somebodys(tmp_path: Path) -
     assert read_bytes(source.read_bytes(), name="list.xlsx").input_hash == intake.input_hash
 
 
+def test_two_lists_of_one_name_go_to_two_places(tmp_path: Path) -> None:
+    """The second does not go over what was made of the first, named or not; each goes over its own."""
+    contents = {
+        "a.csv": b"Phone\n4155550100\n",
+        "a.tsv": b"Phone\n4155550101\n",
+        "a.xlsx": bytes_of(book_of()),
+    }
+    made = {}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        intake = read_bytes(content, name=name)
+        made[name] = annotate(tmp_path / name, content, intake, told(intake))
+    for _ in range(2):
+        places = [made[name].save().name for name in contents]
+        assert places == ["a.annotated.xlsx", "a.tsv.annotated.xlsx", "a.xlsx.annotated.xlsx"]
+    with pytest.raises(UsageError, match="made of another list"):
+        made["a.tsv"].save(tmp_path / "a.annotated.xlsx")
+    assert made["a.csv"].save(tmp_path / "a.annotated.xlsx").read_bytes() == made["a.csv"].content
+
+
 def test_the_place_of_one_that_was_annotated_before_has_a_number() -> None:
     """It is never the file itself."""
     names = (
