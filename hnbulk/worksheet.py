@@ -71,6 +71,7 @@ class Worksheet:
         self._rows: dict[int, _Row] = {}
         self._single: dict[str, Element] = {}
         self._columns: list[Element] = []
+        self._known_columns: dict[int, Element | None] = {}
         self._tail = 0
         self._widest = max(self.titles.values(), default=0)
         self._changes = _Changes()
@@ -147,11 +148,8 @@ class Worksheet:
                 return cell.look
         if row is not None and row.look is not None:
             return row.look
-        for element in self._columns:
-            first, last = _reach(element)
-            if first <= place.column <= last:
-                return element.number("style")
-        return 0
+        element = self._told_of(place.column)
+        return element.number("style") if element else 0
 
     def set_look(self, place: Place, look: int) -> None:
         """The cell has this look; one that is not there is, and is empty."""
@@ -175,12 +173,11 @@ class Worksheet:
         """How many signs wide the column is; nothing where it is hidden."""
         if column in self._changes.widths:
             return self._changes.widths[column]
-        for element in self._columns:
-            first, last = _reach(element)
-            if first <= column <= last:
-                hidden = element.attributes.get("hidden") in ("1", "true")
-                return 0.0 if hidden else element.measure("width", _USUAL_WIDTH)
-        return _USUAL_WIDTH
+        element = self._told_of(column)
+        if element is None:
+            return _USUAL_WIDTH
+        hidden = element.attributes.get("hidden") in ("1", "true")
+        return 0.0 if hidden else element.measure("width", _USUAL_WIDTH)
 
     @property
     def boxes(self) -> str | None:
@@ -306,6 +303,15 @@ class Worksheet:
         tag = self._part[element.start : element.inside]
         ref = f"{first}:{Place(deepest, widest).name}"
         yield element.start, element.inside, with_attributes(tag, ref=ref)
+
+    def _told_of(self, column: int) -> Element | None:
+        """What the sheet says of a whole column, looked up once."""
+        if column not in self._known_columns:
+            reaches = ((element, *_reach(element)) for element in self._columns)
+            self._known_columns[column] = next(
+                (element for element, first, last in reaches if first <= column <= last), None
+            )
+        return self._known_columns[column]
 
     def _cell(self, place: Place) -> _Cell | None:
         row = self._rows.get(place.row)

@@ -828,6 +828,20 @@ def test_what_is_no_number_or_place_is_refused_in_one_line(part: str, old: bytes
         annotate(Path("a.xlsx"), broken, intake, told(intake))
 
 
+def test_a_sheet_that_says_much_of_columns_takes_no_time() -> None:
+    """What a hundred thousand tags say of columns is looked up once, not for each of many marked cells."""
+    book = book_of(*((None, str(n), None) for n in range(600)))
+    parts = parts_of(bytes_of(book))
+    cols = "".join(f'<col min="9" max="9" width="{n * 7919 % 100003}"/>' for n in range(100_000)).encode()
+    content = packed(
+        {**parts, SHEET: parts[SHEET].replace(b"<sheetData>", b"<cols>%s</cols><sheetData>" % cols)}
+    )
+    intake = read_bytes(content, name="a.xlsx")
+    begun = time.perf_counter()
+    annotate(Path("a.xlsx"), content, intake, told(intake))
+    assert time.perf_counter() - begun < 10
+
+
 def test_a_workbook_that_is_cut_is_refused_in_one_line() -> None:
     """A zip file that is not whole is told as such."""
     content = bytes_of(book_of())
