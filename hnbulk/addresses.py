@@ -38,12 +38,14 @@ def letters_of(column: int) -> str:
 
 
 def column_of(name: str) -> int:
-    """The column of `B12`, `$B$12` or `B`: 2."""
+    """The column of `B12`, `$B$12` or `B`: 2. Raises `ValueError` for what has none."""
     return _column(name.replace("$", "").rstrip("0123456789"))
 
 
 @lru_cache(maxsize=1024)
 def _column(letters: str) -> int:
+    if not (letters.isascii() and letters.isalpha() and len(letters) <= 3):
+        raise ValueError("no column")
     column = 0
     for letter in letters.upper():
         column = column * 26 + ord(letter) - 64

@@ -11,21 +11,25 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from hnbulk.addresses import Place
-from hnbulk.annotated import Annotated, is_kept
+from hnbulk.annotated import Annotated, is_kept, mark_of
 from hnbulk.annotations import STAGE_DATE_MEANS, Annotation, count_statuses
+from hnbulk.checks import RULES
 from hnbulk.comments import KIND, Comments
 from hnbulk.errors import InputError
 from hnbulk.intake import Intake
 from hnbulk.packages import Package
 from hnbulk.plaintext import neutralise, restore, single_line
 from hnbulk.results import ANNOTATED_COLUMNS, STAGE_DATE
-from hnbulk.sifting import ADDED
+from hnbulk.sifting import ADDED, has_marks
 from hnbulk.stylesheet import Mark, Stylesheet
 from hnbulk.table import Table
-from hnbulk.tablefiles import read_tables
-from hnbulk.textbook import TextSheet, sheet_names, text_workbook
+from hnbulk.tablefiles import MAX_CELL, MAX_COLUMNS, read_tables
+from hnbulk.textbook import LEAST, TextSheet, sheet_names, text_workbook
 from hnbulk.wording import count_text
+from hnbulk.workbooks import MAX_CELLS, MAX_UNPACKED, look_inside
 from hnbulk.worksheet import Worksheet
 from hnbulk.xmlparts import Unreadable
 
@@ -34,6 +38,8 @@ MOST_COMMENTS = 10_000
 
 _WIDTHS = dict(zip(ANNOTATED_COLUMNS, (21, 39, 15, 72), strict=True))
 _NOT_A_CELL = {"other-sheets"}
+# How what is said in a comment ends, by what it begins with.
+_ENDINGS = {code: f"To do: {rule.remedy}." for code, rule in RULES.items()} | {STAGE_DATE: STAGE_DATE_MEANS}
 
 Watch = Callable[[Iterable[int]], Iterable[int]]
 
@@ -53,27 +59,36 @@ def annotate(
     from with the same options.
 
     `watch` is handed the numbers of the rows and gives them back one by one. Raises `InputError` for a
-    workbook whose parts are not what spreadsheet programs write.
+    workbook whose parts are not what spreadsheet programs write, and for a list that would be too large
+    to be read again.
     """
     name = intake.name
     notes: list[str] = []
     tables = [sheet for _, sheet in intake.places.tables]
     if not is_kept(name):
         read = read_tables(content, name=name, sheets=sheets, every=every, encoding=encoding)
+        if _least_size(read, annotations) > MAX_UNPACKED:
+            raise _too_much(name)
         content, notes = _new_workbook(read, name=name)
         tables = list(sheet_names([_sheet_name(table, name) for table in read]))
     try:
         book = _Book.open(content)
         for sheet, part in zip(tables, _by_table(intake), strict=True):
             book.annotate(sheet or "", part, annotations, watch)
-        packed = book.packed()
-    except (Unreadable, KeyError, IndexError, ValueError) as error:
-        told = str(error) if isinstance(error, Unreadable) else type(error).__name__
+        if book.size > MAX_UNPACKED or book.widest > MAX_COLUMNS:
+            raise _too_much(name)
+        packed = book.packed(mark_of(source.name))
+    except Unreadable as error:
+        told = single_line(str(error))
         raise InputError(
-            f"{single_line(name)} is no workbook that can be added to ({single_line(told)}). Save it again "
+            f"{single_line(name)} is no workbook that can be added to ({told}). Save it again "
             "as .xlsx in a spreadsheet program.",
             file=name,
         ) from None
+    try:
+        look_inside(packed, name=name)
+    except InputError:
+        raise _too_much(name) from None
     return Annotated(
         name=name,
         source=source,
@@ -84,6 +99,25 @@ def annotate(
         errors=book.errors,
         warnings=book.warnings,
         notes=(*notes, *book.notes()),
+    )
+
+
+def _least_size(tables: Iterable[Table], annotations: Mapping[int, Annotation]) -> int:
+    """How many bytes a new workbook of these has at least, unpacked."""
+    own = sum(
+        pc.sum(pc.binary_length(column)).as_py() + LEAST * pc.sum(pc.not_equal(column, "")).as_py()
+        for table in tables
+        for column in table.cells
+    )
+    return int(own) + sum(LEAST + len(text) for row in annotations.values() for text in row if text)
+
+
+def _too_much(name: str) -> InputError:
+    return InputError(
+        f"{single_line(name)} is too large to be given back: with four columns more it would not be read "
+        f"again (at most {MAX_UNPACKED >> 20} MB unpacked, {MAX_CELLS:,} cells and {MAX_COLUMNS} columns a "
+        "sheet). Split the list and annotate its parts.",
+        file=name,
     )
 
 
@@ -127,11 +161,12 @@ class _Book:
         self._package, self._looks = package, looks
         # LibreOffice puts a colour of its own where ours remembers what was there before
         program = package.parts.get("docProps/app.xml", b"")
-        self._styles = Stylesheet(package.parts[looks], remembers=b"LibreOffice" not in program)
+        self._styles = Stylesheet(package.part(looks), remembers=b"LibreOffice" not in program)
         self._sheets = package.sheets()
         self._signed = package.signed
-        self._uncommented = self._spared = 0
+        self._uncommented = self._spared = self._forgotten = 0
         self.errors = self.warnings = 0
+        self.widest = 0  # columns of a sheet, from its first to its last
 
     @classmethod
     def open(cls, content: bytes) -> _Book:
@@ -145,17 +180,17 @@ class _Book:
         self, sheet: str, part: _Part, annotations: Mapping[int, Annotation], watch: Watch
     ) -> None:
         """The sheet has the four columns, and its problems are marked; earlier marks are taken back."""
-        name, styles, header = self._sheets[sheet], self._styles, part.header
-        work = Worksheet(self._package.parts[name], header=header, strings=self._package.strings)
+        name, styles, header = self._sheets.get(sheet, ""), self._styles, part.header
+        work = Worksheet(self._package.part(name), header=header, strings=self._package.strings)
         known = {title: work.titles[title] for title in ANNOTATED_COLUMNS if title in work.titles}
-        again = STAGE_DATE in known
         marks = _marks(part, work.titles)
         work.survey(
             whole={place.row for place in marks} | {header},
             since=min(known.values()) if known else None,
-            marked=styles.marked if again else (),
+            marked=styles.marked,
         )
         columns = _place_columns(work, known, header, styles)
+        self.widest = max(self.widest, max(columns) + 1 - min(work.titles.values(), default=1))
         texts, quoted = styles.text(), styles.text(quoted=True)
         for own in watch(part.rows):
             for column, text in zip(columns, annotations[part.rows[own]], strict=True):
@@ -165,15 +200,22 @@ class _Book:
             if place not in marks:
                 work.set_look(place, styles.plain(look))
         for place, (mark, _) in marks.items():
-            work.set_look(place, styles.coloured(work.look_of(place), mark))
+            look = work.look_of(place)
+            self._forgotten += styles.forgets(look)
+            work.set_look(place, styles.coloured(look, mark))
             self.errors += mark == "error"
             self.warnings += mark == "warning"
         self._comment(name, work, marks, Place(header, columns[2]))
         self._package.parts[name] = work.content
 
-    def packed(self) -> bytes:
+    @property
+    def size(self) -> int:
+        """Bytes of all parts, but for the looks that were added."""
+        return sum(map(len, self._package.parts.values()))
+
+    def packed(self, mark: bytes) -> bytes:
         self._package.parts[self._looks] = self._styles.content
-        return self._package.packed()
+        return self._package.packed(mark=mark)
 
     def notes(self) -> Iterator[str]:
         """What is not as in the list, or not as it might be expected."""
@@ -183,6 +225,11 @@ class _Book:
             yield (
                 f"{count_text(self._uncommented, 'cell')} more than {MOST_COMMENTS:,} are coloured without "
                 "a comment; hn_next_step and `hnbulk check` say what is wrong"
+            )
+        if self._forgotten:
+            yield (
+                f"{count_text(self._forgotten, 'cell')} with a pattern or a gradient: coloured instead, "
+                "and without a filling once nothing is wrong any more"
             )
         if self._spared:
             yield (
@@ -203,8 +250,8 @@ class _Book:
                 lines[place] = "\n".join(dict.fromkeys(told))
         self._uncommented += len(marks) + 1 - len(lines)
         made = Comments(
-            package.parts[texts] if texts else None, package.parts[boxes] if boxes else None
-        ).with_lines(lines, width_of=work.width_of)
+            package.part(texts) if texts else None, package.part(boxes) if boxes else None
+        ).with_lines(lines, endings=_ENDINGS, width_of=work.width_of)
         self._spared += made.spared
         if made.texts is not None:
             texts = texts or self._added(name, "xl/hnbulkComments{}.xml", "comments", made.texts, KIND)[0]
@@ -241,9 +288,9 @@ def _place_columns(work: Worksheet, known: Mapping[str, int], header: int, style
 def _marks(part: _Part, titles: Mapping[str, int]) -> dict[Place, tuple[Mark, list[str]]]:
     """The cells to be marked, each with its worst severity and all that is wrong."""
     columns: dict[str, int] = {}
+    back = restore if has_marks(titles) else str
     for title, column in titles.items():
-        for shown in (single_line(title), single_line(restore(title))):
-            columns.setdefault(shown, column)
+        columns.setdefault(single_line(back(title)), column)
     phones = (place for title, place in columns.items() if title in part.phones)
     usual = next(phones, min(titles.values(), default=1))
     found: dict[Place, tuple[Mark, list[str]]] = {}
@@ -259,19 +306,16 @@ def _new_workbook(tables: Sequence[Table], *, name: str) -> tuple[bytes, list[st
     """A workbook of the tables as they were written, and what of the file is not in it."""
     sheets = []
     for table in tables:
-        # a file of ours that a spreadsheet would cut at its separators has marks before formulas
-        marked = STAGE_DATE not in table.columns and any(title in ADDED for title in table.columns)
-        back = restore if marked else str
-        rows = [(row, [back(cell) for cell in cells]) for row, cells in table.rows]
-        sheets.append(TextSheet(_sheet_name(table, name), [back(title) for title in table.columns], rows))
-    left = tables[0].other_sheets
+        # with the marks of a result file, which has the columns that say so: read again it is the same
+        sheets.append(TextSheet(_sheet_name(table, name), table.columns, table.rows))
+    left = tables[0].unread_sheets
     notes = [f"sheets that were not read are not in it: {', '.join(map(repr, left))}"] if left else []
     return text_workbook(sheets), [single_line(note) for note in notes]
 
 
 @lru_cache(maxsize=4096)  # a list of thousands of rows has a handful of most of these
 def _shown(text: str) -> str:
-    return neutralise(single_line(text))
+    return neutralise(single_line(text))[:MAX_CELL]
 
 
 def _sheet_name(table: Table, name: str) -> str:

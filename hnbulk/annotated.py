@@ -1,10 +1,12 @@
 """A list with its annotations, as what is given back: what is in it, and where it may go.
 
-It never goes where the list itself lies, nor over anything that another program has saved.
+It never goes where the list itself lies, nor over anything that another program has saved or that was
+made of another list.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Mapping
@@ -13,13 +15,13 @@ from pathlib import Path
 
 from hnbulk.errors import UsageError
 from hnbulk.files import write_private
-from hnbulk.packages import MARK
 from hnbulk.plaintext import single_line
 from hnbulk.wording import count_text
 
 #: The kinds of workbook that come back as what they were.
 KEPT = (".xlsx", ".xlsm")
 
+_MARK, _DIGITS = b"hnbulk annotate ", 16
 _NUMBERED = re.compile(r"(?P<stem>.*)\.annotated(?:-(?P<n>\d{1,6}))?")
 
 
@@ -41,7 +43,7 @@ class Annotated:
         """The workbook is in `path` (else beside the list, see `place_for`), 0600; returns where.
 
         Raises `UsageError` for the list itself, and for a file that is not as this wrote it: somebody's
-        own, or one that was saved by another program since.
+        own, one that was saved by another program since, or one that was made of another list.
         """
         place = place_for(self.source) if path is None else Path(path)
         check_place(place, self.source)
@@ -73,18 +75,30 @@ class Annotated:
 def place_for(path: Path) -> Path:
     """Where an annotated list goes when nobody says: beside it, `a.annotated.xlsx` for `a.csv`.
 
-    One that was annotated before is followed by `a.annotated-2.xlsx`.
+    One that was annotated before is followed by `a.annotated-2.xlsx`. Where what stands there was made of
+    another list, say of `a.tsv`, it is `a.csv.annotated.xlsx`.
     """
     suffix = path.suffix if is_kept(path.name) else KEPT[0]
     stem = path.name.removesuffix(path.suffix)
+    place = path.with_name(f"{stem}.annotated{suffix}")
     if is_kept(path.name) and (known := _NUMBERED.fullmatch(stem)):
-        return path.with_name(f"{known['stem']}.annotated-{int(known['n'] or 1) + 1}{suffix}")
-    return path.with_name(f"{stem}.annotated{suffix}")
+        place = path.with_name(f"{known['stem']}.annotated-{int(known['n'] or 1) + 1}{suffix}")
+    try:
+        of_another = _mark_in(place) not in (None, mark_of(path.name))
+    except (OSError, ValueError):
+        of_another = False
+    return path.with_name(f"{path.name}.annotated{suffix}") if of_another else place
+
+
+def mark_of(name: str) -> bytes:
+    """How a workbook ends that was made of the list of this name, and saved by no other program since."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return _MARK + digest[:_DIGITS].encode()
 
 
 def check_place(path: Path, source: Path) -> None:
     """`path` may be written. Raises `UsageError` for another ending, a folder, the list itself, and every
-    file but one that was written here and saved by no program since."""
+    file but one that was made of this list and saved by no other program since."""
     suffix = _suffix_of(source.name)
     if path.suffix.lower() != suffix:
         raise UsageError(f"--out {path}: name it {suffix}, which is what it will be.", path=str(path))
@@ -93,25 +107,31 @@ def check_place(path: Path, source: Path) -> None:
     if path.is_dir():
         raise UsageError(f"--out {path} is a folder; name a file in it.", path=str(path))
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, io.SEEK_END)
-            file.seek(max(size - len(MARK), 0))
-            ours = file.read() == MARK
+        mark = _mark_in(path)
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise UsageError(f"--out {path} cannot be used: {reason}.", path=str(path)) from None
-    if not ours:
+    if mark != mark_of(source.name):
+        what = "is not as hnbulk wrote it" if mark is None else "was made of another list"
         raise UsageError(
-            f"--out {path} exists and is not as hnbulk wrote it; it was left as it is. Name another file.",
-            path=str(path),
+            f"--out {path} exists and {what}; it was left as it is. Name another file.", path=str(path)
         )
 
 
 def is_kept(name: str) -> bool:
     """A list of this name comes back as the workbook it was."""
     return name.lower().endswith(KEPT)
+
+
+def _mark_in(path: Path) -> bytes | None:
+    """How the file ends, where it is as it was written here."""
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(size - len(_MARK) - _DIGITS, 0))
+        end = file.read()
+    return end if end.startswith(_MARK) else None
 
 
 def _suffix_of(name: str) -> str:

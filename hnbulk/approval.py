@@ -40,7 +40,7 @@ def check_approval(plan: PlanFile, *, account_sid: str, base_url: str, approve: 
     if len(approve) < 8 or not checksum.startswith(approve.lower()):
         raise PlanRefused(
             f"the approval {approve[:8]!r} is not this plan's: it needs the first eight characters (or "
-            f"more) of its checksum. Review it with `hnbulk show`, then --approve {checksum[:8]}.",
+            f"more) of its checksum, which `hnbulk show` tells with the plan.",
             checksum=checksum,
         )
     check_place(plan, account_sid=account_sid, base_url=base_url)

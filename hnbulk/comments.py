@@ -1,14 +1,17 @@
 """The comments on the cells of one sheet: ours are added, changed and taken off, others stay.
 
 A comment is in two parts: its text, and the box that shows it. Of a cell that has somebody's comment
-already, ours stands below theirs, a line each. This module knows no list and no problem.
+already, ours stands below theirs, a line each. A comment whose author is another is never taken off for
+how it begins, and words that somebody put into one of ours stay. This module knows no list and no problem.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
+from types import MappingProxyType
 
 from hnbulk.addresses import Place
 from hnbulk.xmlparts import Edit, Element, Unreadable, behind_tag, cell_text, edited, walk
@@ -20,7 +23,7 @@ LEAD, AUTHOR = "hnbulk: ", "hnbulk"
 #: The kind of the part with the texts.
 KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.comments+xml"
 
-_OURS = re.compile(rf"\n*^{LEAD}[^\n]*", re.MULTILINE)
+_REMEDY = " To do: "
 _NO_TEXTS = (
     b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
     b'<comments xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
@@ -42,8 +45,9 @@ _SHAPE = (
     'path="m,l,21600r21600,l21600,xe"><{v}:stroke joinstyle="miter"/>'
     '<{v}:path gradientshapeok="t" {o}:connecttype="rect"/></{v}:shapetype>'
 )
-_BOX = re.compile(rb"<(\w+):shape\s.*?</\1:shape>\s*", re.DOTALL)
-_PLACE = re.compile(rb"<\w+:(Row|Column)>\s*(\d+)\s*</\w+:(?:Row|Column)>")
+# Each sign of a part is looked at once by these, whatever the part is.
+_BOX = re.compile(rb"<(?:(\w+):shape(?=[\s/>])|/(\w+):shape\s*>\s*)")
+_PLACE = re.compile(rb"<\w+:(Row|Column)>\s*(\d{1,7})\s*</\w+:(?:Row|Column)>")
 _NUMBER = re.compile(rb"_x0000_s(\d{1,9})\b")
 _LINE, _WIDE = 42, 300  # signs in a line of a box, and pixels that they take
 _LAST_COLUMN = 16_383
@@ -59,18 +63,26 @@ class Comments:
     spared: int = 0
 
     def with_lines(
-        self, lines: Mapping[Place, str], *, width_of: Widths = lambda _: _USUAL_WIDTH
+        self,
+        lines: Mapping[Place, str],
+        *,
+        endings: Mapping[str, str] = MappingProxyType({}),
+        width_of: Widths = lambda _: _USUAL_WIDTH,
     ) -> Comments:
         """Our lines are on these cells and on no others; with several in a text, a line each.
 
-        `width_of` says how wide a column is, for boxes of one size. A comment that is the head of a
-        conversation stays as it is: its text is not shown. Raises `Unreadable`.
+        `endings` say how a line of ours ends, by the word before its colon: in somebody's comment only
+        such lines are ours. `width_of` says how wide a column is, for boxes of one size. A comment that
+        is the head of a conversation stays as it is: its text is not shown. Raises `Unreadable`.
         """
         if self.texts is None and not lines:
             return self
-        draft = _Draft(self.texts or _NO_TEXTS)
+        draft = _Draft(self.texts or _NO_TEXTS, endings)
         gone, fresh = draft.put({place.name: (place, text) for place, text in lines.items()})
-        boxes = _BOX.sub(lambda box: b"" if _cell_of(box[0]) in gone else box[0], self.boxes or _NO_BOXES)
+        boxes = self.boxes or _NO_BOXES
+        boxes = edited(
+            boxes, ((start, end, b"") for place, start, end in _boxes_in(boxes) if place in gone)
+        )
         boxes = _with_boxes(boxes, {place: lines[place] for place in fresh}, width_of)
         return Comments(draft.content, boxes, draft.spared)
 
@@ -78,8 +90,8 @@ class Comments:
 class _Draft:
     """The part with the texts while it is changed."""
 
-    def __init__(self, part: bytes) -> None:
-        self._part = part
+    def __init__(self, part: bytes, endings: Mapping[str, str]) -> None:
+        self._part, self._endings = part, endings
         self._edits: list[Edit] = []
         self._authors: list[str] = []
         self._found: list[tuple[Element, list[Element]]] = []
@@ -102,10 +114,11 @@ class _Draft:
         left = dict(lines)
         for comment, texts in self._found:
             name = comment.attributes.get("ref", "").replace("$", "").upper()
-            if self._author_of(comment).startswith("tc="):
+            author = self._author_of(comment)
+            if author.startswith("tc="):
                 self.spared += left.pop(name, None) is not None
                 continue
-            kept = [_OURS.sub("", each.text) for each in texts]
+            kept = _without_ours([each.text for each in texts], self._endings, whole=author == AUTHOR)
             if any(each.strip() for each in kept):
                 self._rewrite(texts, kept, left.pop(name, None))
             elif kept != [each.text for each in texts]:
@@ -155,7 +168,7 @@ class _Draft:
 
     def _author_of(self, comment: Element) -> str:
         number = comment.attributes.get("authorId", "")
-        known = number.isdecimal() and int(number) < len(self._authors)
+        known = number.isdecimal() and len(number) < 10 and int(number) < len(self._authors)
         return self._authors[int(number)] if known else ""
 
     def _opened(self, element: Element) -> None:
@@ -175,6 +188,45 @@ class _Draft:
             self._found.append((element, self._texts))
 
 
+def _without_ours(pieces: list[str], endings: Mapping[str, str], *, whole: bool) -> list[str]:
+    """The pieces of one text without our lines and what was put between them and somebody's; words
+    behind a line of ours stay. `whole`: the comment is ours, whatever such a line says."""
+    text = "".join(pieces)
+    if LEAD not in text:
+        return pieces
+    keep = bytearray(b"\x01" * len(text))
+    at, first, behind_ours = 0, True, False  # `first`: nothing was kept before this line
+    for line in text.split("\n"):
+        ours = _length_of_ours(line, endings, whole=whole)
+        start, end = at, at + ours
+        behind = behind_ours
+        behind_ours = 0 < ours == len(line)
+        if behind_ours and first:
+            end = min(end + 1, len(text))
+        elif behind_ours:
+            blank = not behind and text[max(at - 2, 0) : at] == "\n\n"
+            start -= 2 if blank else 1
+        keep[start:end] = bytes(end - start)
+        first = first and behind_ours
+        at += len(line) + 1
+    kept, at = [], 0
+    for piece in pieces:
+        kept.append("".join(compress(piece, keep[at : at + len(piece)])))
+        at += len(piece)
+    return kept
+
+
+def _length_of_ours(line: str, endings: Mapping[str, str], *, whole: bool) -> int:
+    """How much of the line, from its beginning, is ours."""
+    if not line.startswith(LEAD):
+        return 0
+    word, _, told = line.removeprefix(LEAD).partition(": ")
+    ending = endings.get(word)
+    if ending is not None and (at := line.find(ending)) >= 0:
+        return at + len(ending)
+    return len(line) if whole or (ending is not None and _REMEDY in told) else 0
+
+
 def _led(text: str) -> str:
     return "\n".join(f"{LEAD}{line}" for line in text.split("\n"))
 
@@ -183,10 +235,17 @@ def _comment_text(text: str) -> str:
     return cell_text(text).replace("\r", "&#13;")
 
 
-def _cell_of(box: bytes) -> Place | None:
-    """The cell that a box belongs to."""
-    at = {name: int(number) for name, number in _PLACE.findall(box)}
-    return Place(at[b"Row"] + 1, at[b"Column"] + 1) if len(at) == 2 else None
+def _boxes_in(part: bytes) -> Iterator[tuple[Place, int, int]]:
+    """The cell that each box belongs to, and its bytes: from its tag to the first that closes one."""
+    start, kind = -1, b""
+    for tag in _BOX.finditer(part):
+        if tag[1]:
+            start, kind = tag.start(), tag[1]
+        elif start >= 0 and tag[2] == kind:
+            at = {name: int(number) for name, number in _PLACE.findall(part, start, tag.end())}
+            if len(at) == 2:
+                yield Place(at[b"Row"] + 1, at[b"Column"] + 1), start, tag.end()
+            start = -1
 
 
 def _with_boxes(part: bytes, lines: Mapping[Place, str], width_of: Widths) -> bytes:

@@ -52,6 +52,19 @@ def utf8(content: bytes, *, name: str, encoding: str | None = None) -> bytes:
     return content if same else text.encode()
 
 
+def says_itself(content: bytes) -> bool:
+    """The bytes are Unicode text beyond doubt: by their mark, or by signs that only UTF-8 has so."""
+    if any(content.startswith(sign) for sign, _ in _MARKS):
+        return True
+    if content.isascii() or b"\x00" in content:
+        return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _known(encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name

@@ -186,7 +186,8 @@ def map_headers(
         raise InputError(
             f"{name}, row 1: no column is the phone number. The headers are "
             f"{', '.join(map(shown_header, columns))}; accepted names are "
-            f"{', '.join(FIELD_ALIASES['phone_number'][:6])} and the like. Name the column, in row 1.",
+            f"{', '.join(FIELD_ALIASES['phone_number'][:6])} and the like. Name the column, in row 1, "
+            "or say which it is with --map.",
             file=name,
             row=1,
         )

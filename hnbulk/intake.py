@@ -19,6 +19,7 @@ import pandas as pd
 
 from hnbulk import intakecard
 from hnbulk.checks import RULES
+from hnbulk.encodings import says_itself
 from hnbulk.errors import InputError, UsageError
 from hnbulk.frames import records_of
 from hnbulk.headers import FIELD_ALIASES, shown_header
@@ -174,10 +175,11 @@ def read_targets(
     each row has a number of its own (see `places`), and a column `hn_place` says where it stands.
 
     Rows with faults are told in `problems`. A text file is UTF-8 unless it begins with a mark or
-    `encoding` says otherwise (`"cp1252"`), of all text files among them. `mapping` says which column
-    is which field (None: not sent), or names the JSON file that does. `watch` is handed the rows that
-    need a look of their own and gives them back one by one as they are checked, as `tqdm` does. Raises
-    `InputError` where a file is no table, has no phone number column, or two columns for one field.
+    `encoding` says otherwise (`"cp1252"`): of several files, that of the text files that are not UTF-8.
+    `mapping` says which column is which field (None: not sent), or names the JSON file that does.
+    `watch` is handed the rows that need a look of their own and gives them back one by one as they are
+    checked, as `tqdm` does. Raises `InputError` where a file is no table, has no phone number column, or
+    two columns for one field.
     """
     paths = [Path(path)] if isinstance(path, (Path, str)) else [Path(each) for each in path]
     if not paths:
@@ -228,18 +230,7 @@ def _read_all(
             stated = read_mapping(Path(mapping))
         else:
             stated = check_mapping(mapping.items())
-    # a workbook has an encoding of its own; where only such files are named, that is refused
-    texts = [
-        encoding if not (is_workbook(content) or is_parquet(content)) else None for _, content in contents
-    ]
-    encodings = texts if any(texts) else [encoding] * len(texts)
-    tables = [
-        (name, table)
-        for (name, content), own in zip(contents, encodings, strict=True)
-        for table in read_tables(
-            content, name=single_line(name), sheets=sheets, every=all_sheets, encoding=own
-        )
-    ]
+    tables = _read_tables(contents, sheets=sheets, every=all_sheets, encoding=encoding)
     first, *others = contents
     name = first[0] if not others else f"{first[0]} and {len(others)} more"
     if (rows := sum(len(table) for _, table in tables)) > MAX_ROWS:
@@ -252,6 +243,44 @@ def _read_all(
             hashlib.sha256(orjson.dumps([*digests, [table.sheet for _, table in tables]])).hexdigest()
         )
     return Intake(**sift(tables, name=name, stated=stated, watch=watch), input_hash=digests[-1])
+
+
+def _read_tables(
+    contents: Sequence[tuple[str, bytes]], *, sheets: Sequence[str], every: bool, encoding: str | None
+) -> list[tuple[str, Table]]:
+    """The tables of all files. Of several, each is read with the options that are meant for its kind."""
+    books = [is_workbook(content) for _, content in contents]
+    texts = [not (book or is_parquet(content)) for book, (_, content) in zip(books, contents, strict=True)]
+    tables: list[tuple[str, Table]] = []
+    refused: list[tuple[str, InputError]] = []
+    for (name, content), book, text in zip(contents, books, texts, strict=True):
+        # where no file is of the kind that an option is for, it is refused as for one file
+        stated = encoding if (text or not any(texts)) else None
+        if len(contents) > 1 and text and says_itself(content):
+            stated = None
+        try:
+            found = read_tables(
+                content,
+                name=single_line(name),
+                sheets=sheets if (book or not any(books)) else (),
+                every=every,
+                encoding=stated,
+            )
+        except InputError as error:
+            refused.append((name, error))
+            continue
+        tables += [(name, table) for table in found]
+    if refused:
+        (_, first), *others = refused
+        if not others:
+            raise first
+        names = ", ".join(single_line(name) for name, _ in others[:10])
+        raise InputError(
+            f"{first.message} {len(others)} more of the lists cannot be read: {names}. "
+            "Check each by itself.",
+            file=refused[0][0],
+        )
+    return tables
 
 
 def raise_for_problems(intake: Intake) -> None:

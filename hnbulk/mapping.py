@@ -22,7 +22,10 @@ Stated = Mapping[str, str | None]
 
 def read_mapping(path: Path) -> dict[str, str | None]:
     """The mapping in a file. Raises `InputError`, in one line, where it is none."""
-    return parse_mapping(read_file(path), name=single_line(path.name))
+    if str(path).lstrip().startswith("{"):
+        raise InputError("a mapping is read from a file: write the JSON into one and name that.")
+    content = read_file(path, remedy="Name the JSON file that says which column is which field")
+    return parse_mapping(content, name=single_line(path.name))
 
 
 def parse_mapping(content: bytes, *, name: str) -> dict[str, str | None]:

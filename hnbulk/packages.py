@@ -9,14 +9,12 @@ from __future__ import annotations
 import io
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from typing import Self
 from xml.sax.saxutils import quoteattr
 
 from hnbulk.xmlparts import Element, Enough, Unreadable, edited, walk
-
-#: Stands at the end of a workbook that was written here and saved by no program since.
-MARK = b"hnbulk annotate"
 
 _TYPES = "[Content_Types].xml"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -37,9 +35,19 @@ class Package:
     @classmethod
     def open(cls, content: bytes) -> Self:
         """Raises `Unreadable` where the parts do not hang together as a workbook's do."""
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
-            return cls(entries, {entry.filename: packed.read(entry) for entry in entries})
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as packed:
+                entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+                parts = {entry.filename: packed.read(entry) for entry in entries}
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError):
+            raise Unreadable("it is not whole") from None
+        return cls(entries, parts)
+
+    def part(self, name: str) -> bytes:
+        """The part of this name. Raises `Unreadable` where it is only spoken of."""
+        if name not in self.parts:
+            raise Unreadable("a part is missing")
+        return self.parts[name]
 
     def sheets(self) -> dict[str, str]:
         """The part of each sheet by the sheet's name."""
@@ -91,6 +99,8 @@ class Package:
         def closed(element: Element) -> None:
             given = element.attributes
             if element.name == "Relationship" and given.get("TargetMode") != "External":
+                if {"Id", "Type", "Target"} - given.keys():
+                    raise Unreadable("a relation to nothing")
                 target = posixpath.normpath(posixpath.join("/", folder, given["Target"])).lstrip("/")
                 found[given["Id"]] = (given["Type"].rpartition("/")[2], target)
 
@@ -137,11 +147,12 @@ class Package:
         """Somebody has signed the workbook as it was."""
         return any(name.lower().startswith("_xmlsignatures/") for name in self.parts)
 
-    def packed(self) -> bytes:
-        """The workbook as a file, its parts in their order and new ones behind them."""
+    def packed(self, *, mark: bytes) -> bytes:
+        """The workbook as a file, its parts in their order and new ones behind them; it ends with `mark`,
+        which no other program keeps."""
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
-            packed.comment = MARK
+            packed.comment = mark
             for name, part in self.parts.items():
                 known = self._entries.get(name)
                 entry = zipfile.ZipInfo(name, known.date_time if known else (1980, 1, 1, 0, 0, 0))

@@ -35,7 +35,7 @@ EXTRA_COLUMNS = (
     "hn_retryable",
 )
 
-#: The columns that a list gets when it is given back annotated. No other file of ours has the third.
+#: The columns that a list gets when it is given back annotated.
 STAGE_DATE = "hn_stage_date"
 ANNOTATED_COLUMNS = ("hn_status", "hn_sid", STAGE_DATE, "hn_next_step")
 

@@ -273,7 +273,7 @@ def _creates(file: PlanFile, places: RowPlaces, most: int) -> list[str]:
         place = f"{'  ' if table else ''}row {places.number(step.row)}"
         text.append(f"{mark} {place:<9} {step.phone_number:<13} {what}".rstrip())
     if len(steps) > most:
-        text.append(f"  … and {len(steps) - most:,} more")
+        text.append(f"  … and {len(steps) - most:,} more (hnbulk show --all)")
     return text if steps else []
 
 
@@ -297,7 +297,7 @@ def _changes(file: PlanFile, action: Action, places: RowPlaces, most: int, *, wh
         text.append(f"{mark} {place:<9} {number:<13} {field}")
         last = own
     if len(steps) > most:
-        text.append(f"  … and {len(steps) - most:,} more")
+        text.append(f"  … and {len(steps) - most:,} more (hnbulk show --all)")
     return text if steps else []
 
 
@@ -317,7 +317,7 @@ def _calls(file: PlanFile, most: int) -> list[str]:
         wave = f"wave {step.precondition.get('wave', BLANK)}"
         text.append(f"  {wave:<9} {step.phone_number:<13} between {when[0]} and {when[1]}")
     if len(calls) > most:
-        text.append(f"  … and {len(calls) - most:,} more")
+        text.append(f"  … and {len(calls) - most:,} more (hnbulk show --all)")
     return text
 
 

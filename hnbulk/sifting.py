@@ -18,12 +18,12 @@ from hnbulk import quarantine
 from hnbulk.checks import RULES, Finding, masked, read_field, row_findings
 from hnbulk.frames import problems_frame, targets_of
 from hnbulk.glance import TYPES, Glance, Mask, glance
-from hnbulk.headers import CHECKED_ONLY, map_headers
+from hnbulk.headers import CHECKED_ONLY, field_of, map_headers
 from hnbulk.mapping import Stated, refuse_strangers
 from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
-from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS, STAGE_DATE
+from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS
 from hnbulk.rowplaces import PLACE
 from hnbulk.table import Numbers, Row, RowIndex, Table
 
@@ -31,6 +31,8 @@ Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
 #: The columns of ours; they are not read when a file of ours is fed back.
 ADDED = frozenset({PLACE, *EXTRA_COLUMNS, *ANNOTATED_COLUMNS, *quarantine.COLUMNS})
+# What only result and quarantine files have of them.
+_MARKED = frozenset({*EXTRA_COLUMNS, *quarantine.COLUMNS}) - frozenset(ANNOTATED_COLUMNS)
 
 
 class Sifted(TypedDict):
@@ -60,14 +62,20 @@ def sift(
     """
     places = Places(tuple((single_line(file), table.sheet) for file, table in tables))
     parts = [_own_cells(table) for _, table in tables]
-    refuse_strangers(
-        stated or {}, (title for part in parts for title in part.columns), name=single_line(name)
-    )
+    if not any(ADDED.intersection(table.columns) for _, table in tables):
+        # a file of ours that is fed back has the columns of one list, a mapping may be of several
+        refuse_strangers(
+            stated or {}, (title for part in parts for title in part.columns), name=single_line(name)
+        )
+    fields_of = [
+        map_headers(part.columns, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
+        for part, (file, sheet) in zip(parts, places.tables, strict=True)
+    ]
     merged = _Merged()
+    if len(tables) > 1:
+        merged.name_fields(fields_of)
     draft = _Draft(merged.columns, places, merged.titles)
-    for n, ((_, table), part) in enumerate(zip(tables, parts, strict=True)):
-        file, sheet = places.tables[n]
-        of = map_headers(part.columns, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
+    for n, ((_, table), part, of) in enumerate(zip(tables, parts, fields_of, strict=True)):
         merged.take(part.columns, of)
         for title in part.columns:
             if title not in of and title not in (stated or {}) and title != PLACE:
@@ -189,6 +197,14 @@ class _Merged:
         default_factory=list
     )  # of each table: the list's column to its own
 
+    def name_fields(self, fields_of: Iterable[Mapping[str, str]]) -> None:
+        """A field's column is named by a header that says it, where a table has one: the list is then read
+        again without a mapping."""
+        for of in fields_of:
+            for title, meant in of.items():
+                if field_of(title) == meant:
+                    self.columns.setdefault(meant, title)
+
     def take(self, titles: Sequence[str], of: Mapping[str, str]) -> None:
         """A table's columns are columns of the list."""
         names = []
@@ -206,11 +222,17 @@ def _own_cells(table: Table) -> Table:
     """The user's own columns and cells; those of a file of ours fed back are as they once were."""
     if not any(column in ADDED and column != PLACE for column in table.columns):
         return table
-    annotated = STAGE_DATE in table.columns  # such a list has its cells as they were
-    titles = table.columns if annotated else [restore(column) for column in table.columns]
+    marked = has_marks(table.columns)
+    titles = [restore(column) for column in table.columns] if marked else table.columns
     places = [n for n, title in enumerate(titles) if title not in ADDED]
-    cells = tuple(table.cells[n] if annotated else _restored(table.cells[n]) for n in places)
+    cells = tuple(_restored(table.cells[n]) if marked else table.cells[n] for n in places)
     return replace(table, columns=tuple(titles[n] for n in places), cells=cells)
+
+
+def has_marks(titles: Iterable[str]) -> bool:
+    """A file with these columns has a `'` before what a spreadsheet would run: a result or quarantine
+    file of ours, annotated since or not. Any other list has its cells as they were."""
+    return not _MARKED.isdisjoint(titles)
 
 
 def _restored(column: pa.Array) -> pa.Array:

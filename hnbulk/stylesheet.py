@@ -1,7 +1,8 @@
 """The looks of a workbook's cells: those that are marked have a colour, and lose it again.
 
-Looks are only added. A cell that is coloured keeps its font, frame and number format, and what filled it
-before is remembered in its filling, so that it comes back when nothing is wrong any more.
+Looks are only added. A cell that is coloured keeps its font, frame and number format. One plain colour that
+filled it before is remembered in its filling, and comes back when nothing is wrong any more; a pattern or
+a gradient does not, and nothing does once LibreOffice has saved the workbook.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-from hnbulk.xmlparts import Edit, Element, Unreadable, edited, walk, with_attributes
+from hnbulk.xmlparts import Edit, Element, Unreadable, behind_tag, edited, walk, with_attributes
 
 Mark = Literal["error", "warning"]
 
@@ -18,7 +19,12 @@ Mark = Literal["error", "warning"]
 COLORS: dict[Mark, str] = {"error": "FFF4B5AC", "warning": "FFFFE7A0"}
 DARK_COLORS: dict[Mark, str] = {"error": "FF9A1B12", "warning": "FF7A5B00"}
 
-_OWN = tuple(f'rgb="{color}"'.encode() for color in (*COLORS.values(), *DARK_COLORS.values()))
+_OWN = re.compile(
+    rf"""\srgb\s*=\s*["'](?:{"|".join((*COLORS.values(), *DARK_COLORS.values()))})["']""".encode(),
+    re.IGNORECASE,
+)
+_PATTERN = re.compile(rb"""<(?:\w+:)?patternFill\s[^>]*?(?<=\s)patternType\s*=\s*["'](\w+)["']""")
+_GRADIENT = re.compile(rb"<(?:\w+:)?gradientFill\b")
 _COLOR = re.compile(rb"<(?:\w+:)?color\b([^>]*)/?>")
 _LIGHT = re.compile(rb"""\s(?:theme=["'][02]["']|indexed=["'][19]["'])""")
 _RGB = re.compile(rb"""\srgb=["'](?:[0-9A-Fa-f]{2})?([0-9A-Fa-f]{6})["']""")
@@ -43,6 +49,7 @@ class Stylesheet:
         if not self._looks or not self._fills or {"fills", "cellXfs"} - self._groups.keys():
             raise Unreadable("no looks of cells")
         self._known = len(self._fills), len(self._looks)
+        self._places = {fill: n for n, fill in reversed([*enumerate(self._fills)])}
         fills = [_is_mark(fill) for fill in self._fills]
         self.marked = frozenset(
             n for n, look in enumerate(self._looks) if fills[_number(look, b"fillId") % len(fills)]
@@ -55,6 +62,13 @@ class Stylesheet:
     def plain(self, look: int) -> int:
         """The look without a colour of ours; itself where it has none."""
         return self._once(("plain", look), self._restore) if look in self.marked else look
+
+    def forgets(self, look: int) -> bool:
+        """A cell of this look is filled with what does not come back: a pattern or a gradient."""
+        if look in self.marked or not 0 <= look < len(self._looks):
+            return False
+        fill = self._fill_of(self._looks[look])
+        return _GRADIENT.search(fill) is not None or _pattern_of(fill) not in (b"none", b"solid")
 
     def text(self, *, quoted: bool = False) -> int:
         """The look of a cell of ours; `quoted` shows text that begins like a formula as text."""
@@ -98,20 +112,23 @@ class Stylesheet:
 
     def _colour(self, look: int, mark: Mark) -> int:
         own = self._looks[look] if 0 <= look < len(self._looks) else self._looks[0]
-        before = self._fills[_number(own, b"fillId") % len(self._fills)]
+        before = self._fill_of(own)
         font = _number(own, b"fontId")
         light = font < len(self._fonts) and _is_light(self._fonts[font])
         color = (DARK_COLORS if light else COLORS)[mark]
         front = _FRONT.search(before)
-        kept = front[1].rstrip() if front and b'"solid"' in before else _NOTHING
+        kept = front[1].rstrip() if front and _pattern_of(before) == b"solid" else _NOTHING
         return self._add(self._filled(own, self._fill(f' rgb="{color}"'.encode(), kept)))
 
     def _restore(self, look: int) -> int:
         own = self._looks[look]
-        back = _BACK.search(self._fills[_number(own, b"fillId")])
+        back = _BACK.search(self._fill_of(own))
         kept = back[1].rstrip() if back and self._remembers else _NOTHING
         fill = 0 if kept.strip() == _NOTHING.strip() else self._fill(kept, _NOTHING)
         return self._add(self._filled(own, fill))
+
+    def _fill_of(self, look: bytes) -> bytes:
+        return self._fills[_number(look, b"fillId") % len(self._fills)]
 
     def _text(self, quoted: bool) -> int:
         more = b' quotePrefix="1"' if quoted else b""
@@ -130,12 +147,13 @@ class Stylesheet:
             b"<%(p)sbgColor%(back)s/></%(p)spatternFill></%(p)sfill>"
             % {b"p": p, b"front": front, b"back": back}
         )
-        if made not in self._fills:
+        if made not in self._places:
+            self._places[made] = len(self._fills)
             self._fills.append(made)
-        return self._fills.index(made)
+        return self._places[made]
 
     def _filled(self, look: bytes, fill: int) -> bytes:
-        end = look.index(b">") + 1
+        end = behind_tag(look, 0)
         return with_attributes(look[:end], fillId=fill, applyFill=1) + look[end:]
 
 
@@ -146,7 +164,12 @@ def _number(look: bytes, name: bytes) -> int:
 
 def _is_mark(fill: bytes) -> bool:
     front = _FRONT.search(fill)
-    return front is not None and any(own in front[1] for own in _OWN)
+    return front is not None and _OWN.search(front[1]) is not None
+
+
+def _pattern_of(fill: bytes) -> bytes:
+    found = _PATTERN.search(fill)
+    return found[1] if found else b"none"
 
 
 def _is_light(font: bytes) -> bool:

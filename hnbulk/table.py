@@ -34,7 +34,8 @@ class Table:
     numbers: Numbers
     cells: tuple[pa.Array, ...]  # strings without a missing one, as long as `numbers` each
     sheet: str | None = None
-    other_sheets: tuple[str, ...] = ()
+    other_sheets: tuple[str, ...] = ()  # that might have been meant
+    unread_sheets: tuple[str, ...] = ()  # all that were not read
 
     @classmethod
     def of(cls, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> Self:

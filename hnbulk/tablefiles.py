@@ -7,7 +7,8 @@ every row as the header has. Nothing is guessed and no cell is turned into anyth
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,16 +19,16 @@ import pyarrow.compute as pc
 from hnbulk import parquet, textfiles, workbooks
 from hnbulk.encodings import utf8
 from hnbulk.errors import InputError
-from hnbulk.headers import shown_header
+from hnbulk.headers import field_of, shown_header
 from hnbulk.plaintext import single_line
 from hnbulk.table import Table
 
 MAX_BYTES = 200 << 20
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 200
-MAX_CELL = 32 << 10
+MAX_CELL = 32_767  # as many as a spreadsheet's cell holds
 
-_KINDS = "CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet"
+_NAME_A_LIST = "Name a list: CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet"
 _WORKBOOK_ENDINGS = tuple(ending for endings in workbooks.ENDINGS.values() for ending in endings)
 # First bytes of what is sometimes called .csv and is none.
 _FOREIGN = (
@@ -36,21 +37,34 @@ _FOREIGN = (
 )
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, *, remedy: str = _NAME_A_LIST) -> bytes:
     """The bytes of a file. Raises `InputError` for anything else than a readable file of at most 200 MB."""
-    name = single_line(str(path))
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{name} is not a file. Name a list: {_KINDS}.", file=name)
-        if status.st_size > MAX_BYTES:
-            size = status.st_size >> 20
-            raise _refused(name, f"has {size:,} MB; at most {MAX_BYTES >> 20} MB are read", "Split it")
+    with _readable(path, remedy):
+        check_file(path, remedy=remedy)
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)[:MAX_BYTES]
+
+
+def check_file(path: Path, *, remedy: str = _NAME_A_LIST) -> None:
+    """There is a file at `path`, of at most 200 MB. Raises `InputError` where there is none."""
+    name = single_line(str(path))
+    with _readable(path, remedy):
+        status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused(name, "is not a file", remedy)
+    if status.st_size > MAX_BYTES:
+        size = status.st_size >> 20
+        raise _refused(name, f"has {size:,} MB; at most {MAX_BYTES >> 20} MB are read", "Split it")
+
+
+@contextmanager
+def _readable(path: Path, remedy: str) -> Iterator[None]:
+    """What the disk says against reading is an `InputError`."""
+    try:
+        yield
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise InputError(f"cannot read {name}: {reason}. Name a list: {_KINDS}.", file=name) from None
+        name, reason = single_line(str(path)), getattr(error, "strerror", None) or "not a path"
+        raise InputError(f"cannot read {name}: {reason}. {remedy}.", file=name) from None
 
 
 def read_tables(
@@ -130,7 +144,9 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
         hint = f", or choose another sheet with --sheet: {others}" if others else ""
         hint = ", or name the sheets that are lists with --sheet" if len(found) > 1 else hint
         table = _table(sheet.cells, name=f"{name}, sheet {sheet.name!r}", hint=hint)
-        tables.append(replace(table, sheet=sheet.name, other_sheets=sheet.others))
+        tables.append(
+            replace(table, sheet=sheet.name, other_sheets=sheet.others, unread_sheets=sheet.unread)
+        )
     return tables
 
 
@@ -202,6 +218,10 @@ def _kept_columns(header: Sequence[str], body: Sequence[pa.Array], *, name: str,
     nameless = [(_first_filled([body[n]]), n) for n, title in enumerate(header) if not title]
     for place, n in sorted(nameless):
         if place >= 0:
+            cells = [column[place].as_py() for column in body]
+            if "phone_number" in map(field_of, cells):
+                what = f"row {row}: the headers seem to be in row {row + 1 + place}"
+                raise _refused(f"{name},", what, "Delete the rows above them")
             what = f"row {row + 1 + place}: column {n + 1} has a cell and no header"
             raise _refused(f"{name},", what, f"Name the column in row {row}")
     return [n for n, title in enumerate(header) if title]

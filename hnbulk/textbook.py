@@ -15,14 +15,19 @@ from xml.sax.saxutils import quoteattr
 
 from hnbulk.addresses import Place
 from hnbulk.plaintext import neutralise
-from hnbulk.xmlparts import cell_text
+from hnbulk.xmlparts import text_element
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+#: So many bytes a cell takes at least in such a workbook, without its text.
+LEAST = len('<c r="A1" s="1" t="inlineStr"><is><t></t></is></c>')
+
 _NARROWEST, _WIDEST, _LOOKED_AT = 10, 48, 500
+_TOP = 10  # a header further down is not held in sight: it and the rows above would fill the screen
+_RESERVED = "history"  # Excel keeps a sheet of its own by that name
 _BAD_NAME = re.compile(r"[\[\]:*?/\\]")
 
 # Looks of cells: 0 as usual, 1 text, 2 text that begins like a formula, 3 a header.
@@ -58,7 +63,7 @@ class TextSheet:
 
 
 def text_workbook(sheets: Sequence[TextSheet]) -> bytes:
-    """An XLSX of these sheets; every cell is text, and the header stays in sight."""
+    """An XLSX of these sheets; every cell is text, and a header near the top stays in sight."""
     names = sheet_names([sheet.name for sheet in sheets])
     parts = {
         "[Content_Types].xml": _types(len(sheets)),
@@ -83,13 +88,13 @@ def text_workbook(sheets: Sequence[TextSheet]) -> bytes:
 
 
 def sheet_names(wanted: Sequence[str]) -> list[str]:
-    """Names that a spreadsheet allows, each once: at most 31 signs, none of `[]:*?/\\`."""
+    """Names that a spreadsheet allows, each once: at most 31 signs, none of `[]:*?/\\`, not `history`."""
     names: list[str] = []
     for name in wanted:
         shown = "".join(sign for sign in name if sign.isprintable())
         plain = _BAD_NAME.sub(" ", shown)[:31].strip(" '") or "Sheet"
         tried, n = plain, 1
-        while tried.lower() in {other.lower() for other in names}:
+        while tried.lower() in {_RESERVED, *map(str.lower, names)}:
             n += 1
             tried = f"{plain[: 30 - len(str(n))]} {n}"
         names.append(tried)
@@ -100,11 +105,13 @@ def _sheet(sheet: TextSheet) -> Iterator[str]:
     top, last = sheet.header, sheet.rows[-1][0]
     reach = f"A{top}:{Place(last, len(sheet.columns)).name}"
     below = f"A{top + 1}"
+    view = (
+        f'<pane ySplit="{top}" topLeftCell="{below}" activePane="bottomLeft" state="frozen"/>'
+        f'<selection pane="bottomLeft" activeCell="{below}" sqref="{below}"/>'
+    )
     yield (
         f'{_HEAD}<worksheet xmlns="{_MAIN}"><dimension ref="{reach}"/><sheetViews><sheetView '
-        f'workbookViewId="0"><pane ySplit="{top}" topLeftCell="{below}" activePane="bottomLeft" '
-        f'state="frozen"/><selection pane="bottomLeft" activeCell="{below}" sqref="{below}"/></sheetView>'
-        "</sheetViews><cols>"
+        f'workbookViewId="0">{view if top <= _TOP else ""}</sheetView></sheetViews><cols>'
     )
     for n, width in enumerate(_widths(sheet), 1):
         yield f'<col min="{n}" max="{n}" width="{width}" customWidth="1"/>'
@@ -125,8 +132,8 @@ def _row(number: int, cells: Sequence[str], *, header: bool = False) -> Iterator
         if text:
             look = _HEADER if header else (_TEXT if neutralise(text) == text else _QUOTED)
             yield (
-                f'<c r="{Place(number, column).name}" s="{look}" t="inlineStr"><is>'
-                f'<t xml:space="preserve">{cell_text(text)}</t></is></c>'
+                f'<c r="{Place(number, column).name}" s="{look}" t="inlineStr">'
+                f"<is>{text_element(text)}</is></c>"
             )
     yield "</row>"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from hnbulk.table import columns_of
 
 #: Bytes that are read by one thread at a time; rows that are kept as such at a time.
 _BLOCK, _TOGETHER = 8 << 20, 8_192
+#: What a spreadsheet program writes before a header to say what stands between cells; it ends before the
+#: line end, so that the rows keep their numbers.
+_SEPARATOR = re.compile(rb"\s*sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -42,8 +46,11 @@ def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Array
     are not balanced, a row has not as many cells as the header, or there is more than `limits` allow.
     `name` is the file's.
     """
+    said = _SEPARATOR.match(content)
+    if said:  # the first line says it, and is no row
+        content = content[said.end() :]
     header = _header_line(content, limits.cell)
-    delimiter = _delimiter(header)
+    delimiter = said[1].decode() if said else _delimiter(header)
     width = len(_parts(header, delimiter))
     if width > limits.columns:
         what = f"has {width:,} columns; at most {limits.columns} are read"

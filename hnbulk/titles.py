@@ -5,14 +5,25 @@ Only the header's row is read. Columns count from 1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 
 from hnbulk.addresses import column_of
-from hnbulk.xmlparts import Element, Enough, walk
+from hnbulk.xmlparts import Element, Enough, Unreadable, walk
 
 Strings = Callable[[Collection[int]], Mapping[int, str]]  # texts that the sheets share, by number
 
+_SHARED = re.compile(r"\s*[0-9]{1,9}\s*")
 _HEADER_ONLY = frozenset(("row", "c", "rPh", "t", "v"))
+
+
+def column_in(cell: Element, otherwise: int) -> int:
+    """The column that a cell says it is in, else this one. Raises `Unreadable`."""
+    reference = cell.attributes.get("r")
+    try:
+        return column_of(reference) if reference else otherwise
+    except ValueError:
+        raise Unreadable("a cell without a place") from None
 
 
 def read_titles(part: bytes, header: int, strings: Strings) -> dict[str, int]:
@@ -27,7 +38,7 @@ def read_titles(part: bytes, header: int, strings: Strings) -> dict[str, int]:
         nonlocal at, column, phonetic, value
         phonetic += element.name == "rPh"
         if element.name == "row":
-            at, column = int(element.attributes.get("r", at + 1)), 0
+            at, column = element.number("r", at + 1), 0
             if at > header:
                 raise Enough
         elif element.name == "c":
@@ -44,9 +55,8 @@ def read_titles(part: bytes, header: int, strings: Strings) -> dict[str, int]:
         elif element.name == "v":
             value = element.text
         elif element.name == "c":
-            reference = element.attributes.get("r")
-            column = column_of(reference) if reference else column + 1
-            if element.attributes.get("t") == "s" and value.strip().isdecimal():
+            column = column_in(element, column + 1)
+            if element.attributes.get("t") == "s" and _SHARED.fullmatch(value):
                 shared[column] = int(value)
             else:
                 found[column] = "".join(texts) or value

@@ -22,11 +22,13 @@ from hnbulk.errors import InputError
 #: The kinds of workbook, each with the endings it goes by.
 ENDINGS = {"xlsx": (".xlsx", ".xlsm"), "xlsb": (".xlsb",), "ods": (".ods",), "xls": (".xls",)}
 
+#: More is not read: bytes unpacked, and cells of one sheet, since a reader makes room for each.
+MAX_UNPACKED = 200 << 20
+MAX_CELLS = extents.MANY_CELLS
+
 _ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MAX_ENTRIES = 1_000
-_MAX_UNPACKED = 200 << 20
 _MAX_RATIO = 100
-_MAX_CELLS = extents.MANY_CELLS  # of one sheet: a reader makes room for each, empty or not
 _SHOWN = 20
 
 
@@ -36,7 +38,8 @@ class Sheet:
 
     name: str
     cells: tuple[pa.Array, ...]  # strings, blank where empty
-    others: tuple[str, ...]
+    others: tuple[str, ...]  # visible ones with cells, where none was asked for
+    unread: tuple[str, ...]  # all that are not read, hidden and empty ones too
 
 
 def is_workbook(content: bytes) -> bool:
@@ -53,7 +56,7 @@ def read_sheets(
     `name` is the file's, for messages. Raises `InputError` for a file that is no whole workbook, is
     not of the kind its name says, is packed to do harm, or does not have a sheet.
     """
-    kind = _look_inside(content, name=name)
+    kind = look_inside(content, name=name)
     if not name.lower().endswith(ENDINGS[kind]):
         raise _refused(name, f"is a workbook by its content, of kind {kind.upper()}", f"Name it .{kind}")
     with _whole(name, "is not a workbook that can be read"):
@@ -76,7 +79,8 @@ def read_sheets(
     others = () if sheets else tuple(each for each in filled if each not in chosen)
     for each in chosen:
         _refuse_large(loaded[each], max_rows, max_columns, name=f"{name}, sheet {each!r},")
-    return [Sheet(each, _cells(loaded[each]), others) for each in chosen]
+    unread = tuple(each for each in names if each not in chosen)
+    return [Sheet(each, _cells(loaded[each]), others, unread) for each in chosen]
 
 
 def _load(reader: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
@@ -103,16 +107,16 @@ def _whole(name: str, what: str) -> Iterator[None]:
         raise _refused(name, what, "Save it again as .xlsx") from None
 
 
-def _look_inside(content: bytes, *, name: str) -> str:
+def look_inside(content: bytes, *, name: str) -> str:
     """The kind of workbook, which is whole and harmless: few parts, not too large unpacked, no links
-    to elsewhere, and no cell far away."""
+    to elsewhere, and no cell far away. Raises `InputError` for any other."""
     if content.startswith(_COMPOUND):
         return _look_at_old(content, name=name)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             entries = packed.infolist()
             unpacked = sum(entry.file_size for entry in entries)
-            if len(entries) > _MAX_ENTRIES or unpacked > min(_MAX_UNPACKED, _MAX_RATIO * len(content)):
+            if len(entries) > _MAX_ENTRIES or unpacked > min(MAX_UNPACKED, _MAX_RATIO * len(content)):
                 raise _refused(name, "unpacks to far more than a list of numbers", "Save only the list")
             if any(entry.flag_bits & 1 for entry in entries):
                 raise _refused(name, "is protected by a password", "Save it without one")
@@ -181,15 +185,15 @@ def _volume(packed: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], kind: s
 
 def _refuse_far(extent: extents.Extent, *, name: str) -> None:
     rows, columns = extent
-    if rows * columns > _MAX_CELLS:
+    if rows * columns > MAX_CELLS:
         what = f"has a sheet that reaches to row {rows:,} and column {columns:,}"
         raise _refused(
-            name, what, f"At most {_MAX_CELLS:,} cells are read: delete what is far from the list"
+            name, what, f"At most {MAX_CELLS:,} cells are read: delete what is far from the list"
         )
 
 
 def _refuse_swollen(volume: int, *, name: str) -> None:
-    if volume > _MAX_UNPACKED:
+    if volume > MAX_UNPACKED:
         raise _refused(name, "unpacks to far more than a list of numbers", "Save only the list")
 
 

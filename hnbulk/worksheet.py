@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hnbulk.addresses import Place, column_of
-from hnbulk.titles import Strings, read_titles
-from hnbulk.xmlparts import Edit, Element, Unreadable, cell_text, edited, walk, with_attributes
+from hnbulk.titles import Strings, column_in, read_titles
+from hnbulk.xmlparts import Edit, Element, Unreadable, edited, text_element, walk, with_attributes
 
 MOST_COLUMNS = 16_384
 _USUAL_WIDTH = 9.0
@@ -33,7 +33,7 @@ _BEHIND_BOXES = frozenset(
     )
 )
 _ONLY = frozenset(("row", "c", "col", "mergeCell"))
-_SPANS = re.compile(rb"\s+spans\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_SPANS = re.compile(rb"(?<!\s)\s+spans\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
@@ -71,6 +71,7 @@ class Worksheet:
         self._rows: dict[int, _Row] = {}
         self._single: dict[str, Element] = {}
         self._columns: list[Element] = []
+        self._known_columns: dict[int, Element | None] = {}
         self._tail = 0
         self._widest = max(self.titles.values(), default=0)
         self._changes = _Changes()
@@ -87,7 +88,7 @@ class Worksheet:
         def opened(element: Element) -> None:
             nonlocal at, column, behind
             if element.name == "row":
-                at = int(element.attributes.get("r", at + 1))
+                at = element.number("r", at + 1)
                 column = behind = 0
                 cells.clear()
 
@@ -95,10 +96,9 @@ class Worksheet:
             nonlocal column, behind, wide_merges
             name = element.name
             if name == "c":
-                reference = element.attributes.get("r")
-                column = column_of(reference) if reference else column + 1
+                column = column_in(element, column + 1)
                 behind = element.end
-                look = int(element.attributes.get("s", 0))
+                look = element.number("s")
                 cell = _Cell(column, element.start, element.inside, element.end, look)
                 filled = element.inner > element.inside
                 if filled and column > self._widest:
@@ -118,8 +118,11 @@ class Worksheet:
                 self._columns.append(element)
             elif name == "mergeCell":
                 _, _, until = element.attributes.get("ref", "").partition(":")
-                if until and int(re.sub(r"\D", "", until) or 0) >= self.header:
-                    wide_merges = max(wide_merges, column_of(until))
+                corner = Place.named(until)
+                if until and corner is None:
+                    raise Unreadable("merged cells without a place")
+                if corner is not None and corner.row >= self.header:
+                    wide_merges = max(wide_merges, corner.column)
             elif element.depth <= 1:
                 self._single.setdefault(name, element)
                 if self._tail == 0 and "sheetData" in self._single and name in _BEHIND_BOXES:
@@ -145,11 +148,8 @@ class Worksheet:
                 return cell.look
         if row is not None and row.look is not None:
             return row.look
-        for element in self._columns:
-            first, last = _reach(element)
-            if first <= place.column <= last:
-                return int(element.attributes.get("style", 0))
-        return 0
+        element = self._told_of(place.column)
+        return element.number("style") if element else 0
 
     def set_look(self, place: Place, look: int) -> None:
         """The cell has this look; one that is not there is, and is empty."""
@@ -160,9 +160,7 @@ class Worksheet:
         p, name = self._prefix, place.name
         made = f'<{p}c r="{name}" s="{look}"'
         if text:
-            made += (
-                f' t="inlineStr"><{p}is><{p}t xml:space="preserve">{cell_text(text)}</{p}t></{p}is></{p}c>'
-            )
+            made += f' t="inlineStr"><{p}is>{text_element(text, p)}</{p}is></{p}c>'
         else:
             made += "/>"
         self._changes.cells.setdefault(place.row, {})[place.column] = made.encode()
@@ -175,12 +173,11 @@ class Worksheet:
         """How many signs wide the column is; nothing where it is hidden."""
         if column in self._changes.widths:
             return self._changes.widths[column]
-        for element in self._columns:
-            first, last = _reach(element)
-            if first <= column <= last:
-                hidden = element.attributes.get("hidden") in ("1", "true")
-                return 0.0 if hidden else float(element.attributes.get("width", _USUAL_WIDTH))
-        return _USUAL_WIDTH
+        element = self._told_of(column)
+        if element is None:
+            return _USUAL_WIDTH
+        hidden = element.attributes.get("hidden") in ("1", "true")
+        return 0.0 if hidden else element.measure("width", _USUAL_WIDTH)
 
     @property
     def boxes(self) -> str | None:
@@ -307,17 +304,25 @@ class Worksheet:
         ref = f"{first}:{Place(deepest, widest).name}"
         yield element.start, element.inside, with_attributes(tag, ref=ref)
 
+    def _told_of(self, column: int) -> Element | None:
+        """What the sheet says of a whole column, looked up once."""
+        if column not in self._known_columns:
+            reaches = ((element, *_reach(element)) for element in self._columns)
+            self._known_columns[column] = next(
+                (element for element, first, last in reaches if first <= column <= last), None
+            )
+        return self._known_columns[column]
+
     def _cell(self, place: Place) -> _Cell | None:
         row = self._rows.get(place.row)
         return next((cell for cell in row.cells if cell.column == place.column), None) if row else None
 
 
 def _reach(column: Element) -> tuple[int, int]:
-    first = int(column.attributes.get("min", 1))
-    return first, int(column.attributes.get("max", first))
+    first = column.number("min", 1)
+    return first, column.number("max", first)
 
 
 def _row_look(element: Element) -> int | None:
-    own = element.attributes.get("s")
     custom = element.attributes.get("customFormat") in ("1", "true")
-    return int(own) if own is not None and custom else None
+    return element.number("s") if custom and "s" in element.attributes else None

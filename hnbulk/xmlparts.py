@@ -16,6 +16,9 @@ from xml.sax.saxutils import escape, quoteattr
 Edit = tuple[int, int, bytes]  # from this byte up to that one stands this instead
 
 
+_MEASURE = re.compile(r"\s*(\d{1,9}(?:\.\d{0,40})?(?:[eE][+-]?\d)?)\s*", re.ASCII)
+
+
 class Unreadable(ValueError):
     """The part is no XML of the kind that spreadsheets are made of."""
 
@@ -36,6 +39,24 @@ class Element:
     inner: int = 0
     end: int = 0
     text: str = ""
+
+    def number(self, name: str, default: int = 0) -> int:
+        """An attribute that counts something. Raises `Unreadable` for one that is no such number."""
+        value = self.attributes.get(name)
+        if value is None:
+            return default
+        value = value if value.isdecimal() else value.strip()
+        if not (value.isdecimal() and len(value) < 10):
+            raise Unreadable(f"{name} of <{self.name}> is no number")
+        return int(value)
+
+    def measure(self, name: str, default: float) -> float:
+        """An attribute that measures something, 0 or more. Raises `Unreadable` for any other."""
+        value = self.attributes.get(name)
+        found = _MEASURE.fullmatch(value) if value is not None else None
+        if value is not None and found is None:
+            raise Unreadable(f"{name} of <{self.name}> is no size")
+        return default if found is None else float(found[1])
 
 
 class Enough(Exception):
@@ -61,7 +82,7 @@ def walk(
     parser = expat.ParserCreate()
     wanted, prefix = frozenset(texts), ""
     stack: list[Element | None] = []
-    parser.buffer_text = True
+    parser.buffer_text, parser.buffer_size = True, 1 << 20  # a text is put together of few pieces
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal prefix
@@ -136,14 +157,14 @@ def edited(part: bytes, edits: Iterable[Edit]) -> bytes:
 
 
 def with_attributes(tag: bytes, **changes: object) -> bytes:
-    """A start tag with these attributes set; one that is None is taken out."""
+    """A start tag with these attributes set."""
     for name, value in changes.items():
-        tag = re.sub(rb"\s+" + name.encode() + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", tag, count=1)
-        if value is not None:
-            head = re.match(rb"<[^\s/>]+", tag)
-            if head is None:
-                raise Unreadable("not a tag")
-            tag = tag[: head.end()] + f" {name}={quoteattr(str(value))}".encode() + tag[head.end() :]
+        own = rb"(?<!\s)\s+" + name.encode() + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+        tag = re.sub(own, b"", tag, count=1)
+        head = re.match(rb"<[^\s/>]+", tag)
+        if head is None:
+            raise Unreadable("not a tag")
+        tag = tag[: head.end()] + f" {name}={quoteattr(str(value))}".encode() + tag[head.end() :]
     return tag
 
 
@@ -156,3 +177,9 @@ def cell_text(text: str) -> str:
     """`text` as the content of a cell's `t`: escaped, also the signs that XML has no place for."""
     plain = _LONE.sub("\ufffd", text)
     return escape(_CODED.sub(lambda sign: f"_x{ord(sign[0]):04X}_", plain))
+
+
+def text_element(text: str, prefix: str = "") -> str:
+    """`text` as the `t` of a cell; blanks around it stay."""
+    kept = ' xml:space="preserve"' if text != text.strip() or "\n" in text else ""
+    return f"<{prefix}t{kept}>{cell_text(text)}</{prefix}t>"

@@ -7,18 +7,19 @@ import posixpath
 import re
 import shutil
 import subprocess
+import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import old_books
 import openpyxl
 import pytest
 from openpyxl.comments import Comment
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Font, GradientFill, PatternFill
 from openpyxl.worksheet.worksheet import Worksheet
 from payloads import FORMULAS
 
@@ -29,7 +30,6 @@ from hnbulk.annotations import Annotation
 from hnbulk.errors import InputError, UsageError
 from hnbulk.intake import Intake, read_bytes
 from hnbulk.results import ANNOTATED_COLUMNS
-from hnbulk.table import Table
 
 HEADER = ("Branch", "Phone", "E-mail")
 ROWS = (
@@ -46,6 +46,7 @@ ORDER = (
     "rowBreaks colBreaks customProperties cellWatches ignoredErrors smartTags drawing legacyDrawing "
     "legacyDrawingHF picture oleObjects controls webPublishItems tableParts extLst"
 ).split()
+SHEET, LOOKS = "xl/worksheets/sheet1.xml", "xl/styles.xml"
 RED, YELLOW = "FFF4B5AC", "FFFFE7A0"
 
 
@@ -325,6 +326,45 @@ def test_a_corrected_cell_loses_its_mark_and_gets_its_own_look_back() -> None:
     assert fill_of(made, "B4") == RED
 
 
+def marked_and_corrected(content: bytes) -> tuple[Annotated, Worksheet]:
+    """The workbook with its marks, and the sheet once the cells are corrected."""
+    once = annotated(content)
+    corrected = opened(once.content)
+    sheet = corrected.worksheets[0]
+    sheet["B3"], sheet["C3"] = "415-555-0101", "b@example.com"
+    return once, sheet_of(annotated(bytes_of(corrected)).content)
+
+
+def test_a_plain_colour_comes_back_however_it_was_written() -> None:
+    """Attributes between single quotes are the same."""
+    book = book_of()
+    book.active["B3"].fill = PatternFill("solid", fgColor="FFDDEBF7")
+    parts = parts_of(bytes_of(book))
+    styles = parts[LOOKS].replace(b'patternType="solid"', b"patternType = 'solid'")
+    once, made = marked_and_corrected(packed({**parts, LOOKS: styles}))
+    assert (fill_of(made, "B3"), once.notes) == ("FFDDEBF7", ())
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        PatternFill("gray125"),
+        PatternFill("lightUp", fgColor="FF00B050"),
+        GradientFill(stop=("FFFFFF", "000000")),
+    ],
+    ids="gray lines gradient".split(),
+)
+def test_a_filling_that_does_not_come_back_is_said(fill: Any) -> None:
+    """A pattern or gradient makes place for the mark, and a note says of how many; others keep theirs."""
+    book = book_of()
+    for cell in ("A3", "B3"):
+        book.active[cell].fill = fill
+    once, made = marked_and_corrected(bytes_of(book))
+    assert [note.partition(":")[0] for note in once.notes] == ["1 cell with a pattern or a gradient"]
+    assert repr(made["A3"].fill) == repr(sheet_of(bytes_of(book))["A3"].fill)
+    assert fill_of(made, "B3") is None
+
+
 def test_somebodys_comment_stays_above_ours() -> None:
     """Theirs is first, ours below; when the problem is gone theirs is alone again."""
     book = book_of()
@@ -337,6 +377,48 @@ def test_somebodys_comment_stays_above_ours() -> None:
     corrected = opened(once)
     corrected.worksheets[0]["B3"] = "415-555-0101"
     assert note_of(sheet_of(annotated(bytes_of(corrected)).content), "B3") == "Ask Ann\nabout this"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hnbulk: ask Ann about this tool",
+        "hnbulk: 12 rows are mine",
+        "hnbulk: phone-missing: I know, I am on it",
+        "hnbulk: phone-too-short: hm\n\nhnbulk: is right",
+    ],
+)
+def test_somebodys_comment_is_theirs_however_it_begins(text: str) -> None:
+    """On a good cell and on a bad one, after one time and after two."""
+    book = book_of()
+    for cell in ("A2", "B3"):
+        book.active[cell].comment = Comment(text, "Bob")
+    once = annotated(bytes_of(book)).content
+    for made in (sheet_of(once), sheet_of(annotated(once).content)):
+        assert note_of(made, "A2") == text
+        assert note_of(made, "B3").startswith(f"{text}\n\nhnbulk: phone-too-short")
+        assert note_of(made, "B3").count("ten digits; this one") == 1
+
+
+@pytest.mark.parametrize("theirs", ["", "Ask Ann\n"])
+@pytest.mark.parametrize("typed", [" Ann knows", "\nAnn knows", "\nhe said:\n\nAnn knows"])
+def test_words_typed_behind_ours_stay(theirs: str, typed: str) -> None:
+    """In a comment that we began too; what is ours goes with the problem."""
+    book = book_of()
+    if theirs:
+        book.active["B3"].comment = Comment(theirs, "Bob")
+    corrected = opened(annotated(bytes_of(book)).content)
+    sheet = corrected.worksheets[0]
+    comment = sheet["B3"].comment
+    assert comment is not None
+    sheet["B3"].comment = Comment(comment.text + typed, comment.author)
+    again = annotated(bytes_of(corrected)).content
+    assert "Ann knows" in note_of(sheet_of(again), "B3")
+    assert note_of(sheet_of(again), "B3").count("hnbulk: ") == 1
+    sheet["B3"] = "415-555-0101"
+    left = note_of(sheet_of(annotated(bytes_of(corrected)).content), "B3")
+    assert left.removeprefix(theirs).strip() == typed.strip()
+    assert left.startswith(theirs)
 
 
 def test_a_conversation_on_a_cell_is_left_alone_and_said() -> None:
@@ -493,26 +575,114 @@ CONTENTS: Mapping[str, Any] = {
 }
 
 
+def read_again(content: bytes, name: str = "a.xlsx") -> tuple[Any, ...]:
+    """What a list says: rows, columns, targets."""
+    intake = read_bytes(content, name=name)
+    return list(intake.rows), intake.columns, intake.targets.to_dict("list")
+
+
 def test_a_result_file_is_given_back_with_its_own_columns_brought_up_to_date() -> None:
-    """Its other columns stay, its cells are what they were in the list, and it is read as that list."""
+    """Its other columns and its cells stay as they are in the file, and it is read as that list."""
     content = b"Phone,Note,hn_row,hn_status,hn_error\n4155550100,'=1+1,2,failed,x\n"
     made = annotated(content, "a.csv").content
     sheet = sheet_of(made)
     titles = ["Phone", "Note", "hn_row", "hn_status", "hn_error", "hn_sid", "hn_stage_date", "hn_next_step"]
     assert [cell.value for cell in sheet[1]] == titles
-    assert [cell.value for cell in sheet[2]][:5] == ["4155550100", "=1+1", "2", "received", "x"]
-    assert read_bytes(made, name="a.xlsx").rows == read_bytes(content, name="a.csv").rows
+    assert [cell.value for cell in sheet[2]][:5] == ["4155550100", "'=1+1", "2", "received", "x"]
+    assert read_again(made) == read_again(content, "a.csv")
 
 
-def test_sheets_of_another_kind_that_were_not_read_are_said_to_be_left_out() -> None:
-    """Nothing of a list disappears without a word."""
-    from hnbulk.annotate import _new_workbook
+RESULT = (
+    ("Phone", "Name", "'=own", "hn_row", "hn_status"),
+    ("4155550100", "'-North", "''+x", "2", "failed"),
+)
+QUARANTINE = (("Phone", "Name", "hn_code"), ("4155550100", "'-North", "email-format"))
+PLACED = (("Phone", "Name", "hn_place"), ("4155550100", "'=1+1", "b.csv, row 2"))
+OWN = (("Phone", "Name", "'=own"), ("4155550100", "'-North", "''+x"))
 
-    table = replace(Table.of(("Phone",), [(2, ("1",))]), sheet="L", other_sheets=("North\x1b[31m", "South"))
-    _, notes = _new_workbook([table], name="a.ods")
-    assert len(notes) == 1
-    assert "'North" in notes[0]
-    assert "\x1b" not in notes[0]
+
+@pytest.mark.parametrize("rows", [RESULT, QUARANTINE, OWN], ids="result bad own".split())
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
+def test_annotated_a_list_says_what_it_said(rows: tuple[tuple[str, ...], ...], name: str) -> None:
+    """A `'` of ours is taken off before and after, one of the customer's neither before nor after."""
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    content = bytes_of(book) if name == "a.xlsx" else _csv(list(rows))
+    once = annotated(content, name).content
+    assert read_again(once) == read_again(content, name)
+    assert read_again(annotated(once).content) == read_again(content, name)
+
+
+def test_a_list_of_several_files_gives_back_its_cells() -> None:
+    """The column of places alone marks nothing: a cell is given back as it is read."""
+    content = _csv(list(PLACED))
+    made = annotated(content, "a.csv").content
+    before, after = (
+        read_bytes(each[0], name=each[1]).rows[0][1] for each in ((content, "a.csv"), (made, "a.xlsx"))
+    )
+    assert sheet_of(made)["B2"].value == before["Name"] == after["Name"] == "'=1+1"
+
+
+@pytest.mark.parametrize("gone", [(6,), (4, 5, 6, 7)], ids=["day", "all"])
+def test_a_list_whose_columns_of_ours_were_deleted_is_still_known(gone: tuple[int, ...]) -> None:
+    """Own cells are read as they are, and a corrected cell loses its red."""
+    book = book_of(("'=own", "12", None))
+    corrected = opened(annotated(bytes_of(book)).content)
+    sheet = corrected.worksheets[0]
+    assert fill_of(sheet, "B2") == RED
+    for column in reversed(gone):
+        sheet.delete_cols(column)
+    sheet["B2"] = "415-555-0101"
+    content = bytes_of(corrected)
+    assert read_bytes(content, name="a.xlsx").rows[0][1]["Branch"] == "'=own"
+    made = sheet_of(annotated(content).content)
+    assert (fill_of(made, "B2"), note_of(made, "B2")) == (None, "")
+
+
+EAST = r"'East\u202e\x85'"  # as it is told
+LISTS: old_books.Sheets = {
+    "West": (("Phone",), ("4155550100",)),
+    "East\u202e\x85": (("Phone",), ("4155550101",)),
+    "Hidden": (("Phone",), ("4155550102",)),
+    "Empty": (),
+}
+
+
+def two_lists() -> bytes:
+    """An ODS of two lists, one that nobody sees, and an empty sheet."""
+    parts = parts_of(old_books.ods(LISTS))
+    space = "urn:oasis:names:tc:opendocument:xmlns:style:1.0"
+    style = (
+        f'<office:automatic-styles xmlns:style="{space}"><style:style style:name="h" style:family="table">'
+        '<style:table-properties table:display="false"/></style:style></office:automatic-styles>'
+    )
+    content = parts["content.xml"].replace(b"<office:body>", f"{style}<office:body>".encode())
+    content = content.replace(b'table:name="Hidden"', b'table:name="Hidden" table:style-name="h"')
+    return packed({**parts, "content.xml": content})
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [
+        ({}, f"{EAST}, 'Hidden', 'Empty'"),
+        ({"sheet": "West"}, f"{EAST}, 'Hidden', 'Empty'"),
+        ({"sheet": "Hidden"}, f"'West', {EAST}, 'Empty'"),
+        ({"all_sheets": True}, "'Hidden', 'Empty'"),
+    ],
+)
+def test_sheets_of_another_kind_that_were_not_read_are_said_to_be_left_out(
+    how: dict[str, Any], left: str
+) -> None:
+    """Nothing of a list disappears without a word, hidden or named or not."""
+    made = annotated(two_lists(), "a.ods", **how)
+    assert made.notes == (f"sheets that were not read are not in it: {left}",)
+
+
+def test_a_list_whose_sheets_are_all_in_it_has_no_note() -> None:
+    """What is read is in the new workbook, sheet by sheet."""
+    made = annotated(old_books.ods({"W": LISTS["West"], "E": LISTS["Hidden"]}), "a.ods", all_sheets=True)
+    assert (made.notes, opened(made.content).sheetnames) == ((), ["W", "E"])
 
 
 def test_what_comes_from_the_service_shows_as_text() -> None:
@@ -524,6 +694,13 @@ def test_what_comes_from_the_service_shows_as_text() -> None:
             assert cell.data_type == "s"
             assert cell.quotePrefix
             assert cell.value.strip()[:1] not in tuple("=+-@＝＋－＠﹦﹢﹣﹫")
+
+
+def test_no_cell_of_ours_is_longer_than_a_cell_may_be() -> None:
+    """A spreadsheet would not open the workbook."""
+    made = annotated(bytes_of(book_of()), texts={"next_step": "=" + "x" * 40_000}).content
+    assert len(sheet_of(made)["G2"].value) == 32_767
+    read_bytes(made, name="a.xlsx")
 
 
 def test_a_header_of_the_list_is_only_text_in_a_comment() -> None:
@@ -580,6 +757,108 @@ def test_a_part_that_is_no_sheet_is_refused_in_one_line(part: bytes) -> None:
         annotate(Path("a.xlsx"), broken, intake, told(intake))
 
 
+def wide(columns: int) -> list[tuple[str, ...]]:
+    return [(*(f"C{n}" for n in range(1, columns)), "Phone"), (*("x" * (columns - 1)), "12")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+@pytest.mark.parametrize("columns", [196, 197])
+def test_a_list_that_would_be_too_wide_to_be_read_again_is_refused(name: str, columns: int) -> None:
+    """With the four columns it has at most as many as are read."""
+    book = openpyxl.Workbook()
+    for row in wide(columns):
+        book.active.append(row)
+    content = bytes_of(book) if name == "a.xlsx" else _csv(wide(columns))
+    if columns > 196:
+        with pytest.raises(InputError, match=r"too large to be given back.* Split the list"):
+            annotated(content, name)
+    else:
+        read_bytes(annotated(content, name).content, name="a.xlsx")
+
+
+@pytest.mark.parametrize(("name", "rows", "length"), [("a.csv", 7_000, 32_000), ("a.xlsx", 200, 32_000)])
+def test_a_list_that_would_not_be_read_again_is_refused_before_it_is_written(
+    name: str, rows: int, length: int
+) -> None:
+    """Too many bytes, or bytes that are packed too well; one message with the remedy."""
+    list_ = [("Phone",), *((str(4155550100 + n),) for n in range(rows))]
+    book = openpyxl.Workbook()
+    for row in list_:
+        book.active.append(row)
+    content = bytes_of(book) if name == "a.xlsx" else _csv(list_)
+    begun = time.perf_counter()
+    with pytest.raises(InputError, match=rf"{name} is too large to be given back.* Split the list"):
+        annotated(content, name, texts={"next_step": "x" * length})
+    assert time.perf_counter() - begun < 10
+
+
+def as_excel(book: openpyxl.Workbook) -> dict[str, bytes]:
+    """The parts of the workbook, with a width and merged cells in the sheet."""
+    book.active.column_dimensions["C"].width = 12
+    book.active.merge_cells("A9:B9")
+    return parts_of(bytes_of(book))
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (SHEET, b'width="12"', b'width="INF"'),
+        (SHEET, b'width="12"', b'width="-1e99"'),
+        (SHEET, b'width="12"', b'width="NaN"'),
+        (SHEET, b'min="3"', b'min="one"'),
+        (SHEET, b'max="3"', b'max="%s"' % (b"9" * 5_000)),
+        (SHEET, b'<c r="A2"', b'<c r="A2" s="x"'),
+        (SHEET, b'<c r="A2"', b'<c r="!2"'),
+        (SHEET, b'<row r="2"', b'<row r="two"'),
+        (SHEET, b'"A9:B9"', b'"A9:%s"' % (b"9" * 5_000)),
+        ("xl/_rels/workbook.xml.rels", b" Target=", b" Nothing="),
+        ("xl/workbook.xml", b'name="Sheet"', b'name="Other"'),
+        (LOOKS, b"fills", b"nofills"),
+    ],
+    ids="inf huge nan min max look cell row merged relation name fills".split(),
+)
+def test_what_is_no_number_or_place_is_refused_in_one_line(part: str, old: bytes, new: bytes) -> None:
+    """Not told as a fault of ours, and nothing is written."""
+    parts = as_excel(book_of())
+    whole = packed(parts)
+    intake = read_bytes(whole, name="a.xlsx")
+    assert old in parts[part]
+    broken = packed({**parts, part: parts[part].replace(old, new)})
+    with pytest.raises(InputError, match=r"a\.xlsx is no workbook that can be added to .*Save it again"):
+        annotate(Path("a.xlsx"), broken, intake, told(intake))
+
+
+def test_a_sheet_that_says_much_of_columns_takes_no_time() -> None:
+    """What a hundred thousand tags say of columns is looked up once, not for each of many marked cells."""
+    book = book_of(*((None, str(n), None) for n in range(600)))
+    parts = parts_of(bytes_of(book))
+    cols = "".join(f'<col min="9" max="9" width="{n * 7919 % 100003}"/>' for n in range(100_000)).encode()
+    content = packed(
+        {**parts, SHEET: parts[SHEET].replace(b"<sheetData>", b"<cols>%s</cols><sheetData>" % cols)}
+    )
+    intake = read_bytes(content, name="a.xlsx")
+    begun = time.perf_counter()
+    annotate(Path("a.xlsx"), content, intake, told(intake))
+    assert time.perf_counter() - begun < 10
+
+
+def test_a_workbook_that_is_cut_is_refused_in_one_line() -> None:
+    """A zip file that is not whole is told as such."""
+    content = bytes_of(book_of())
+    intake = read_bytes(content, name="a.xlsx")
+    for broken in (content[:-200], content.replace(b"PK\x03\x04", b"PK\x03\x05")):
+        with pytest.raises(InputError, match="it is not whole"):
+            annotate(Path("a.xlsx"), broken, intake, told(intake))
+
+
+def test_a_fault_of_ours_is_not_told_as_one_of_the_workbook() -> None:
+    """A row without a text is no matter of the workbook."""
+    content = bytes_of(book_of())
+    intake = read_bytes(content, name="a.xlsx")
+    with pytest.raises(KeyError):
+        annotate(Path("a.xlsx"), content, intake, {})
+
+
 def test_it_goes_beside_the_list_and_over_nothing_of_somebodys(tmp_path: Path) -> None:
     """Named after the list; never the list, nor a file that another program has saved; 0600."""
     source = tmp_path / "list.xlsx"
@@ -601,6 +880,26 @@ def test_it_goes_beside_the_list_and_over_nothing_of_somebodys(tmp_path: Path) -
         with pytest.raises(UsageError):
             made.save(out)
     assert read_bytes(source.read_bytes(), name="list.xlsx").input_hash == intake.input_hash
+
+
+def test_two_lists_of_one_name_go_to_two_places(tmp_path: Path) -> None:
+    """The second does not go over what was made of the first, named or not; each goes over its own."""
+    contents = {
+        "a.csv": b"Phone\n4155550100\n",
+        "a.tsv": b"Phone\n4155550101\n",
+        "a.xlsx": bytes_of(book_of()),
+    }
+    made = {}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        intake = read_bytes(content, name=name)
+        made[name] = annotate(tmp_path / name, content, intake, told(intake))
+    for _ in range(2):
+        places = [made[name].save().name for name in contents]
+        assert places == ["a.annotated.xlsx", "a.tsv.annotated.xlsx", "a.xlsx.annotated.xlsx"]
+    with pytest.raises(UsageError, match="made of another list"):
+        made["a.tsv"].save(tmp_path / "a.annotated.xlsx")
+    assert made["a.csv"].save(tmp_path / "a.annotated.xlsx").read_bytes() == made["a.csv"].content
 
 
 def test_the_place_of_one_that_was_annotated_before_has_a_number() -> None:

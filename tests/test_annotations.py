@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import old_books
 import openpyxl
 import pandas as pd
 import pytest
@@ -158,6 +160,57 @@ def test_an_account_gives_a_list_back_as_its_orders_are(account: hn.Account, tmp
     assert told[4] <= account.now.date().isoformat()
     assert [cell.value for cell in sheet[3]][2] == "set aside"
     assert str(made).startswith("list.csv: 2 rows; 1 cell red, 0 yellow")
+
+
+def two_sheets(path: Path) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in {"West": [("Phone",), ("12",)], "East": [("Tel X",), ("4155550100",)]}.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def titles_of(path: Path) -> dict[str, list[object]]:
+    return {sheet.title: [cell.value for cell in sheet[1]] for sheet in openpyxl.load_workbook(path)}
+
+
+@pytest.mark.parametrize(
+    ("how", "statuses", "annotated"),
+    [
+        ({}, {"set aside": 1}, ["West"]),
+        ({"sheet": "West"}, {"set aside": 1}, ["West"]),
+        ({"sheet": "East", "mapping": {"Tel X": "phone_number"}}, {"no order yet": 1}, ["East"]),
+        ({"sheet": ["East", "West"]}, {"no order yet": 1, "set aside": 1}, ["East", "West"]),
+        ({"all_sheets": True}, {"no order yet": 1, "set aside": 1}, ["East", "West"]),
+    ],
+    ids="first named mapped several every".split(),
+)
+def test_sheets_and_columns_are_chosen_as_for_a_plan(
+    account: hn.Account,
+    tmp_path: Path,
+    how: dict[str, Any],
+    statuses: dict[str, int],
+    annotated: list[str],
+) -> None:
+    """`sheet`, `all_sheets` and `mapping` say what is read; the other sheets get no columns."""
+    if len(annotated) == 2:
+        how = {**how, "mapping": {"Tel X": "phone_number", "Phone": "phone_number"}}
+    made = account.annotate(two_sheets(tmp_path / "a.xlsx"), **how)
+    assert made.statuses == statuses
+    titles = titles_of(made.save())
+    assert sorted(title for title in titles if "hn_status" in titles[title]) == annotated
+
+
+def test_a_list_of_another_kind_says_which_sheets_it_left_out(account: hn.Account, tmp_path: Path) -> None:
+    """Through the account as through the command line: East is not in the new workbook, and is named."""
+    sheets = {"West": (("Phone",), ("4155550100",)), "East": (("Phone",), ("4155550101",))}
+    (tmp_path / "a.ods").write_bytes(old_books.ods(sheets))
+    made = account.annotate(tmp_path / "a.ods", sheet="West")
+    assert made.notes == ("sheets that were not read are not in it: 'East'",)
+    assert list(titles_of(made.save())) == ["West"]
 
 
 def wire_orders(account: hn.Account) -> list[Order]:

@@ -189,6 +189,9 @@ def test_a_list_is_given_back_with_its_errors_marked(service: Service, sample: P
     out.write_bytes(out.read_bytes()[:-1] + b"?")
     for arguments in ((few,), (few, "--out", few), (few, "--out", service.home), ("none.csv",)):
         assert service.json("annotate", *arguments, code=2)["error"]["message"]
+    for folder in (".", "/", ".."):
+        error = service.json("annotate", folder, code=2)["error"]
+        assert error == service.json("check", folder, code=2)["error"]
     assert few.read_bytes() == before
     assert {request["method"] for request in service.ledger()} == {"GET"}
 

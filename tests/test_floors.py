@@ -98,9 +98,10 @@ LEFT = set(
     (
         "extents volumes encodings parquet places table phonecolumn textfiles glance mapping quarantine "
         "sifting "
-        "packages stylesheet comments titles textbook annotated worksheet annotations annotate "
-        "workbooks orderpages differences live pictures tablefiles frames considered overview drafts "
-        "cancels intake plan schedule letters durations plancard funnelcard intakecard review charts funnel"
+        "addresses xmlparts packages stylesheet comments titles textbook annotated worksheet annotations "
+        "annotate workbooks orderpages differences live pictures tablefiles frames considered overview "
+        "drafts cancels intake plan schedule letters durations plancard funnelcard intakecard review "
+        "charts funnel"
     ).split()
 )
 RIGHT = set(

@@ -101,3 +101,11 @@ def test_a_plan_keeps_the_mapping(account: hn.Account) -> None:
         mapping=mapped.file.header.mapping,
     )
     assert again.targets["phone_number"].tolist() == ["+14155550100"]
+
+
+def test_what_is_no_file_of_a_mapping_is_told_so(tmp_path: Path) -> None:
+    """JSON in place of a file's name, and a file that is not there."""
+    with pytest.raises(InputError, match="a mapping is read from a file"):
+        read_mapping(Path('{"Line 1": "phone_number"}'))
+    with pytest.raises(InputError, match="Name the JSON file"):
+        read_mapping(tmp_path / "none.json")

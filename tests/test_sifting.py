@@ -13,6 +13,7 @@ from hnbulk.checks import RULES
 from hnbulk.errors import InputError, UsageError
 from hnbulk.intake import Intake, read_bytes, read_targets
 from hnbulk.places import Places
+from hnbulk.quarantine import quarantine
 
 
 def book(**sheets: list[list[object]]) -> bytes:
@@ -178,3 +179,43 @@ def test_columns_of_two_lists_never_become_one_by_their_names(tmp_path: Path) ->
     intake = read_targets([tmp_path / "a.csv", tmp_path / "b.csv"], mapping={"Tel": "phone_number"})
     assert intake.columns == ("Phone", "Name", "Phone (other)", "Phone (other) (other)", "hn_place")
     assert list(intake.rows[1][1].values())[:4] == ["4155550101", "", "x", "y"]
+
+
+def test_a_field_s_column_is_named_by_a_header_that_says_it(tmp_path: Path) -> None:
+    """So that a file of several lists is read again without their mapping, or with it."""
+    (tmp_path / "a.csv").write_bytes(b"Line 1,Durchwahl\n4155550100,12\noops,\n")
+    (tmp_path / "b.csv").write_bytes(b"Phone,Ext.\n4155550101,13\n")
+    mapping = {"Line 1": "phone_number", "Durchwahl": "extension"}
+    intake = read_targets([tmp_path / "a.csv", tmp_path / "b.csv"], mapping=mapping)
+    assert intake.columns == ("Phone", "Ext.", "hn_place")
+    assert intake.targets["extension"].tolist() == ["12", "13"]
+    content, _ = quarantine(intake.columns, intake.rows, intake.problems)
+    fixed = content.replace(b"oops", b"4155550102,14"[:10])
+    for given in (None, mapping):
+        again = read_bytes(fixed, name="q.csv", mapping=given)
+        assert again.targets["phone_number"].tolist() == ["+14155550102"]
+
+
+def test_options_are_for_the_files_of_their_kind(tmp_path: Path) -> None:
+    """Of several: sheets of workbooks, and the encoding of text that is not UTF-8 beyond doubt."""
+    (tmp_path / "w.xlsx").write_bytes(book(West=WEST, East=EAST))
+    (tmp_path / "c.csv").write_bytes("Phone,Name\n4165550102,Qu\u00e9bec\n".encode("cp1252"))
+    (tmp_path / "u.csv").write_bytes("Phone,Name\n4165550103,Montr\u00e9al\n".encode())
+    (tmp_path / "m.csv").write_bytes("Phone,Name\n4165550104,L\u00e9vis\n".encode("utf-8-sig"))
+    names = ["w.xlsx", "c.csv", "u.csv", "m.csv"]
+    intake = read_targets([tmp_path / name for name in names], sheet=["East"], encoding="cp1252")
+    assert intake.targets["friendly_name"].tolist()[-3:] == ["Qu\u00e9bec", "Montr\u00e9al", "L\u00e9vis"]
+    assert {intake.places.of(row)[1] for row, _ in intake.rows} == {"East", None}
+    with pytest.raises(InputError, match=r"c\.csv has no sheets"):
+        read_targets([tmp_path / "c.csv", tmp_path / "m.csv"], sheet="East", encoding="cp1252")
+
+
+def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """The first with its fault."""
+    (tmp_path / "a.csv").write_bytes(b"")
+    (tmp_path / "b.csv").write_bytes(b"Phone\n4155550100\n")
+    (tmp_path / "c.csv").write_bytes(b"Phone,Name\n1\n")
+    with pytest.raises(
+        InputError, match=r"a\.csv is empty\. .* 1 more of the lists cannot be read: c\.csv\."
+    ):
+        read_targets([tmp_path / f"{name}.csv" for name in "abc"])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnbulk.errors import InputError
-from hnbulk.tablefiles import MAX_CELL, MAX_ROWS, read_file, read_table
+from hnbulk.tablefiles import MAX_ROWS, read_file, read_table
 
 TEXT = "Phone,Name\n4155550100,Café\n"
 ROWS = ((2, ("4155550100", "Café")),)
@@ -80,7 +80,7 @@ BROKEN = {
     "parquet": (b"PAR1....PAR1", "is a Parquet file by its content"),
     "pdf": (b"%PDF-1.7", "is a PDF"),
     "zip": (b"PK\x03\x04....", "is a workbook by its content"),
-    "long cell": (b"Phone,Name\n1," + b"x" * (MAX_CELL + 1) + b"\n", "row 2: a cell has more than"),
+    "long cell": (b"Phone,Name\n1," + b"x" * 32_768 + b"\n", "row 2: a cell has more than"),
     "many columns": (
         b",".join(b"c%d" % n for n in range(201)) + b"\n" + b"," * 200 + b"x\n",
         "201 columns",
@@ -188,3 +188,16 @@ def test_a_header_may_have_a_line_end_in_its_quotes(sign: str) -> None:
     table = read_table(content, name="a.csv")
     assert table.columns == ("Phone", "Branch\nname")
     assert [cells for _, cells in table.rows] == [("4155550100", "x")]
+
+
+def test_headers_below_a_title_are_told_as_such() -> None:
+    """The rows above them are to go, not a name to be made up."""
+    with pytest.raises(InputError, match=r"row 1: the headers seem to be in row 3\. Delete the rows above"):
+        read_table(b"Our branches,\n,\nPhone,Name\n4155550100,a\n", name="a.csv")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_first_line_may_say_the_separator(end: bytes) -> None:
+    """As Excel writes it; it is no row, and the others keep their numbers."""
+    table = read_table(end.join([b"sep=;", b"Phone;Name", b"1;a,b", b""]), name="a.csv")
+    assert (table.columns, table.rows) == (("Phone", "Name"), ((3, ("1", "a,b")),))

@@ -39,8 +39,10 @@ def annotate(
     """
     from hnbulk.annotated import check_place, place_for
     from hnbulk.connecting import connect
+    from hnbulk.tablefiles import check_file
 
     talk = Talk(as_json)
+    check_file(file)
     place = out or place_for(file)
     check_place(place, file)
     with connect() as account:

@@ -28,7 +28,9 @@ AllSheets = Annotated[
 ]
 Map = Annotated[
     Path | None,
-    typer.Option("--map", metavar="JSON", help='Which column is which field: {"Line 1": "phone_number"}.'),
+    typer.Option(
+        "--map", metavar="FILE", help='JSON, which column is which field: {"Line 1": "phone_number"}.'
+    ),
 ]
 Quarantine = Annotated[
     Path | None,
@@ -61,11 +63,35 @@ def read_list(
     )
 
 
+def tell_warnings(talk: Talk, intake: Intake) -> None:
+    """The warnings of a list on stderr, a line for each kind: they set no row aside, and no plan shows
+    them."""
+    warnings = intake.problems[intake.problems["severity"] == "warning"]
+    for code, found in warnings.groupby("code", sort=False, observed=True):
+        if code not in intake.set_aside.values():
+            first = intake.places.brief(int(found["row"].iloc[0]))
+            where = first if len(found) == 1 else f"{len(found):,} times, the first: {first}"
+            talk.say(f"warning: {code}: {found['message'].iloc[0]} ({where}); `hnbulk check` lists all")
+
+
 def quarantine_rows(talk: Talk, intake: Intake, path: Path, files: Sequence[Path]) -> None:
-    """`path` holds the bad rows with their reasons. Raises `UsageError` where it is one of the files."""
-    from hnbulk.quarantine import write_quarantine
+    """`path` holds the bad rows with their reasons, where there are any.
+
+    Raises `UsageError` where it is one of the files, or holds something else: it may be corrected already.
+    """
+    from hnbulk.quarantine import quarantine, write_quarantine
 
     if any(path.resolve() == file.resolve() for file in files):
         raise UsageError(f"--quarantine {path} is the list itself. Name another file.", path=str(path))
-    count = write_quarantine(path, intake.columns, intake.rows, intake.problems)
+    content, count = quarantine(intake.columns, intake.rows, intake.problems)
+    if not count:
+        talk.say(f"there is no bad row: {path} is not written")
+        return
+    if path.is_file() and path.read_bytes() != content:
+        raise UsageError(
+            f"--quarantine {path} exists and may have corrections in it; it was left as it is. "
+            "Name another file, or delete that one.",
+            path=str(path),
+        )
+    write_quarantine(path, intake.columns, intake.rows, intake.problems)
     talk.say(f"{count:,} bad rows are in {path}: correct them there and feed it back")

@@ -19,6 +19,7 @@ from hnbulk.cli.lists import (
     Sheets,
     quarantine_rows,
     read_list,
+    tell_warnings,
 )
 from hnbulk.cli.options import AsJson
 from hnbulk.cli.talk import Talk
@@ -159,6 +160,7 @@ def plan(
         set_aside = True
     if not set_aside:
         raise_for_problems(intake)
+    tell_warnings(talk, intake)
     with connect() as account:
         made = account.plan(
             intake,
