@@ -22,6 +22,7 @@ from hnbulk.wording import count_text
 KEPT = (".xlsx", ".xlsm")
 
 _MARK, _DIGITS = b"hnbulk annotate ", 16
+_MARKED = re.compile(re.escape(_MARK) + rb"[0-9a-f]{%d}" % _DIGITS)
 _NUMBERED = re.compile(r"(?P<stem>.*)\.annotated(?:-(?P<n>\d{1,6}))?")
 
 
@@ -131,7 +132,7 @@ def _mark_in(path: Path) -> bytes | None:
         size = file.seek(0, io.SEEK_END)
         file.seek(max(size - len(_MARK) - _DIGITS, 0))
         end = file.read()
-    return end if end.startswith(_MARK) else None
+    return end if _MARKED.fullmatch(end) else None
 
 
 def _suffix_of(name: str) -> str:
