@@ -54,11 +54,12 @@ class Plan:
         self._seen = overview.only(file, self._names) if self._narrowed else file
 
     def only(self, *names: str) -> Plan:
-        """The same plan, showing nothing but these actions (`create`) and verdicts (`blocked`).
+        """The same plan, showing nothing but these actions (`create`, `creates`) and verdicts (`blocked`).
 
         Sums, checksum and the ways to apply it are still the whole plan's. Raises `UsageError` for
         a name that is neither.
         """
+        names = tuple(name if name in NAMES else name.removesuffix("s") for name in names)
         wrong = sorted(set(names) - set(NAMES))
         if wrong or not names:
             named = f"{wrong[0]!r} is no action or verdict" if wrong else "nothing was named"

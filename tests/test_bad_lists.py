@@ -19,7 +19,7 @@ import fastexcel
 import pytest
 from bad_lists import FileFault, RowFault
 
-from hnbulk import checks, encodings, headers, parquet, sifting, tablefiles, workbooks
+from hnbulk import checks, encodings, headers, parquet, sifting, tablefiles, textfiles, workbooks
 from hnbulk.checks import RULES
 from hnbulk.cli import main
 from hnbulk.errors import UsageError
@@ -156,7 +156,7 @@ def test_the_corpus_notices_when_a_rule_is_off(code: str, monkeypatch: pytest.Mo
 
 # Is every refusal of a file needed? Its statement is taken out of the running code, one at a time.
 
-MODULES = (tablefiles, workbooks, encodings, parquet, headers)
+MODULES = (tablefiles, textfiles, workbooks, encodings, parquet, headers)
 #: What is refused before there are bytes is tested beside the function.
 NO_BYTES = {"read_file"}
 

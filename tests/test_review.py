@@ -150,7 +150,7 @@ def test_creates_are_listed_by_what_tells_them_apart() -> None:
     first = lines.index("Creates") + 1
     assert lines[first] == "! row 30    +15017120030  odd; b"
     assert lines[first + 1] == "  row 2     +15017120002  n2; email e2@a.example"
-    assert lines[first + MOST] == f"  … and {19 - MOST} more"
+    assert lines[first + MOST] == f"  … and {19 - MOST} more (hnbulk show --all)"
 
 
 def test_rows_without_a_step_are_grouped_with_their_reason() -> None:
@@ -296,7 +296,8 @@ def test_a_plan_can_be_narrowed_to_an_action_or_a_verdict() -> None:
     assert [step["action"] for step in creates.as_json(whole=True)["steps"]] == ["create"]
     whole = (plan.checksum, plan.command, plan.requests, plan.file)
     assert (creates.checksum, creates.command, creates.requests, creates.file) == whole
-    for wrong in (("creates",), ()):
+    assert plan.only("creates").text() == creates.text()
+    for wrong in (("creations",), ()):
         with pytest.raises(UsageError, match="can show only: create, update, "):
             plan.only(*wrong)
 
