@@ -719,3 +719,33 @@ def test_apply_works_without_pandas(service: Service, sample: Path) -> None:
         check=True,
     )
     assert done.stderr.splitlines()[-1] == "False 0"
+
+
+def test_a_quarantine_file_is_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be corrected already; the same content may lie there, and no bad row needs no file."""
+    bad, good, out = tmp_path / "bad.csv", tmp_path / "good.csv", tmp_path / "q.csv"
+    bad.write_bytes(b"Phone\noops\n4155550100\n")
+    good.write_bytes(b"Phone\n4155550100\n")
+    assert run_main(["check", str(good), "--quarantine", str(out)]) == 0
+    assert "there is no bad row" in capsys.readouterr().err
+    assert not out.exists()
+    for _ in range(2):
+        assert run_main(["check", str(bad), "--quarantine", str(out)]) == 2
+        assert "1 bad row in" in capsys.readouterr().err
+    out.write_bytes(out.read_bytes().replace(b"oops", b"4155550101"))
+    assert run_main(["check", str(bad), "--quarantine", str(out)]) == 2
+    assert "it was left as it is" in capsys.readouterr().err
+    assert b"4155550101" in out.read_bytes()
+
+
+def test_warnings_of_a_list_are_told_where_a_plan_is_made(service: Service, tmp_path: Path) -> None:
+    """A line for each kind, on stderr: no plan shows them."""
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"Phone,Line type,Fax\n4155550100,smartphone,1\n4155550101,portable,2\n")
+    done = service.run("plan", path, "--out", tmp_path / "a.plan")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(lines) == 2
+    assert any("line-type-unknown" in line and "2 times, the first: row 2" in line for line in lines)
+    assert any("unknown-column" in line and "(row 1)" in line for line in lines)

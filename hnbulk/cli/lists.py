@@ -80,6 +80,7 @@ def quarantine_rows(talk: Talk, intake: Intake, path: Path, files: Sequence[Path
     Raises `UsageError` where it is one of the files, or holds something else: it may be corrected already.
     """
     from hnbulk.quarantine import quarantine, write_quarantine
+    from hnbulk.wording import count_text
 
     if any(path.resolve() == file.resolve() for file in files):
         raise UsageError(f"--quarantine {path} is the list itself. Name another file.", path=str(path))
@@ -94,4 +95,4 @@ def quarantine_rows(talk: Talk, intake: Intake, path: Path, files: Sequence[Path
             path=str(path),
         )
     write_quarantine(path, intake.columns, intake.rows, intake.problems)
-    talk.say(f"{count:,} bad rows are in {path}: correct them there and feed it back")
+    talk.say(f"{count_text(count, 'bad row')} in {path}: correct there and feed it back")
