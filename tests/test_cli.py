@@ -445,7 +445,7 @@ def test_show_tells_a_part_and_in_other_forms(service: Service, sample: Path) ->
     page = service.run("show", "few.plan", "--format", "html").stdout
     assert page.startswith("<!doctype html>")
     assert plan["checksum"] in page
-    assert service.json("show", "few.plan", "--only", "creates", code=2)["error"]["code"] == "usage"
+    assert service.json("show", "few.plan", "--only", "creations", code=2)["error"]["code"] == "usage"
     assert "\n\nDrift: nothing has moved since" in service.run("show", "few.plan", "--drift").stdout
     service.order(service.creates("few.plan")[0])
     (moved,) = service.json("show", "few.plan", "--drift")["drift"]
