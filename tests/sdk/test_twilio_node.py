@@ -42,7 +42,8 @@ def _modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if npm is None or shutil.which("node") is None:
         pytest.skip("node and npm are needed to run the official Node library")
     folder = tmp_path_factory.mktemp("node")
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
+    options = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1")
+    command = [npm, "install", *options, "--fetch-retry-mintimeout=500", "--prefix", str(folder)]
     try:
         done = ended(*command, f"twilio@{VERSION}", timeout=120)
     except subprocess.TimeoutExpired:
