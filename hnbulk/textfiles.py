@@ -24,6 +24,8 @@ from hnbulk.table import columns_of
 
 #: Bytes that are read by one thread at a time; rows that are kept as such at a time.
 _BLOCK, _TOGETHER = 8 << 20, 8_192
+#: A large file is looked at in so many places, so many bytes each.
+_PLACES, _PART = 64, 1 << 16
 #: What a spreadsheet program writes before a header to say what stands between cells; it ends before the
 #: line end, so that the rows keep their numbers.
 _SEPARATOR = re.compile(rb"\s*sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
@@ -56,7 +58,7 @@ def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Array
         what = f"has {width:,} columns; at most {limits.columns} are read"
         raise _refused(name, what, "Delete the empty ones")
     # more lines than there may be rows; line ends in quotes count here
-    crowded = _most_lines(content) > limits.rows + 1 and _filled_lines(content) > limits.rows + 1
+    crowded = _many_lines(content, limits.rows + 1) and _filled_lines(content) > limits.rows + 1
     if crowded and b'"' not in content:
         raise _too_many(name, limits)
     columns = None if crowded else read_lines(content, delimiter, width=width, name=name)
@@ -137,10 +139,16 @@ def _quoted_lines(content: bytes) -> Iterator[str]:
     return (line.decode() for line in io.BytesIO(content) if b'"' in line)
 
 
-def _most_lines(content: bytes) -> int:
-    """How many lines there are at most, empty ones too."""
-    ends = content.count(b"\n") + (content.count(b"\r") if b"\r" in content else 0)
-    return ends + (not content.endswith((b"\n", b"\r")))
+def _many_lines(content: bytes, most: int) -> bool:
+    """There may be more lines than that. A large file is looked at in places, and is given twice as many:
+    one that has more all the same is refused when it was read."""
+    if len(content) <= 2 * _BLOCK:
+        ends = content.count(b"\n") + (content.count(b"\r") if b"\r" in content else 0)
+        return ends + (not content.endswith((b"\n", b"\r"))) > most
+    step = len(content) // _PLACES
+    parts = [content[at : at + _PART] for at in range(0, len(content), step)]
+    ends = sum(part.count(b"\n") + part.count(b"\r") for part in parts)
+    return ends * len(content) / sum(map(len, parts)) > 2 * most
 
 
 def _filled_lines(content: bytes) -> int:

@@ -115,3 +115,13 @@ def test_rows_are_gathered_in_parts() -> None:
     content = b"Phone,Name\n" + b"".join(b'%d,"a\nb"\n' % n for n in range(count))
     found = read(content, Limits(rows=count, columns=2, cell=100))
     assert found[0] == ["Phone", *map(str, range(count))]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_large_file_of_far_too_many_lines_is_not_read(end: bytes) -> None:
+    """It is looked at in places only; long lines are no reason to refuse it."""
+    few = Limits(rows=1_000, columns=3, cell=1_000)
+    with pytest.raises(InputError, match="more than 1,000 rows"):
+        read(b"Phone" + end + (b"1" + end) * (17 << 20), few)
+    long = b"Phone" + end + (b"1" * 900 + end) * (20 << 10)
+    assert len(read(long, Limits(rows=20 << 10, columns=3, cell=1_000))[0]) == (20 << 10) + 1
