@@ -79,7 +79,8 @@ def quarantine_rows(talk: Talk, intake: Intake, path: Path, files: Sequence[Path
 
     Raises `UsageError` where it is one of the files, or holds something else: it may be corrected already.
     """
-    from hnbulk.quarantine import quarantine, write_quarantine
+    from hnbulk.files import write_private
+    from hnbulk.quarantine import quarantine
     from hnbulk.wording import count_text
 
     if any(path.resolve() == file.resolve() for file in files):
@@ -94,5 +95,5 @@ def quarantine_rows(talk: Talk, intake: Intake, path: Path, files: Sequence[Path
             "Name another file, or delete that one.",
             path=str(path),
         )
-    write_quarantine(path, intake.columns, intake.rows, intake.problems)
+    write_private(path, content)
     talk.say(f"{count_text(count, 'bad row')} in {path}: correct there and feed it back")
