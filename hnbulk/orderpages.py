@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from hnbulk.errors import ReplyUnreadable
+from hnbulk.lending import lend
 from hnbulk.models import read_date
 
 #: Keys that are plain text.
@@ -119,12 +121,13 @@ def _read_fast(pages: Sequence[bytes]) -> Pages:
         if not page.isascii():
             page.decode()  # the reader itself lets bytes pass that are no UTF-8
     whole = b"\n".join(pages)
-    read = pj.read_json(
-        pa.BufferReader(whole),
+    read_json = partial(
+        pj.read_json,
         read_options=pj.ReadOptions(use_threads=False, block_size=len(whole) + 1),
         # Unknown keys are inferred, not ignored: ignoring loses their number and is no faster.
         parse_options=pj.ParseOptions(explicit_schema=_PAGE, unexpected_field_behavior="infer"),
     )
+    read = lend(whole, read_json)
     lists = read.column("items").combine_chunks()
     items = lists.flatten()
     if lists.null_count or items.null_count or len(read) != len(pages):

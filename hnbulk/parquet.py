@@ -7,6 +7,7 @@ The file's own counts are checked before its cells are read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hnbulk.errors import InputError
+from hnbulk.lending import lend
 
 ENDINGS = (".parquet", ".pq")
 _MARK = b"PAR1"
@@ -34,31 +36,36 @@ def read_columns(
     Raises `InputError` for a file that is not whole, is too large, or has a column of another kind. A
     text is looked at where the file has it once, before it is written for each row.
     """
+    read = partial(_read, name=name, max_rows=max_rows, max_columns=max_columns, max_cell=max_cell)
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        facts = file.metadata
-        size = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
-        if facts.num_rows > max_rows or facts.num_columns > max_columns or size > _MAX_UNPACKED:
-            what = f"has {facts.num_rows:,} rows, {facts.num_columns:,} columns, {size >> 20:,} MB"
-            limits = (
-                f"At most {max_rows:,}, {max_columns:,} and {_MAX_UNPACKED >> 20} MB are read: split it"
-            )
-            raise _refused(name, what, limits)
-        for column in file.schema_arrow:
-            if not _is_plain(column.type):
-                what = f"has a column of kind {column.type}, which is no text: {column.name[:40]!r}"
-                raise _refused(name, what, "Write it as text, or leave it out")
-        leaves = [file.schema.column(n).path for n in range(facts.num_columns)]
-        once = pq.ParquetFile(pa.BufferReader(content), read_dictionary=leaves)
-        columns = []
-        left = _MAX_UNPACKED
-        for title in file.schema_arrow.names:
-            column = _texts(once.iter_batches(_TOGETHER, columns=[title]), name, max_cell, left)
-            left -= column.nbytes
-            columns.append(pa.concat_arrays([pa.array([title], type=pa.string()), column]))
-        return tuple(columns)
+        return lend(content, read)
     except (pa.ArrowException, OSError, ValueError):
         raise _refused(name, "is not a whole Parquet file", "Write it again") from None
+
+
+def _read(
+    content: pa.Buffer, *, name: str, max_rows: int, max_columns: int, max_cell: int
+) -> tuple[pa.Array, ...]:
+    file = pq.ParquetFile(content)
+    facts = file.metadata
+    size = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
+    if facts.num_rows > max_rows or facts.num_columns > max_columns or size > _MAX_UNPACKED:
+        what = f"has {facts.num_rows:,} rows, {facts.num_columns:,} columns, {size >> 20:,} MB"
+        limits = f"At most {max_rows:,}, {max_columns:,} and {_MAX_UNPACKED >> 20} MB are read: split it"
+        raise _refused(name, what, limits)
+    for column in file.schema_arrow:
+        if not _is_plain(column.type):
+            what = f"has a column of kind {column.type}, which is no text: {column.name[:40]!r}"
+            raise _refused(name, what, "Write it as text, or leave it out")
+    leaves = [file.schema.column(n).path for n in range(facts.num_columns)]
+    once = pq.ParquetFile(content, read_dictionary=leaves)
+    columns = []
+    left = _MAX_UNPACKED
+    for title in file.schema_arrow.names:
+        column = _texts(once.iter_batches(_TOGETHER, columns=[title]), name, max_cell, left)
+        left -= column.nbytes
+        columns.append(pa.concat_arrays([pa.array([title], type=pa.string()), column]))
+    return tuple(columns)
 
 
 def _is_plain(kind: Any) -> bool:

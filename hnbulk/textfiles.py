@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ import pyarrow.csv
 
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of
+from hnbulk.lending import lend
 from hnbulk.table import columns_of
 
 #: Bytes that are read by one thread at a time; rows that are kept as such at a time.
@@ -104,8 +106,8 @@ def _read_lines(
     note: Callable[[pyarrow.csv.InvalidRow], str] | None = None,
 ) -> tuple[pa.Array, ...]:
     names = [str(n) for n in range(width)]
-    table = pyarrow.csv.read_csv(
-        pa.py_buffer(content),
+    read = partial(
+        pyarrow.csv.read_csv,
         read_options=pyarrow.csv.ReadOptions(
             column_names=names, block_size=_BLOCK, use_threads=note is None
         ),
@@ -118,6 +120,7 @@ def _read_lines(
             check_utf8=False,  # it is known to be UTF-8
         ),
     )
+    table = lend(content, read)
     return tuple(column.combine_chunks() for column in table.columns)
 
 

@@ -23,11 +23,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("planfile", "shapes"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking", "rowplaces"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
-    ("extents", "encodings", "parquet", "places", "table", "phonecolumn", "addresses", "xmlparts"),
+    ("lending", "extents", "encodings", "places", "table", "phonecolumn", "addresses", "xmlparts"),
     ("volumes",),
     (
         "workbooks",
         "textfiles",
+        "parquet",
         "glance",
         "packages",
         "stylesheet",
@@ -96,7 +97,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "extents volumes encodings parquet places table phonecolumn textfiles glance mapping quarantine "
+        "lending extents volumes encodings parquet places table phonecolumn textfiles glance mapping quarantine "
         "sifting "
         "addresses xmlparts packages stylesheet comments titles textbook annotated worksheet annotations "
         "annotate workbooks orderpages differences live pictures tablefiles frames considered overview "
