@@ -28,11 +28,15 @@ LEASE = 5.0
 CAPACITY = 2000
 _MEMBERS = 16
 _AHEAD = 10.0  # a start counted further ahead than this was counted by another clock
+#: Where another one waits, who started last comes so many seconds after the next start is free, at most;
+#: a quarter of the time between two starts at the rate, where that is less.
+_COURTESY = 0.05
+_WAITING = 1.0  # who waits says so every half second, or is gone
 _HEAD = struct.Struct("<8s40sQ")
-_MEMBER = struct.Struct("<Qdd")
+_MEMBER = struct.Struct("<Qddd")
 _START = _HEAD.size + _MEMBERS * _MEMBER.size
 _SIZE = _START + 8 * CAPACITY
-_MAGIC = b"hnpace1\n"
+_MAGIC = b"hnpace2\n"
 _TRIES, _BETWEEN = 4000, 0.0005  # for the lock: two seconds in all
 
 #: Folders that all processes of one machine share.
@@ -49,33 +53,50 @@ def place_for(account_sid: str, base_url: str, *, among: Sequence[Path] = SHARED
     with a `/tmp` of its own keeps a rate of its own.
     """
     base = next((folder for folder in among if folder.is_dir()), among[0])
-    name = hashlib.sha256(f"{account_sid}\n{base_url}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(_MAGIC + f"{account_sid}\n{base_url}".encode()).hexdigest()[:16]
     return base / f"hnbulk-{os.geteuid()}" / f"{name}.pace"
 
 
 @dataclass(slots=True)
+class _Member:
+    """One who takes part: at which rate, when last heard of, and since when it waits, as it last said."""
+
+    rate: float
+    seen: float
+    waits: float = -math.inf  # when it was last told to wait; long ago where it started since
+
+
+@dataclass(slots=True)
 class _Book:
-    """What the file says: the starts that count, and each member's rate and last sign of life."""
+    """What the file says: the starts that count, and who takes part."""
 
     starts: list[float] = field(default_factory=list)
-    members: dict[int, tuple[float, float]] = field(default_factory=dict)
+    members: dict[int, _Member] = field(default_factory=dict)
 
-    def join(self, member: int, rate: float, now: float) -> float:
+    def join(self, name: int, rate: float, now: float) -> float:
         """The member is there now; the lowest rate of all who are. Who is gone, and what another
         clock counted, is forgotten."""
         living = {
-            name: known for name, known in self.members.items() if now - LEASE <= known[1] <= now + LEASE
+            other: member
+            for other, member in self.members.items()
+            if other != name and now - LEASE <= member.seen <= now + LEASE
         }
-        living.pop(member, None)
-        living = dict(sorted(living.items(), key=lambda one: one[1][0])[: _MEMBERS - 1])
-        self.members = {**living, member: (rate, now)}
+        living = dict(sorted(living.items(), key=lambda one: one[1].rate)[: _MEMBERS - 1])
+        self.members = {**living, name: _Member(rate, now)}
         self.starts = [start for start in self.starts if start <= now + _AHEAD]
-        return min(CAPACITY, *(rate for rate, _ in self.members.values()))
+        return min(CAPACITY, *(member.rate for member in self.members.values()))
+
+    def others_wait(self, name: int, now: float) -> bool:
+        """A start is waited for by another one, too."""
+        return any(
+            other != name and abs(now - member.waits) <= _WAITING for other, member in self.members.items()
+        )
 
 
 class SharedWindow:
     """A `SlidingWindow` among processes: no `span` seconds of all their starts hold more than the
-    lowest rate of those who take part. Who has no rate takes no part, and opens no file.
+    lowest rate of those who take part. Who has no rate takes no part, and opens no file. Where several
+    wait, who started last lets the others go first.
 
     Where the file cannot be used, `warn` is told once and the rate is kept in this process alone.
     Not for several threads at once.
@@ -95,6 +116,8 @@ class SharedWindow:
         self._member = int.from_bytes(os.urandom(8), "little") | 1
         self._file: int | None = None
         self._alone: SlidingWindow | None = None
+        self._last = -math.inf  # when this one last started, as it is counted
+        self._behind: float | None = None  # not before that, for the sake of others
         self._rate = check_rate(rate)
 
     @property
@@ -120,7 +143,7 @@ class SharedWindow:
         try:
             with self._open_book() as book:
                 lowest = book.join(self._member, self._rate, now)
-                return next_start(book.starts, now, counted, rate=lowest, span=self._span)
+                return self._take(book, lowest, now, counted)
         except OSError as error:
             return self._go_alone(error, now)
 
@@ -129,11 +152,34 @@ class SharedWindow:
         if self._alone is not None:
             self._alone.settle(counted, at)
         elif self._file is not None:
+            if self._last == counted:
+                self._last = at
             try:
                 with self._open_book() as book:
                     settle(book.starts, counted, at)
             except OSError as error:
                 self._go_alone(error, at)
+
+    def _take(self, book: _Book, rate: float, now: float, counted: float | None) -> float:
+        behind = self._let_others_go(book, rate, now)
+        starts = book.starts if behind <= now else list(book.starts)  # it only looks
+        start = max(behind, next_start(starts, now, counted, rate=rate, span=self._span))
+        if start > now:
+            book.members[self._member].waits = now
+        else:
+            self._last, self._behind = now if counted is None else counted, None
+        return start
+
+    def _let_others_go(self, book: _Book, rate: float, now: float) -> float:
+        """Not before that: now, or a little after the next start is free, while others wait for it and
+        this one had the last. Otherwise who wakes up first, every time, would leave them standing."""
+        if not book.others_wait(self._member, now) or max(book.starts, default=now) > self._last:
+            self._behind = None
+            return now
+        if self._behind is None:
+            free = next_start(list(book.starts), now, None, rate=rate, span=self._span)
+            self._behind = free + min(_COURTESY, 0.25 / rate)
+        return self._behind
 
     def _leave(self) -> None:
         try:
@@ -224,24 +270,27 @@ def _read(file: int) -> _Book:
         raise OSError("it is damaged")
     if boot.rstrip(b"\0") != _BOOT:
         return _Book()  # the clock began anew since
-    members = {name: (rate, seen) for name, rate, seen in _members(content) if name}
+    members = {name: _Member(*known) for name, *known in _members(content) if name}
     starts = list(struct.unpack_from(f"<{count}d", content, _START))
     if any(math.isnan(start) for start in starts) or not all(
-        0 < rate < math.inf and math.isfinite(seen) for rate, seen in members.values()
+        0 < member.rate < math.inf and math.isfinite(member.seen) and not math.isnan(member.waits)
+        for member in members.values()
     ):
         raise OSError("it is damaged")
     return _Book(starts, members)
 
 
-def _members(content: bytes) -> Iterator[tuple[int, float, float]]:
+def _members(content: bytes) -> Iterator[tuple[int, float, float, float]]:
     for place in range(_MEMBERS):
-        name, rate, seen = _MEMBER.unpack_from(content, _HEAD.size + place * _MEMBER.size)
-        yield name, rate, seen
+        name, rate, seen, waits = _MEMBER.unpack_from(content, _HEAD.size + place * _MEMBER.size)
+        yield name, rate, seen, waits
 
 
 def _written(book: _Book) -> bytes:
     starts = sorted(book.starts)[-CAPACITY:]
-    members = b"".join(_MEMBER.pack(name, *known) for name, known in book.members.items())
+    members = b"".join(
+        _MEMBER.pack(name, member.rate, member.seen, member.waits) for name, member in book.members.items()
+    )
     return b"".join(
         (
             _HEAD.pack(_MAGIC, _BOOT, len(starts)),

@@ -97,8 +97,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "lending extents volumes encodings parquet places table phonecolumn textfiles glance mapping quarantine "
-        "sifting "
+        "lending extents volumes encodings parquet places table phonecolumn textfiles glance mapping "
+        "quarantine sifting "
         "addresses xmlparts packages stylesheet comments titles textbook annotated worksheet annotations "
         "annotate workbooks orderpages differences live pictures tablefiles frames considered overview "
         "drafts cancels intake plan schedule letters durations plancard funnelcard intakecard review "

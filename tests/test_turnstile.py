@@ -97,6 +97,30 @@ def test_several_windows_are_one(asked: list[tuple[float, int, bool]]) -> None:
         assert all(later - sooner >= 1.0 for sooner, later in zip(ordered, ordered[3:], strict=False))
 
 
+@pytest.mark.parametrize("rate", [0.5, 2.0, 20.0, 100.0])
+@pytest.mark.parametrize("apart", [0.0001, 0.0005, 0.004])
+@pytest.mark.parametrize("late_by", [0.0001, 0.001, 0.008])
+def test_one_that_is_always_a_little_late_is_not_left_standing(
+    path: Path, rate: float, apart: float, late_by: float
+) -> None:
+    """One process wakes up a little after the other, every time: both have their share."""
+    late = {0: 0.0, 1: late_by}
+    windows = {who: SharedWindow(path, rate) for who in late}
+    asks = dict.fromkeys(late, 100.0)
+    starts: list[tuple[float, int]] = []
+    while (now := min(asks.values())) < 100.0 + 20 * max(1.0, 1 / rate):
+        who = min(asks, key=lambda one: asks[one])
+        start = windows[who].take(now)
+        if start > now:
+            asks[who] = min(start, now + 0.5) + late[who]
+        else:
+            starts.append((now, who))
+            asks[who] = now + apart
+    shares = [sum(one == who for _, one in starts) / len(starts) for who in late]
+    assert min(shares) > 0.2
+    assert len(starts) >= 0.97 * 20 * max(1.0, rate)
+
+
 def taken(window: SharedWindow, now: float) -> int:
     """How many more may start at once."""
     count = 0
