@@ -59,7 +59,7 @@ class Coordinator:
             fresh = self._take_up([chain for wave in waves for chain in wave])
             self.taken_up = True
             if may_send:
-                self.resolver.look_once(fresh)
+                self.resolver.look_first(fresh)
                 lost = self._lost(chain for wave in waves for chain in wave)
                 self._stop_if_lost([one for one in lost if one.code == NAME_NOT_KEPT])
             else:
@@ -110,7 +110,7 @@ class Coordinator:
             held = self.throttle.release_hold()
             doubted = self._doubted()
             if held:
-                self.resolver.look_once()
+                self.resolver.look_first()
             if not held or self.sender.too_many_doubts:
                 self._settle()
             # a hold has kept rows from being begun

@@ -42,10 +42,11 @@ class Resolver:
     throttle: Throttle
     settle: float
 
-    def look_once(self, doubts: Sequence[Doubt] | None = None) -> None:
-        """Those of the doubts (all, where none are named) that one look decides are decided; none is
-        taken as absent."""
-        self._look(self.sender.doubts if doubts is None else doubts)
+    def look_first(self, doubts: Sequence[Doubt] | None = None) -> None:
+        """Those of the doubts (of all, where none are named) that nobody has looked at are looked at;
+        none is taken as absent."""
+        doubts = self.sender.doubts if doubts is None else doubts
+        self._look([doubt for doubt in doubts if not doubt.empty_looks])
 
     def settle_all(self, wait_until: Callable[[datetime], bool]) -> None:
         """Every doubt is decided, unless the run stops or the service cannot be asked. What is
@@ -57,7 +58,8 @@ class Resolver:
             doubts = self.sender.doubts
             if not doubts or (delay and not wait_until(self._next_look(doubts, delay))):
                 break
-            self._look(doubts)
+            # what was looked at just before may wait a second, unless time may decide it by now
+            self._look([one for one in doubts if delay or not one.empty_looks or self._is_settled(one)])
             self._take_absent()
 
     def longest(self) -> float:

@@ -225,6 +225,18 @@ def test_few_that_a_look_does_not_find_wait_for_the_end() -> None:
     assert [n for n, gap in enumerate(gaps) if gap >= 60] == [39]
 
 
+def test_a_hold_looks_only_at_what_nobody_has_looked_at() -> None:
+    """What a look did not find is looked at again when time may decide it, not at every hold."""
+    faults = [*["lost"] * 10, *["unanswered"] * 40]
+    _, service, coordinator = opened("", "", *faults, options=Options(creates=60))
+    looks = {}
+    service.in_flight = lambda _place, _request: looks.setdefault(len(service.writes), service.look_ups)
+    coordinator.run()
+    assert coordinator.sender.tally.counts == {"done": 60}
+    checks = 48  # one before each create from when the plan is a minute old: nobody answers so long
+    assert looks[59] == checks + 2 * (21 + 11 + 11)  # three holds before the last row's request
+
+
 def test_doubts_that_cannot_be_looked_up_stop_the_run() -> None:
     """With how many they are."""
     world, service, coordinator = opened("", "", "lost", options=Options(creates=3))

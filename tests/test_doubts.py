@@ -61,7 +61,7 @@ def test_an_order_that_is_there_is_found_by_one_look() -> None:
     """The row is done with what the order shows, and so is its attempt."""
     world, coordinator = in_doubt("unanswered")
     (record,) = world.service.orders.values()
-    coordinator.resolver.look_once()
+    coordinator.resolver.look_first()
     assert coordinator.sender.doubts == []
     assert (ending(world).state, ending(world).sid) == (State.DONE, record.sid)
     result = world.journal.results[0]
@@ -74,7 +74,7 @@ def test_one_look_takes_nothing_as_absent() -> None:
     world, coordinator = in_doubt("lost")
     for _ in range(3):
         world.time.sleep(500)
-        coordinator.resolver.look_once()
+        coordinator.resolver.look_first()
     assert len(coordinator.sender.doubts) == 1
     assert ending(world).state is State.IN_DOUBT
 
@@ -106,7 +106,19 @@ def test_a_look_before_the_window_and_one_after_it_are_enough() -> None:
     """Those before it count as one, however many they were."""
     world, coordinator = in_doubt("lost")
     for _ in range(3):
-        coordinator.resolver.look_once()
+        coordinator.resolver.look_first()
+    world.time.sleep(120)
+    assert settled(world, coordinator) == []
+    assert ending(world).state is State.PENDING
+
+
+def test_what_was_just_looked_at_is_not_looked_at_at_once_again() -> None:
+    """The next look is a second later; what time may decide by now is looked at at once."""
+    world, coordinator = in_doubt("lost")
+    coordinator.resolver.look_first()
+    looks = world.service.look_ups
+    assert settled(world, coordinator, most=1) == [1.0, 2.0]
+    assert world.service.look_ups - looks == 2
     world.time.sleep(120)
     assert settled(world, coordinator) == []
     assert ending(world).state is State.PENDING
@@ -126,16 +138,18 @@ def test_the_window_is_over_by_both_clocks(clock: str) -> None:
     assert world.time.seconds - began >= 118
 
 
-@pytest.mark.parametrize(("age", "own", "looks"), [(120, 120, 2), (119.9, 120, 1), (120, 119.9, 1)])
-def test_the_window_is_over_when_the_last_look_begins(age: float, own: float, looks: int) -> None:
+@pytest.mark.parametrize(
+    ("age", "own", "decided"), [(120, 120, True), (119.9, 120, False), (120, 119.9, False)]
+)
+def test_the_window_is_over_when_the_last_look_begins(age: float, own: float, decided: bool) -> None:
     """To the second, by each clock."""
     world, coordinator = in_doubt("lost")
     (doubt,) = coordinator.sender.doubts
     doubt.since, doubt.since_mono = EPOCH + timedelta(seconds=2000 - age), 2000 - own
     for _ in range(2):
         world.time.seconds = 2000.0
-        coordinator.resolver.look_once()
-    assert doubt.empty_looks == looks
+        settled(world, coordinator, most=0)
+    assert (coordinator.sender.doubts == []) is decided
 
 
 def test_where_the_world_stands_still_our_own_clock_says_nothing() -> None:
@@ -185,7 +199,7 @@ def test_what_is_found_to_be_a_strangers_is_not_done() -> None:
     """The row is in conflict; what came of the request stays open."""
     world, coordinator = in_doubt("lost")
     world.service.make(world.plan.steps[0].phone_number, "theirs", by="rival")
-    coordinator.resolver.look_once()
+    coordinator.resolver.look_first()
     assert (ending(world).state, ending(world).code) == (State.CONFLICT, "not-ours")
     result = world.journal.results[0]
     assert (result.kind, result.reason) == ("ambiguous", "undecided")
@@ -236,5 +250,5 @@ def test_retries_of_looks_have_a_budget_of_their_own() -> None:
     while coordinator.throttle.may_retry(down):
         pass
     service.next_reads.append(HALF)
-    coordinator.resolver.look_once()
+    coordinator.resolver.look_first()
     assert ending(world).state is State.DONE
