@@ -27,6 +27,7 @@ class Doubt:
     fence: dict[str, object]
     since: datetime  # world time at the end of the attempt
     since_mono: float
+    looked_at: bool = False  # somebody has tried to look it up, here or in a process before this one
     empty_looks: int = 0
     refused: Outcome | None = None  # the service's no, where the attempt had one that is not believed
 

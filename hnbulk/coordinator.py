@@ -56,10 +56,10 @@ class Coordinator:
         waves = self.work.waves(self.desk.plan)
         may_send = self.work.sends_on_resume or not self.resumed
         if self.resumed:
-            fresh = self._take_up([chain for wave in waves for chain in wave])
+            self._take_up([chain for wave in waves for chain in wave])
             self.taken_up = True
             if may_send:
-                self.resolver.look_first(fresh)
+                self.resolver.look_first()
                 lost = self._lost(chain for wave in waves for chain in wave)
                 self._stop_if_lost([one for one in lost if one.code == NAME_NOT_KEPT])
             else:
@@ -211,11 +211,11 @@ class Coordinator:
         self.sender.tally.doing = ""
         return waited
 
-    def _take_up(self, chains: Sequence[Chain]) -> list[Doubt]:
+    def _take_up(self, chains: Sequence[Chain]) -> None:
         """What the journal knows is known again: what ended, what is in doubt, how often it was sent.
 
-        Returns the doubts that nobody has looked at yet. A process looks at all of them before it sends
-        anything: those older than the last one that sent something wait for the end of the queue.
+        A process looks at all doubts that nobody has looked at before it sends anything: those older
+        than the last one that sent something have been, and wait for the end of the queue.
         """
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)
@@ -236,13 +236,11 @@ class Coordinator:
         now, mono = self.clock.now(), self.throttle.monotonic()
         newest = max((each.wall for own in attempts.values() for each in own), default=now)
         last = max((began for began in journal.taken_up(run_id) if began <= newest), default=newest)
-        fresh = []
         for chain, act in asked:
             if own := attempts.get(act.first):
                 self.sender.sent[act] = sent_before(own)
                 if self.sender.open_steps(act) and is_doubtful(own[-1]):
                     doubt = Doubt(chain, act, own[-1].attempt, dict(own[-1].fence), now, mono)
+                    doubt.looked_at = own[-1].wall < last
                     self.sender.doubts.append(doubt)
-                    fresh += [doubt] * (own[-1].wall >= last)
                     tally.put((step, State.IN_DOUBT) for step in self.sender.open_steps(act))
-        return fresh

@@ -42,11 +42,9 @@ class Resolver:
     throttle: Throttle
     settle: float
 
-    def look_first(self, doubts: Sequence[Doubt] | None = None) -> None:
-        """Those of the doubts (of all, where none are named) that nobody has looked at are looked at;
-        none is taken as absent."""
-        doubts = self.sender.doubts if doubts is None else doubts
-        self._look([doubt for doubt in doubts if not doubt.empty_looks])
+    def look_first(self) -> None:
+        """The doubts that nobody has looked at are looked at; none is taken as absent."""
+        self._look([doubt for doubt in self.sender.doubts if not doubt.looked_at])
 
     def settle_all(self, wait_until: Callable[[datetime], bool]) -> None:
         """Every doubt is decided, unless the run stops or the service cannot be asked. What is
@@ -58,8 +56,8 @@ class Resolver:
             doubts = self.sender.doubts
             if not doubts or (delay and not wait_until(self._next_look(doubts, delay))):
                 break
-            # what was looked at just before may wait a second, unless time may decide it by now
-            self._look([one for one in doubts if delay or not one.empty_looks or self._is_settled(one)])
+            # what was looked at already may wait a second, unless time may decide it by now
+            self._look([one for one in doubts if delay or not one.looked_at or self._is_settled(one)])
             self._take_absent()
 
     def longest(self) -> float:
@@ -81,7 +79,7 @@ class Resolver:
 
         def look(doubt: Doubt) -> None:
             failpoint("recovery")
-            settled = self._is_settled(doubt)
+            settled, doubt.looked_at = self._is_settled(doubt), True
             try:
                 with self.sender.desk.lookups.for_doubts():
                     endings = self.sender.work.settle(doubt.act, doubt.fence, self.sender.desk)

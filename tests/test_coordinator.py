@@ -429,6 +429,22 @@ def test_a_resume_is_in_doubt_of_the_newest_attempt_of_an_open_row() -> None:
     assert service.reads == reads + 1  # the audit alone
 
 
+def test_a_hold_does_not_look_again_at_what_earlier_processes_looked_at() -> None:
+    """Fifteen left in doubt two processes ago and six of this one are too many: the six are looked at."""
+    faults = ["", "", *["lost"] * 15, "", *["unanswered"] * 6]
+    world, service, _ = opened(*faults, options=Options(creates=40))
+    assert not world.process(crash_at("before_outcome", 15))
+    world.time.sleep(100)
+    assert not world.process(crash_at("after_intent"))
+    world.time.sleep(100)
+    looks: dict[int, int] = {}
+    service.in_flight = lambda _place, _request: looks.setdefault(len(service.writes), service.look_ups)
+    assert world.process()
+    assert states(world) == ["done"] * 40
+    checks, ours = 24, 6
+    assert looks[39] - looks[15] <= checks + 2 * (ours + 2)
+
+
 def test_a_run_without_steps_is_over_at_once() -> None:
     """Nothing is asked."""
     world = World(Options(), 0, service=ToldService(), steps=[])
