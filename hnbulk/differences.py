@@ -53,7 +53,7 @@ def differing(
 
         def one(name: str) -> Mask:
             wanted, actual = targets[name], orders[name]
-            known = _as_arrow(actual)
+            known = _whole_numbers(actual) if name in _WHOLE_NUMBERS else _as_arrow(actual)
 
             def compare(start: int) -> Mask:
                 rows = slice(start, start + _ROWS)
@@ -112,27 +112,38 @@ def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: A
     if not asked.any():
         return asked
     # what is the same as it stands needs no closer look, and nearly all is
-    places = np.flatnonzero(asked & ~_same(name, wanted, actual, known, at))
+    places = np.flatnonzero(asked & ~_same(name, wanted, known, at))
     differs: Mask = np.zeros(len(wanted), dtype=np.bool_)
     if len(places):
         differs[places] = _differ(name, wanted.iloc[places], actual.iloc[at[places]])
     return differs
 
 
-def _same(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: Any, at: Positions) -> Mask:
-    """The rows that are surely alike; of others nothing is said. `known` is what arrow has of `actual`."""
+def _same(name: str, wanted: pd.Series[Any], known: Any, at: Positions) -> Mask:
+    """The rows that are surely alike; of others nothing is said. `known` is what is there, for arrow."""
     if name in _WHOLE_NUMBERS:
-        number = wanted.fillna(-1).to_numpy(dtype=np.int64)
-        return np.asarray(number == actual.iloc[at].fillna(0).to_numpy(dtype=np.int64), dtype=np.bool_)
+        return np.asarray(wanted.to_numpy(dtype=np.int64, na_value=-1) == known[at], dtype=np.bool_)
     one = _as_arrow(wanted)
     if one is None or known is None:
         return np.zeros(len(wanted), dtype=np.bool_)
-    other = known.take(pa.array(at))
-    if name in _LISTS:  # as texts, with a sign between their parts that is in no address
-        one, other = pc.binary_join(one, "\x00"), pc.binary_join(other, "\x00")
-    elif pa.types.is_dictionary(other.type):
+    if name in _LISTS and _are_single(one) and _are_single(known):
+        one, other = one.flatten(), known.flatten().take(pa.array(at))
+    elif name in _LISTS:  # as texts, with a sign between their parts that is in no address
+        one, other = pc.binary_join(one, "\x00"), pc.binary_join(known.take(pa.array(at)), "\x00")
+    else:
+        other = known.take(pa.array(at))
+    if pa.types.is_dictionary(other.type):
         other = other.cast(pa.string())
     return np.asarray(pc.fill_null(pc.equal(one, other), False), dtype=np.bool_)
+
+
+def _are_single(lists: Any) -> bool:
+    """Every list has one part."""
+    return (
+        len(lists) == len(lists.flatten())
+        and not lists.null_count
+        and bool((np.diff(lists.offsets.to_numpy()) == 1).all())
+    )
 
 
 def _differ(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
@@ -140,14 +151,18 @@ def _differ(name: str, wanted: pd.Series[Any], actual: pd.Series[Any]) -> Mask:
         pairs = zip(_lists(wanted), _lists(actual), strict=True)
         return np.array([bool(w) and w != a and set(w or ()) != set(a or ()) for w, a in pairs], np.bool_)
     if name in _WHOLE_NUMBERS:
-        have = actual.fillna(0).to_numpy(dtype=np.int64)
-        other: Mask = wanted.fillna(0).to_numpy(dtype=np.int64) != have
+        other: Mask = _whole_numbers(wanted) != _whole_numbers(actual)
         return wanted.notna().to_numpy(dtype=np.bool_) & other
     want, have_text = _texts(wanted), _texts(actual)
     if name in _DEFAULTS:
         have_text = pc.if_else(pc.equal(have_text, ""), _DEFAULTS[name], have_text)
     differs = pc.and_(pc.not_equal(want, ""), pc.not_equal(want, have_text))
     return np.asarray(differs, dtype=np.bool_)
+
+
+def _whole_numbers(column: pd.Series[Any]) -> npt.NDArray[np.int64]:
+    """A column of whole numbers; a missing one is 0."""
+    return column.to_numpy(dtype=np.int64, na_value=0)
 
 
 def _as_arrow(column: pd.Series[Any]) -> Any:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from hnbulk.checks import RULES
 from hnbulk.plaintext import single_line
+from hnbulk.wording import count_text
 
 _FIRST = 8  # how many problems are shown in full
 _STYLE = """
@@ -84,8 +85,9 @@ def page_part(
 
 def _told(counts: Mapping[str, Any]) -> str:
     set_aside = counts["rows"] - counts["good"]
-    told = f"{counts['rows']:,} rows, {counts['good']:,} good, {set_aside:,} set aside"
-    return f"{told} ({counts['bad']:,} with errors); {counts['warnings']:,} warnings"
+    told = f"{count_text(counts['rows'], 'row')}, {counts['good']:,} good, {set_aside:,} set aside"
+    with_errors = "1 with an error" if counts["bad"] == 1 else f"{counts['bad']:,} with errors"
+    return f"{told} ({with_errors}); {count_text(counts['warnings'], 'warning')}"
 
 
 def _first(problems: pd.DataFrame) -> pd.DataFrame:

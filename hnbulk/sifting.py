@@ -18,7 +18,7 @@ from hnbulk import quarantine
 from hnbulk.checks import RULES, Finding, masked, read_field, row_findings
 from hnbulk.frames import problems_frame, targets_of
 from hnbulk.glance import TYPES, Glance, Mask, glance
-from hnbulk.headers import CHECKED_ONLY, field_of, map_headers
+from hnbulk.headers import CHECKED_ONLY, field_of, map_headers, shown_header
 from hnbulk.mapping import Stated, refuse_strangers
 from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.places import STEP, Places
@@ -308,14 +308,15 @@ def _compare_repeats(draft: _Draft, seen: Glance, whole: Table) -> None:
             if not seen.odd[place]:
                 draft.targets[row] = {"row": row, **_sent(seen.target(place))}
         value = masked("phone_number", draft.targets[first]["phone_number"])
-        wanted = _wish(draft, first, cells_of[first])
-        if all(_wish(draft, row, cells_of[row]) == wanted for row in others):
+        differ = _differing([_wish(draft, row, cells_of[row]) for row in rows])
+        if not differ:
             for row in others:
                 draft.note(row, column, "duplicate-row", value=value, about=draft.places.several((first,)))
                 draft.set_aside.setdefault(row, "duplicate-row")
             continue
-        told = draft.places.several((first, *others))
-        for row in (first, *others):
+        named = ", ".join(shown_header(draft.columns.get(name, name)) for name in differ)
+        told = f"{draft.places.several(rows)} differ in {named}"
+        for row in rows:
             draft.note(row, column, "conflicting-rows", value=value, about=told)
 
 
@@ -339,3 +340,9 @@ def _wish(draft: _Draft, row: int, cells: Mapping[str, str]) -> dict[str, Any]:
         text = tidy(cells.get(draft.columns.get(name, ""), "")) if value is None else value
         wish[name] = frozenset(text) if isinstance(text, list) else text
     return {**wish, "row": None}
+
+
+def _differing(wishes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fields of which not all rows ask for the same."""
+    names = dict.fromkeys(name for wish in wishes for name in wish)
+    return [name for name in names if len({wish.get(name, "") for wish in wishes}) > 1]

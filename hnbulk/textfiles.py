@@ -112,7 +112,10 @@ def _read_lines(
             column_names=names, block_size=_BLOCK, use_threads=note is None
         ),
         parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, double_quote=True, ignore_empty_lines=False, invalid_row_handler=note
+            delimiter=delimiter,
+            quote_char='"' if b'"' in content else False,  # it is quicker where there is none to look for
+            ignore_empty_lines=False,
+            invalid_row_handler=note,
         ),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),

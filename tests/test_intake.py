@@ -83,14 +83,16 @@ def test_contradicting_rows_are_all_set_aside() -> None:
     intake = read("Phone,Name", "415-555-0100,a", "4155550100,b", "4155550100,a", "415-555-0101,a")
     assert intake.targets["row"].tolist() == [5]
     assert codes(intake) == [(row, "conflicting-rows") for row in (2, 3, 4)]
-    assert intake.problems["message"][0].endswith("(rows 2, 3, 4)")
+    assert intake.problems["message"][0].endswith("(rows 2, 3, 4 differ in 'Name')")
 
 
 def test_a_number_repeated_endlessly_is_told_in_no_time() -> None:
     """One problem a row, each naming the first few rows only."""
     intake = read("Phone,Name", *(f"4155550100,{n}" for n in range(20_000)))
     assert len(intake.problems) == 20_000
-    assert intake.problems["message"][0].endswith("(rows 2, 3, 4, 5, 6, 7 and 19,994 more)")
+    assert intake.problems["message"][0].endswith(
+        "(rows 2, 3, 4, 5, 6, 7 and 19,994 more differ in 'Name')"
+    )
 
 
 def test_a_faulty_repeat_is_a_contradiction() -> None:
@@ -175,7 +177,7 @@ def test_warnings_alone_stop_nothing() -> None:
 def test_an_intake_shows_itself_as_text() -> None:
     """Counts, mapping, kinds of problems and the first of them, without control signs."""
     text = str(read("Phone,\x1b[31mRegion", "oops,a", "4155550100,b"))
-    assert text.startswith("list.csv: 2 rows, 1 good, 1 set aside (1 with errors); 1 warnings")
+    assert text.startswith("list.csv: 2 rows, 1 good, 1 set aside (1 with an error); 1 warning")
     assert "Phone -> phone_number" in text
     assert "\x1b" not in text
 
