@@ -390,6 +390,12 @@ def files() -> dict[str, FileFault]:
         ),
         "gzip": fault(b"\x1f\x8b\x08\x00abcdef", "is a compressed file"),
         "pdf": fault(b"%PDF-1.7\n", "is a PDF"),
+        "png": fault(b"\x89PNG\r\n\x1a\n", "is a picture"),
+        "web page": fault(
+            b"<html><table><tr><td>Phone</td></tr></table></html>\n", "is a web page, or XML"
+        ),
+        "web page named xls": fault(b"<table><tr><td>Phone</td></tr></table>\n", "is a web page", "xls"),
+        "json": fault(b'{"Phone": "4155550100"}\n', "is JSON, perhaps a plan"),
         "sheet of a text": fault(text.encode(), "has no sheets", options=("--sheet", "List")),
         "text named xlsx": fault(text.encode(), "is not a workbook by its content", "xlsx"),
         "text named parquet": fault(text.encode(), "is not a Parquet file by its content", "parquet"),

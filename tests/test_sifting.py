@@ -47,7 +47,9 @@ def test_repeats_are_found_across_sheets_and_files(files: list[Path]) -> None:
     conflict = intake.problems[intake.problems["code"] == "conflicting-rows"]
     assert conflict["row"].tolist() == [2, 10_000_002, 10_000_003, 20_000_002]
     assert (
-        conflict["message"].iloc[0].endswith("(w.xlsx, sheet 'West', row 2; w.xlsx, sheet 'East', row 2 differ in 'Name')")
+        conflict["message"]
+        .iloc[0]
+        .endswith("(w.xlsx, sheet 'West', row 2; w.xlsx, sheet 'East', row 2 differ in 'Name')")
     )
     assert next(line for line in intake.problem_lines if "phone-letters" in line).startswith(
         "w.xlsx, sheet 'West', row 3, Phone: "

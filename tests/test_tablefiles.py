@@ -79,6 +79,11 @@ BROKEN = {
     "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook by its content. Name it .xls"),
     "parquet": (b"PAR1....PAR1", "is a Parquet file by its content"),
     "pdf": (b"%PDF-1.7", "is a PDF"),
+    "png": (b"\x89PNG\r\n\x1a\n", "is a picture"),
+    "jpeg": (b"\xff\xd8\xff\xe0", "is a picture"),
+    "page": (b"\xef\xbb\xbf\n <!DOCTYPE html><table><tr><td>Phone", "is a web page, or XML"),
+    "table of a page": (b"<TABLE><tr><td>Phone", "is a web page, or XML"),
+    "json": (b'{"phones": ["4155550100"]}\n', "is JSON, perhaps a plan"),
     "zip": (b"PK\x03\x04....", "is a workbook by its content"),
     "long cell": (b"Phone,Name\n1," + b"x" * 32_768 + b"\n", "row 2: a cell has more than"),
     "many columns": (
