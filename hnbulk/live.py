@@ -65,9 +65,8 @@ class LiveOrders:
         if wanted.dtype != have.dtype:
             wanted, have = _texts_of(numbers), _texts_of(self.orders["phone_number"].iloc[self._single])
         # an index of its own, so that its table of a million numbers is not kept
-        at = pd.Index(have.array).get_indexer(wanted)
-        found: Positions = np.append(self._single, -1)[at]
-        return found
+        at: Positions = pd.Index(have.array).get_indexer(wanted)
+        return at if len(have) == len(self.orders) else np.append(self._single, -1)[at]
 
     def among_doubled(self, numbers: pd.Series[Any]) -> npt.NDArray[np.bool_]:
         """Which of the numbers have two live orders."""
