@@ -214,8 +214,8 @@ class Coordinator:
     def _take_up(self, chains: Sequence[Chain]) -> None:
         """What the journal knows is known again: what ended, what is in doubt, how often it was sent.
 
-        A process looks at all doubts that nobody has looked at before it sends anything: those older
-        than the last one that sent something have been, and wait for the end of the queue.
+        A process tries to look up all doubts that nobody has tried yet before it sends anything: those
+        older than the last one that sent something wait for the end of the queue.
         """
         journal, run_id, tally = self.sender.journal, self.sender.run_id, self.sender.tally
         endings = journal.endings(run_id)

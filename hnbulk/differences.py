@@ -136,7 +136,7 @@ def _as_text(column: Any) -> Any:
     """A cell's text; the parts of a list with a sign between them that is in no address."""
     if pa.types.is_dictionary(column.type):
         return column.cast(pa.string())
-    if not pa.types.is_list(column.type):
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
         return column
     single = not column.null_count and (np.diff(column.offsets.to_numpy()) == 1).all()
     return column.flatten() if single else pc.binary_join(column, "\x00")

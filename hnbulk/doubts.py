@@ -43,7 +43,7 @@ class Resolver:
     settle: float
 
     def look_first(self) -> None:
-        """The doubts that nobody has looked at are looked at; none is taken as absent."""
+        """The doubts that nobody has tried to look up are looked up once; none is taken as absent."""
         self._look([doubt for doubt in self.sender.doubts if not doubt.looked_at])
 
     def settle_all(self, wait_until: Callable[[datetime], bool]) -> None:

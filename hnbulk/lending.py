@@ -24,7 +24,7 @@ def lend(content: bytes, read: Callable[[pa.Buffer], Read]) -> Read:
     """What `read` makes of the bytes, given as a buffer without a copy. No thread holds them any more.
 
     A result or a thread that still holds the buffer two seconds later keeps it. Raises what `read`
-    raises, its frames cleared.
+    raises; the frames of its traceback are cleared.
     """
     view = memoryview(content)
     try:

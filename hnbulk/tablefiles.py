@@ -7,6 +7,7 @@ every row as the header has. Nothing is guessed and no cell is turned into anyth
 from __future__ import annotations
 
 import codecs
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,19 +32,24 @@ MAX_CELL = 32_767  # as many as a spreadsheet's cell holds
 
 _NAME_A_LIST = "Name a list: CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet"
 _WORKBOOK_ENDINGS = tuple(ending for endings in workbooks.ENDINGS.values() for ending in endings)
-_BEGIN = 256
-_MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<table")
+_BEGIN = 256  # bytes
 # First bytes of what is sometimes called .csv and is none.
 _FOREIGN = (
     (b"\x1f\x8b", "is a compressed file", "Unpack it first"),
     (b"%PDF", "is a PDF", "Export the list as CSV or XLSX"),
+    (b"GIF8", "is a picture", "Export the list as CSV or XLSX"),
     (b"\x89PNG", "is a picture", "Export the list as CSV or XLSX"),
     (b"\xff\xd8\xff", "is a picture", "Export the list as CSV or XLSX"),
 )
-# The same of text, behind blanks and in any case. Web systems call a page of theirs .xls or .csv.
+# The same of text. Web systems call a page of theirs .xls or .csv.
 _FOREIGN_TEXT = (
-    *((mark, "is a web page, or XML", "Open it in a spreadsheet and save it as XLSX") for mark in _MARKUP),
-    (b"{", "is JSON, perhaps a plan", _NAME_A_LIST),
+    (
+        re.compile(rb"\s*<((!doctype|!--|\?xml|html|head|body)[\s>-]|table(>|\s+\w+=))", re.IGNORECASE),
+        "is a web page, or XML",
+        "Open it in a spreadsheet and save it as XLSX",
+    ),
+    (re.compile(rb'\s*(\{\s*["}]|\[\s*\{)'), "is JSON, perhaps a plan", _NAME_A_LIST),
+    (re.compile(rb"\s*\{\\rtf"), "is a text document", "Export the list as CSV or XLSX"),
 )
 
 
@@ -135,11 +141,13 @@ def _refuse_misnamed(content: bytes, *, name: str, columnar: bool, book: bool) -
         raise _refused(name, "is a workbook by its content", f"Name it {'.xls' if old else '.xlsx'}")
     if columnar and not called_columnar:
         raise _refused(name, "is a Parquet file by its content", "Name it .parquet")
-    begin = content[:_BEGIN].removeprefix(codecs.BOM_UTF8).lstrip().lower()
-    for head, marks in ((content, _FOREIGN), (begin, _FOREIGN_TEXT)):
-        for mark, what, remedy in marks:
-            if head.startswith(mark):
-                raise _refused(name, what, remedy)
+    for mark, what, remedy in _FOREIGN:
+        if content.startswith(mark):
+            raise _refused(name, what, remedy)
+    begin = content[:_BEGIN].removeprefix(codecs.BOM_UTF8)
+    for pattern, what, remedy in _FOREIGN_TEXT:
+        if pattern.match(begin):
+            raise _refused(name, what, remedy)
     if called_book and not book:
         raise _refused(name, "is not a workbook by its content", "Save it as .xlsx, or name it .csv")
     if called_columnar and not columnar:

@@ -28,9 +28,9 @@ LEASE = 5.0
 CAPACITY = 2000
 _MEMBERS = 16
 _AHEAD = 10.0  # a start counted further ahead than this was counted by another clock
-#: Where another one waits, who started last comes so many seconds after the next start is free, at most;
+#: Where another one has waited longer, one comes so many seconds after the next start is free, at most;
 #: a quarter of the time between two starts at the rate, where that is less.
-_COURTESY = 0.05
+_COURTESY = 0.25
 _WAITING = 1.0  # who waits says so every half second, or is gone
 _HEAD = struct.Struct("<8s40sQ")
 _MEMBER = struct.Struct("<Qddd")
@@ -59,11 +59,11 @@ def place_for(account_sid: str, base_url: str, *, among: Sequence[Path] = SHARED
 
 @dataclass(slots=True)
 class _Member:
-    """One who takes part: at which rate, when last heard of, and since when it waits, as it last said."""
+    """One who takes part: at which rate, when last heard of, and since when it waits for a start."""
 
     rate: float
     seen: float
-    waits: float = -math.inf  # when it was last told to wait; long ago where it started since
+    since: float = math.inf  # it does not wait
 
 
 @dataclass(slots=True)
@@ -76,27 +76,35 @@ class _Book:
     def join(self, name: int, rate: float, now: float) -> float:
         """The member is there now; the lowest rate of all who are. Who is gone, and what another
         clock counted, is forgotten."""
+        before = self.members.get(name)
         living = {
             other: member
             for other, member in self.members.items()
             if other != name and now - LEASE <= member.seen <= now + LEASE
         }
         living = dict(sorted(living.items(), key=lambda one: one[1].rate)[: _MEMBERS - 1])
-        self.members = {**living, name: _Member(rate, now)}
+        since = before.since if before and _is_waiting(before, now) else math.inf
+        self.members = {**living, name: _Member(rate, now, since)}
         self.starts = [start for start in self.starts if start <= now + _AHEAD]
         return min(CAPACITY, *(member.rate for member in self.members.values()))
 
-    def others_wait(self, name: int, now: float) -> bool:
-        """A start is waited for by another one, too."""
-        return any(
-            other != name and abs(now - member.waits) <= _WAITING for other, member in self.members.items()
+    def comes_first(self, name: int, now: float) -> bool:
+        """No other waits longer."""
+        since = min(self.members[name].since, now)
+        return not any(
+            other != name and member.since < since and _is_waiting(member, now)
+            for other, member in self.members.items()
         )
+
+
+def _is_waiting(member: _Member, now: float) -> bool:
+    return member.since < math.inf and abs(now - member.seen) <= _WAITING
 
 
 class SharedWindow:
     """A `SlidingWindow` among processes: no `span` seconds of all their starts hold more than the
     lowest rate of those who take part. Who has no rate takes no part, and opens no file. Where several
-    wait, who started last lets the others go first.
+    wait, who has waited longest goes first, if it wakes up in time.
 
     Where the file cannot be used, `warn` is told once and the rate is kept in this process alone.
     Not for several threads at once.
@@ -116,7 +124,6 @@ class SharedWindow:
         self._member = int.from_bytes(os.urandom(8), "little") | 1
         self._file: int | None = None
         self._alone: SlidingWindow | None = None
-        self._last = -math.inf  # when this one last started, as it is counted
         self._behind: float | None = None  # not before that, for the sake of others
         self._rate = check_rate(rate)
 
@@ -152,8 +159,6 @@ class SharedWindow:
         if self._alone is not None:
             self._alone.settle(counted, at)
         elif self._file is not None:
-            if self._last == counted:
-                self._last = at
             try:
                 with self._open_book() as book:
                     settle(book.starts, counted, at)
@@ -164,20 +169,21 @@ class SharedWindow:
         behind = self._let_others_go(book, rate, now)
         starts = book.starts if behind <= now else list(book.starts)  # it only looks
         start = max(behind, next_start(starts, now, counted, rate=rate, span=self._span))
+        me = book.members[self._member]
         if start > now:
-            book.members[self._member].waits = now
+            me.since = min(me.since, now)
         else:
-            self._last, self._behind = now if counted is None else counted, None
+            me.since, self._behind = math.inf, None
         return start
 
     def _let_others_go(self, book: _Book, rate: float, now: float) -> float:
-        """Not before that: now, or a little after the next start is free, while others wait for it and
-        this one had the last. Otherwise who wakes up first, every time, would leave them standing."""
-        if not book.others_wait(self._member, now) or max(book.starts, default=now) > self._last:
+        """Not before that: now, or a little after the next start is free, while another one waits for it
+        longer. Otherwise who wakes up first, every time, would leave it standing."""
+        if book.comes_first(self._member, now):
             self._behind = None
             return now
-        if self._behind is None:
-            free = next_start(list(book.starts), now, None, rate=rate, span=self._span)
+        free = next_start(list(book.starts), now, None, rate=rate, span=self._span)
+        if free > now or self._behind is None:
             self._behind = free + min(_COURTESY, 0.25 / rate)
         return self._behind
 
@@ -273,7 +279,7 @@ def _read(file: int) -> _Book:
     members = {name: _Member(*known) for name, *known in _members(content) if name}
     starts = list(struct.unpack_from(f"<{count}d", content, _START))
     if any(math.isnan(start) for start in starts) or not all(
-        0 < member.rate < math.inf and math.isfinite(member.seen) and not math.isnan(member.waits)
+        0 < member.rate < math.inf and math.isfinite(member.seen) and not math.isnan(member.since)
         for member in members.values()
     ):
         raise OSError("it is damaged")
@@ -282,14 +288,14 @@ def _read(file: int) -> _Book:
 
 def _members(content: bytes) -> Iterator[tuple[int, float, float, float]]:
     for place in range(_MEMBERS):
-        name, rate, seen, waits = _MEMBER.unpack_from(content, _HEAD.size + place * _MEMBER.size)
-        yield name, rate, seen, waits
+        name, rate, seen, since = _MEMBER.unpack_from(content, _HEAD.size + place * _MEMBER.size)
+        yield name, rate, seen, since
 
 
 def _written(book: _Book) -> bytes:
     starts = sorted(book.starts)[-CAPACITY:]
     members = b"".join(
-        _MEMBER.pack(name, member.rate, member.seen, member.waits) for name, member in book.members.items()
+        _MEMBER.pack(name, member.rate, member.seen, member.since) for name, member in book.members.items()
     )
     return b"".join(
         (

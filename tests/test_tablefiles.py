@@ -83,7 +83,11 @@ BROKEN = {
     "jpeg": (b"\xff\xd8\xff\xe0", "is a picture"),
     "page": (b"\xef\xbb\xbf\n <!DOCTYPE html><table><tr><td>Phone", "is a web page, or XML"),
     "table of a page": (b"<TABLE><tr><td>Phone", "is a web page, or XML"),
+    "gif": (b"GIF89a", "is a picture"),
+    "commented page": (b"<!-- made by x --><html>", "is a web page, or XML"),
     "json": (b'{"phones": ["4155550100"]}\n', "is JSON, perhaps a plan"),
+    "json list": (b'[\n  {"phone": "4155550100"}]\n', "is JSON, perhaps a plan"),
+    "rtf": (b"{\\rtf1\\ansi Phone\n", "is a text document"),
     "zip": (b"PK\x03\x04....", "is a workbook by its content"),
     "long cell": (b"Phone,Name\n1," + b"x" * 32_768 + b"\n", "row 2: a cell has more than"),
     "many columns": (
@@ -91,6 +95,12 @@ BROKEN = {
         "201 columns",
     ),
 }
+
+
+@pytest.mark.parametrize("header", ["<Table number>,Phone", "{{phone}},Name", "[Phone],Name", "<Phone>,x"])
+def test_a_header_in_brackets_is_a_header(header: str) -> None:
+    """Only what looks like a page or like JSON is taken for one."""
+    assert read_table(f"{header}\n4155550100,x\n".encode(), name="list.csv").columns[1] in header
 
 
 @pytest.mark.parametrize("kind", BROKEN)
