@@ -96,7 +96,7 @@ def make(rows: int, shuffled: npt.NDArray[np.int64]) -> tuple[pd.DataFrame, pd.D
     names = orders["friendly_name"].to_numpy(dtype=object).copy()
     names[other] = "Another"
     orders["friendly_name"] = pd.array(names, dtype=orders["friendly_name"].dtype)
-    cells = tuple(fields[name] for name in ("phone_number", "friendly_name", "email"))
+    cells = tuple(pa.chunked_array([fields[name]]) for name in ("phone_number", "friendly_name", "email"))
     return targets, orders, Table(("Phone", "Branch", "Email"), n + 2, cells)
 
 

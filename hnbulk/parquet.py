@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from hnbulk.errors import InputError
 from hnbulk.lending import lend
+from hnbulk.table import joined
 
 ENDINGS = (".parquet", ".pq")
 _MARK = b"PAR1"
@@ -30,7 +31,7 @@ def is_parquet(content: bytes) -> bool:
 
 def read_columns(
     content: bytes, *, name: str, max_rows: int, max_columns: int, max_cell: int
-) -> tuple[pa.Array, ...]:
+) -> tuple[pa.ChunkedArray, ...]:
     """Every column as text, its name first; missing is blank, a list has `;` between.
 
     Raises `InputError` for a file that is not whole, is too large, or has a column of another kind. A
@@ -45,7 +46,7 @@ def read_columns(
 
 def _read(
     content: pa.Buffer, *, name: str, max_rows: int, max_columns: int, max_cell: int
-) -> tuple[pa.Array, ...]:
+) -> tuple[pa.ChunkedArray, ...]:
     file = pq.ParquetFile(content)
     facts = file.metadata
     size = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
@@ -62,9 +63,9 @@ def _read(
     columns = []
     left = _MAX_UNPACKED
     for title in file.schema_arrow.names:
-        column = _texts(once.iter_batches(_TOGETHER, columns=[title]), name, max_cell, left)
-        left -= column.nbytes
-        columns.append(pa.concat_arrays([pa.array([title], type=pa.string()), column]))
+        parts = _texts(once.iter_batches(_TOGETHER, columns=[title]), name, max_cell, left)
+        left -= sum(part.nbytes for part in parts)
+        columns.append(joined([pa.array([title], type=pa.string()), *parts]))
     return tuple(columns)
 
 
@@ -74,15 +75,15 @@ def _is_plain(kind: Any) -> bool:
     return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _texts(batches: Iterator[pa.RecordBatch], name: str, max_cell: int, most: int) -> pa.Array:
+def _texts(batches: Iterator[pa.RecordBatch], name: str, max_cell: int, most: int) -> list[pa.Array]:
     """One column as text; `most` is how many bytes it may have."""
-    parts = [pa.array([], type=pa.string())]
+    parts: list[pa.Array] = []
     for batch in batches:
         column = batch.column(0)
         _refuse_swollen(column, name, max_cell, most)
         parts.append(_part(column))
         most -= parts[-1].nbytes
-    return pa.concat_arrays(parts)
+    return parts
 
 
 def _refuse_swollen(column: pa.Array, name: str, max_cell: int, most: int) -> None:

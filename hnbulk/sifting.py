@@ -25,7 +25,7 @@ from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
 from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS
 from hnbulk.rowplaces import PLACE
-from hnbulk.table import Numbers, Row, RowIndex, Table
+from hnbulk.table import Numbers, Row, RowIndex, Table, columns_of, joined
 
 Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
@@ -109,15 +109,13 @@ def _as_one(parts: Sequence[Table], merged: _Merged, places: Places) -> Table:
     cells = []
     for name in columns:
         cells.append(
-            pa.concat_arrays(
-                [
-                    dict(zip(titles, part.cells, strict=True)).get(name, _blank(len(part)))
-                    for titles, part in zip(merged.titles, parts, strict=True)
-                ]
+            joined(
+                dict(zip(titles, part.cells, strict=True)).get(name, _blank(len(part)))
+                for titles, part in zip(merged.titles, parts, strict=True)
             )
         )
-    told = [places.tell(row) for rows in numbers for row in rows.tolist()]
-    return Table((*columns, PLACE), np.concatenate(numbers), (*cells, pa.array(told, type=pa.string())))
+    told = [(places.tell(row),) for rows in numbers for row in rows.tolist()]
+    return Table((*columns, PLACE), np.concatenate(numbers), (*cells, *columns_of(told, 1)))
 
 
 def _blank(length: int) -> pa.Array:
@@ -127,7 +125,7 @@ def _blank(length: int) -> pa.Array:
 def _read_rows(draft: _Draft, whole: Table, watch: Watch) -> pd.DataFrame:
     """The targets; `draft` knows what there is to say about rows, and which are none."""
     cells = dict(zip(whole.columns, whole.cells, strict=True))
-    seen = glance({name: cells[column] for name, column in draft.columns.items()})
+    seen = glance({name: cells[column].combine_chunks() for name, column in draft.columns.items()})
     odd = np.flatnonzero(seen.odd)
     for row, own in watch(whole.at(odd).records):
         _read_row(draft, row, own)
@@ -225,7 +223,8 @@ def _own_cells(table: Table) -> Table:
     marked = has_marks(table.columns)
     titles = [restore(column) for column in table.columns] if marked else table.columns
     places = [n for n, title in enumerate(titles) if title not in ADDED]
-    cells = tuple(_restored(table.cells[n]) if marked else table.cells[n] for n in places)
+    own = (table.cells[n] for n in places)
+    cells = tuple(joined(map(_restored, column.chunks)) if marked else column for column in own)
     return replace(table, columns=tuple(titles[n] for n in places), cells=cells)
 
 

@@ -32,7 +32,7 @@ class Table:
 
     columns: tuple[str, ...]
     numbers: Numbers
-    cells: tuple[pa.Array, ...]  # strings without a missing one, as long as `numbers` each
+    cells: tuple[pa.ChunkedArray, ...]  # strings without a missing one, as long as `numbers` each
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()  # that might have been meant
     unread_sheets: tuple[str, ...] = ()  # all that were not read
@@ -102,10 +102,18 @@ class _Rows(Made[tuple[int, Value]]):
         return _Rows, (self.table, self._shape)
 
 
-def columns_of(lines: Sequence[Sequence[str]], width: int) -> tuple[pa.Array, ...]:
+def columns_of(lines: Sequence[Sequence[str]], width: int) -> tuple[pa.ChunkedArray, ...]:
     """Lines of text cells as so many columns."""
     columns: Iterable[Sequence[str]] = zip(*lines, strict=True) if lines else [()] * width
-    return tuple(pa.array(column, type=pa.string()) for column in columns)
+    return tuple(pa.chunked_array([pa.array(column, type=pa.string())]) for column in columns)
+
+
+def joined(parts: Iterable[pa.Array | pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Columns of strings one below the other, as one; nothing is copied."""
+    chunks: list[pa.Array] = []
+    for part in parts:
+        chunks += part.chunks if isinstance(part, pa.ChunkedArray) else [part]
+    return pa.chunked_array(chunks, type=pa.string())
 
 
 def numbers_of(rows: Sequence[tuple[int, Any]]) -> Numbers:

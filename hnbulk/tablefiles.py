@@ -170,7 +170,7 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
     return tables
 
 
-def _table(cells: Sequence[pa.Array], *, name: str, hint: str = "") -> Table:
+def _table(cells: Sequence[pa.ChunkedArray], *, name: str, hint: str = "") -> Table:
     """Columns of cells from row 1 on, with their shape proved: the first row that is not empty has a
     name for each that has cells."""
     start, last = _first_filled(cells), _last_filled(cells)
@@ -192,7 +192,7 @@ def _table(cells: Sequence[pa.Array], *, name: str, hint: str = "") -> Table:
 _AT_ONCE = 4_096
 
 
-def _first_filled(cells: Sequence[pa.Array]) -> int:
+def _first_filled(cells: Sequence[pa.ChunkedArray]) -> int:
     """The place of the first row with a cell that is not blank; -1 where there is none."""
     for start in range(0, _height(cells), _AT_ONCE):
         filled = _filled([column.slice(start, _AT_ONCE) for column in cells])
@@ -201,7 +201,7 @@ def _first_filled(cells: Sequence[pa.Array]) -> int:
     return -1
 
 
-def _last_filled(cells: Sequence[pa.Array]) -> int:
+def _last_filled(cells: Sequence[pa.ChunkedArray]) -> int:
     """The place of the last such row."""
     for end in range(_height(cells), 0, -_AT_ONCE):
         start = max(0, end - _AT_ONCE)
@@ -211,11 +211,11 @@ def _last_filled(cells: Sequence[pa.Array]) -> int:
     return -1
 
 
-def _height(cells: Sequence[pa.Array]) -> int:
+def _height(cells: Sequence[pa.ChunkedArray]) -> int:
     return len(cells[0]) if cells else 0
 
 
-def _filled(cells: Sequence[pa.Array]) -> list[int]:
+def _filled(cells: Sequence[pa.ChunkedArray]) -> list[int]:
     """The places of the rows with a cell that is not blank."""
     if not any(pc.any(pc.not_equal(column, "")).as_py() for column in cells):
         return []
@@ -223,7 +223,9 @@ def _filled(cells: Sequence[pa.Array]) -> list[int]:
     return [n for n, row in enumerate(rows) if any(map(str.strip, row))]
 
 
-def _kept_columns(header: Sequence[str], body: Sequence[pa.Array], *, name: str, row: int) -> list[int]:
+def _kept_columns(
+    header: Sequence[str], body: Sequence[pa.ChunkedArray], *, name: str, row: int
+) -> list[int]:
     """The places of the named columns; a column without name and cells is left out."""
     if len(header) > MAX_COLUMNS:
         raise _refused(
@@ -247,7 +249,7 @@ def _kept_columns(header: Sequence[str], body: Sequence[pa.Array], *, name: str,
     return [n for n, title in enumerate(header) if title]
 
 
-def _refuse_long_cells(body: Sequence[pa.Array], *, name: str, row: int) -> None:
+def _refuse_long_cells(body: Sequence[pa.ChunkedArray], *, name: str, row: int) -> None:
     """No cell has more than `MAX_CELL` characters; `row` is the number of the first row."""
     places = []
     for column in body:

@@ -22,7 +22,7 @@ import pyarrow.csv
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of
 from hnbulk.lending import lend
-from hnbulk.table import columns_of
+from hnbulk.table import columns_of, joined
 
 #: Bytes that are read by one thread at a time; rows that are kept as such at a time.
 _BLOCK, _TOGETHER = 8 << 20, 8_192
@@ -43,7 +43,7 @@ class Limits:
     cell: int  # characters
 
 
-def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Array, ...]:
+def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.ChunkedArray, ...]:
     """The cells of text in UTF-8 from the first line on, blank where a row is empty.
 
     The separator is the header line's. Raises `InputError`, in one line with the row, where quotes
@@ -72,17 +72,21 @@ def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Array
 # -- every row a line
 
 
-def read_lines(content: bytes, delimiter: str, *, width: int, name: str) -> tuple[pa.Array, ...] | None:
+def read_lines(
+    content: bytes, delimiter: str, *, width: int, name: str
+) -> tuple[pa.ChunkedArray, ...] | None:
     """The cells where every line is a row of so many; None where another reader has to look.
 
     Raises `InputError` for the first row of another width.
     """
     if content.endswith((b"\n\n", b"\n\r\n")):
         content = content.rstrip(b"\r\n")
-    if not width or not content or not _are_rows(content, delimiter):
+    quoted = b'"' in content
+    if not width or not content or not _are_rows(content, delimiter, quoted=quoted):
         return None
+    read = partial(_read_lines, content, delimiter, width, quoted=quoted)
     try:
-        return _read_lines(content, delimiter, width)
+        return read()
     except pa.ArrowException:
         pass
     found: list[pyarrow.csv.InvalidRow] = []
@@ -92,7 +96,7 @@ def read_lines(content: bytes, delimiter: str, *, width: int, name: str) -> tupl
         return "error"
 
     with suppress(pa.ArrowException):  # once more, by one thread that knows the numbers of rows
-        _read_lines(content, delimiter, width, note)
+        read(note=note)
     row = found[0] if found else None
     if row is None or row.number is None or not any(map(str.strip, _parts(row.text, delimiter))):
         return None
@@ -103,8 +107,10 @@ def _read_lines(
     content: bytes,
     delimiter: str,
     width: int,
+    *,
+    quoted: bool,
     note: Callable[[pyarrow.csv.InvalidRow], str] | None = None,
-) -> tuple[pa.Array, ...]:
+) -> tuple[pa.ChunkedArray, ...]:
     names = [str(n) for n in range(width)]
     read = partial(
         pyarrow.csv.read_csv,
@@ -113,7 +119,7 @@ def _read_lines(
         ),
         parse_options=pyarrow.csv.ParseOptions(
             delimiter=delimiter,
-            quote_char='"' if b'"' in content else False,  # it is quicker where there is none to look for
+            quote_char='"' if quoted else False,  # it is quicker where there is none to look for
             ignore_empty_lines=False,
             invalid_row_handler=note,
         ),
@@ -123,15 +129,14 @@ def _read_lines(
             check_utf8=False,  # it is known to be UTF-8
         ),
     )
-    table = lend(content, read)
-    return tuple(column.combine_chunks() for column in table.columns)
+    return tuple(lend(content, read).columns)
 
 
-def _are_rows(content: bytes, delimiter: str) -> bool:
+def _are_rows(content: bytes, delimiter: str, *, quoted: bool) -> bool:
     """No line end stands inside quotes, and quotes stand where both readers understand them alike."""
     if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
         return False
-    if b'"' not in content:
+    if not quoted:
         return True
     reader = csv.reader(_quoted_lines(content), delimiter=delimiter, strict=True)
     try:
@@ -171,12 +176,14 @@ def _filled_lines(content: bytes) -> int:
 # -- row by row
 
 
-def read_row_by_row(content: bytes, delimiter: str, *, name: str, limits: Limits) -> tuple[pa.Array, ...]:
+def read_row_by_row(
+    content: bytes, delimiter: str, *, name: str, limits: Limits
+) -> tuple[pa.ChunkedArray, ...]:
     """The cells of rows that may have line ends in their quotes; with the words for every fault.
 
     All rows from the first one with a cell on have its width, or no cells at all.
     """
-    parts: list[tuple[pa.Array, ...]] = []
+    parts: list[tuple[pa.ChunkedArray, ...]] = []
     lines: list[Sequence[str]] = []
     width = blanks = 0
     odd: tuple[int, int] | None = None  # a row of another width with nothing in it, where none follows
@@ -200,7 +207,7 @@ def read_row_by_row(content: bytes, delimiter: str, *, name: str, limits: Limits
             parts.append(columns_of(lines, width))
             lines.clear()
     parts.append(columns_of(lines, width))
-    return tuple(map(pa.concat_arrays, zip(*parts, strict=True)))
+    return tuple(map(joined, zip(*parts, strict=True)))
 
 
 def _records(

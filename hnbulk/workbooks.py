@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from hnbulk import extents, volumes
 from hnbulk.errors import InputError
+from hnbulk.table import joined
 
 #: The kinds of workbook, each with the endings it goes by.
 ENDINGS = {"xlsx": (".xlsx", ".xlsm"), "xlsb": (".xlsb",), "ods": (".ods",), "xls": (".xls",)}
@@ -37,7 +38,7 @@ class Sheet:
     """The cells of one sheet, a column each from its row 1 on, and the other sheets' names."""
 
     name: str
-    cells: tuple[pa.Array, ...]  # strings, blank where empty
+    cells: tuple[pa.ChunkedArray, ...]  # strings, blank where empty
     others: tuple[str, ...]  # visible ones with cells, where none was asked for
     unread: tuple[str, ...]  # all that are not read, hidden and empty ones too
 
@@ -88,10 +89,12 @@ def _load(reader: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
     return reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
 
 
-def _cells(sheet: fastexcel.ExcelSheet) -> tuple[pa.Array, ...]:
+def _cells(sheet: fastexcel.ExcelSheet) -> tuple[pa.ChunkedArray, ...]:
     if not sheet.height or not sheet.width:
         return ()
-    return tuple(pc.fill_null(column.cast(pa.string()), "") for column in sheet.to_arrow().columns)
+    return tuple(
+        joined([pc.fill_null(column.cast(pa.string()), "")]) for column in sheet.to_arrow().columns
+    )
 
 
 @contextmanager

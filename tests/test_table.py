@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnbulk.table import RowIndex, Table, columns_of, numbers_of
+from hnbulk.table import RowIndex, Table, columns_of, joined, numbers_of
 
 ROWS = ((2, ("4155550100", "a")), (3, ("", "")), (9, ("x", "é")))
 TABLE = Table.of(("Phone", "Name"), ROWS)
@@ -39,6 +39,19 @@ def test_a_table_without_rows_or_columns_is_one() -> None:
     assert Table.of(("Phone",), ()).rows == ()
     assert Table.of((), ((2, ()), (3, ()))).rows == ((2, ()), (3, ()))
     assert [len(column) for column in columns_of([], 2)] == [0, 0]
+
+
+def test_rows_are_the_same_in_whatever_parts_their_cells_lie() -> None:
+    """One after the other, by place and taken out; also where a part is empty."""
+    lines = [(str(n), chr(97 + n)) for n in range(7)]
+    parts = zip(columns_of(lines[:3], 2), columns_of([], 2), columns_of(lines[3:], 2), strict=True)
+    table = Table(("Phone", "Name"), np.arange(2, 9), tuple(map(joined, parts)))
+    rows = tuple(enumerate(lines, 2))
+    assert [column.num_chunks for column in table.cells] == [3, 3]
+    assert tuple(table.rows) == rows
+    assert tuple(table.rows[n] for n in range(7)) == rows
+    assert table.at(np.array([5, 0, 3])).rows == (rows[5], rows[0], rows[3])
+    assert len(joined([])) == 0
 
 
 def test_many_rows_are_gone_through_in_order() -> None:
