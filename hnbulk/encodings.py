@@ -45,8 +45,6 @@ def decode(content: bytes, *, name: str, encoding: str | None = None) -> str:
 
 def utf8(content: bytes, *, name: str, encoding: str | None = None) -> bytes:
     """The same text in UTF-8 without a mark, as `decode` reads it and with what it raises."""
-    if encoding is None and content.isascii() and b"\x00" not in content:
-        return content
     text = decode(content, name=name, encoding=encoding)
     same = encoding is None and not any(content.startswith(sign) for sign, _ in _MARKS)
     return content if same else text.encode()

@@ -23,6 +23,7 @@ from hnbulk.encodings import utf8
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of, shown_header
 from hnbulk.plaintext import single_line
+from hnbulk.signs import Signs
 from hnbulk.table import Table
 
 MAX_BYTES = 200 << 20
@@ -118,9 +119,12 @@ def read_tables(
             content, name=name, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS, max_cell=MAX_CELL
         )
         return [_table(columns, name=name)]
-    text = utf8(content, name=name, encoding=encoding)
+    signs = Signs.of(content)
+    if encoding is not None or not signs.plain:
+        content = utf8(content, name=name, encoding=encoding)
+        signs = Signs.of(content)
     limits = textfiles.Limits(rows=MAX_ROWS, columns=MAX_COLUMNS, cell=MAX_CELL)
-    columns = textfiles.read_columns(text, name=name, limits=limits)
+    columns = textfiles.read_columns(content, signs, name=name, limits=limits)
     return [_table(columns, name=name)]
 
 
@@ -188,14 +192,14 @@ def _table(cells: Sequence[pa.ChunkedArray], *, name: str, hint: str = "") -> Ta
     return Table(tuple(header[n] for n in kept), numbers, tuple(body[n] for n in kept))
 
 
-#: So many rows are looked at together for one that is not empty.
-_AT_ONCE = 4_096
+#: So many rows are looked at together for one that is not empty; at first, and at most.
+_FEW, _MANY = 16, 4_096
 
 
 def _first_filled(cells: Sequence[pa.ChunkedArray]) -> int:
     """The place of the first row with a cell that is not blank; -1 where there is none."""
-    for start in range(0, _height(cells), _AT_ONCE):
-        filled = _filled([column.slice(start, _AT_ONCE) for column in cells])
+    for start, count in _ranges(_height(cells)):
+        filled = _filled([column.slice(start, count) for column in cells])
         if filled:
             return start + filled[0]
     return -1
@@ -203,12 +207,23 @@ def _first_filled(cells: Sequence[pa.ChunkedArray]) -> int:
 
 def _last_filled(cells: Sequence[pa.ChunkedArray]) -> int:
     """The place of the last such row."""
-    for end in range(_height(cells), 0, -_AT_ONCE):
-        start = max(0, end - _AT_ONCE)
-        filled = _filled([column.slice(start, end - start) for column in cells])
+    height = _height(cells)
+    for below, count in _ranges(height):
+        start = height - below - count
+        filled = _filled([column.slice(start, count) for column in cells])
         if filled:
             return start + filled[-1]
     return -1
+
+
+def _ranges(height: int) -> Iterator[tuple[int, int]]:
+    """All of so many rows, some at a time: the first and how many."""
+    start, count = 0, _FEW
+    while start < height:
+        count = min(count, height - start)
+        yield start, count
+        start += count
+        count = min(2 * count, _MANY)
 
 
 def _height(cells: Sequence[pa.ChunkedArray]) -> int:

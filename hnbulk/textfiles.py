@@ -22,12 +22,13 @@ import pyarrow.csv
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of
 from hnbulk.lending import lend
+from hnbulk.signs import Signs
 from hnbulk.table import columns_of, joined
 
 #: Bytes that are read by one thread at a time; rows that are kept as such at a time.
 _BLOCK, _TOGETHER = 8 << 20, 8_192
 #: A large file is looked at in so many places, so many bytes each.
-_PLACES, _PART = 64, 1 << 16
+_PLACES, _PART = 64, 1 << 14
 #: What a spreadsheet program writes before a header to say what stands between cells; it ends before the
 #: line end, so that the rows keep their numbers.
 _SEPARATOR = re.compile(rb"\s*sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
@@ -43,8 +44,8 @@ class Limits:
     cell: int  # characters
 
 
-def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.ChunkedArray, ...]:
-    """The cells of text in UTF-8 from the first line on, blank where a row is empty.
+def read_columns(content: bytes, signs: Signs, *, name: str, limits: Limits) -> tuple[pa.ChunkedArray, ...]:
+    """The cells of text in UTF-8 from the first line on, blank where a row is empty; `signs` are its own.
 
     The separator is the header line's. Raises `InputError`, in one line with the row, where quotes
     are not balanced, a row has not as many cells as the header, or there is more than `limits` allow.
@@ -61,9 +62,9 @@ def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Chunk
         raise _refused(name, what, "Delete the empty ones")
     # more lines than there may be rows; line ends in quotes count here
     crowded = _many_lines(content, limits.rows + 1) and _filled_lines(content) > limits.rows + 1
-    if crowded and b'"' not in content:
+    if crowded and not signs.quote:
         raise _too_many(name, limits)
-    columns = None if crowded else read_lines(content, delimiter, width=width, name=name)
+    columns = None if crowded else read_lines(content, signs, delimiter, width=width, name=name)
     if columns is None:
         columns = read_row_by_row(content, delimiter, name=name, limits=limits)
     return columns
@@ -73,7 +74,7 @@ def read_columns(content: bytes, *, name: str, limits: Limits) -> tuple[pa.Chunk
 
 
 def read_lines(
-    content: bytes, delimiter: str, *, width: int, name: str
+    content: bytes, signs: Signs, delimiter: str, *, width: int, name: str
 ) -> tuple[pa.ChunkedArray, ...] | None:
     """The cells where every line is a row of so many; None where another reader has to look.
 
@@ -81,10 +82,9 @@ def read_lines(
     """
     if content.endswith((b"\n\n", b"\n\r\n")):
         content = content.rstrip(b"\r\n")
-    quoted = b'"' in content
-    if not width or not content or not _are_rows(content, delimiter, quoted=quoted):
+    if not width or not content or not _are_rows(content, signs, delimiter):
         return None
-    read = partial(_read_lines, content, delimiter, width, quoted=quoted)
+    read = partial(_read_lines, content, delimiter, width, quoted=signs.quote)
     try:
         return read()
     except pa.ArrowException:
@@ -132,11 +132,11 @@ def _read_lines(
     return tuple(lend(content, read).columns)
 
 
-def _are_rows(content: bytes, delimiter: str, *, quoted: bool) -> bool:
+def _are_rows(content: bytes, signs: Signs, delimiter: str) -> bool:
     """No line end stands inside quotes, and quotes stand where both readers understand them alike."""
-    if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
+    if signs.carriage_return and content.count(b"\r") != content.count(b"\r\n"):
         return False
-    if not quoted:
+    if not signs.quote:
         return True
     reader = csv.reader(_quoted_lines(content), delimiter=delimiter, strict=True)
     try:

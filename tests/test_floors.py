@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("planfile", "shapes"),
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking", "rowplaces"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
-    ("lending", "extents", "encodings", "places", "table", "phonecolumn", "addresses", "xmlparts"),
+    ("lending", "extents", "encodings", "signs", "places", "table", "phonecolumn", "addresses", "xmlparts"),
     ("volumes",),
     (
         "workbooks",
@@ -97,7 +97,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "lending extents volumes encodings parquet places table phonecolumn textfiles glance mapping "
+        "lending extents volumes encodings signs parquet places table phonecolumn textfiles glance mapping "
         "quarantine sifting "
         "addresses xmlparts packages stylesheet comments titles textbook annotated worksheet annotations "
         "annotate workbooks orderpages differences live pictures tablefiles frames considered overview "

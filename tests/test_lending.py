@@ -14,6 +14,7 @@ import pytest
 from hnbulk import parquet, textfiles
 from hnbulk.errors import InputError
 from hnbulk.lending import lend
+from hnbulk.signs import Signs
 
 MANY = 300
 
@@ -72,13 +73,13 @@ def test_a_reader_that_fails_holds_nothing() -> None:
 
 
 def a_text(content: bytearray) -> object:
-    return textfiles.read_lines(content, ",", width=2, name="list.csv")
+    return textfiles.read_lines(content, Signs.of(content), ",", width=2, name="list.csv")
 
 
 def a_text_of_other_width(content: bytearray) -> object:
     content += b"1,2,3\n"
     with pytest.raises(InputError, match="3 cells under 2 headers"):
-        textfiles.read_lines(content, ",", width=2, name="list.csv")
+        textfiles.read_lines(content, Signs.of(content), ",", width=2, name="list.csv")
     return None
 
 

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hnbulk.errors import InputError
+from hnbulk.signs import Signs
 from hnbulk.textfiles import Limits, read_columns, read_lines, read_row_by_row
 
 LIMITS = Limits(rows=1_000, columns=20, cell=1_000)
@@ -18,7 +19,7 @@ LIMITS = Limits(rows=1_000, columns=20, cell=1_000)
 Rows = list[tuple[str, ...]]
 
 
-def rows_of(read: Callable[[], tuple[pa.Array, ...] | None]) -> Rows | str | None:
+def rows_of(read: Callable[[], tuple[pa.ChunkedArray, ...] | None]) -> Rows | str | None:
     """What is read, rows without a cell as such and none at the end; or the words of a refusal."""
     try:
         columns = read()
@@ -34,7 +35,7 @@ def rows_of(read: Callable[[], tuple[pa.Array, ...] | None]) -> Rows | str | Non
 
 
 def quickly(content: bytes, width: int = 2) -> Rows | str | None:
-    return rows_of(lambda: read_lines(content, ",", width=width, name="a.csv"))
+    return rows_of(lambda: read_lines(content, Signs.of(content), ",", width=width, name="a.csv"))
 
 
 def row_by_row(content: bytes) -> Rows | str | None:
@@ -84,7 +85,8 @@ def test_what_is_not_a_row_a_line_is_left_to_the_other(rest: bytes) -> None:
 
 
 def read(content: bytes, limits: Limits = LIMITS) -> list[list[str]]:
-    return [column.to_pylist() for column in read_columns(content, name="a.csv", limits=limits)]
+    columns = read_columns(content, Signs.of(content), name="a.csv", limits=limits)
+    return [column.to_pylist() for column in columns]
 
 
 def test_faults_are_told_with_their_row() -> None:
