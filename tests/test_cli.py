@@ -19,6 +19,7 @@ from outside import Service
 
 from hnbulk.cli import main
 
+FULL = Path("/dev/full")
 VERBS = (
     "demo drill sandbox check annotate plan cancel show retry apply resume runs audit rebuild orders "
     "verify authorize funnel report"
@@ -138,6 +139,27 @@ def test_a_failure_answers_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["code"] in {"usage", "bad-input"}
     assert "no-such-file.csv" in error["message"]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_full_disk_under_stdout_is_told_in_one_line(options: tuple[str, ...], tmp_path: Path) -> None:
+    """Exit 1, what is wrong and the way on; never a trace."""
+    (tmp_path / "list.csv").write_text("Phone\n4155550100\n")
+    with FULL.open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hnbulk", "check", "list.csv", *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("hnbulk: ")]
+    assert line.startswith("hnbulk: cannot write the output: No space left on device. Make room")
+    assert "unexpected" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_without_credentials_nothing_is_sent(tmp_path: Path) -> None:

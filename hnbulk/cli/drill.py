@@ -14,6 +14,7 @@ from hnbulk.cli.columns import in_columns
 from hnbulk.cli.options import AsJson, settle_time
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
+from hnbulk.wording import count_text
 
 if TYPE_CHECKING:
     from hnbulk.drill import Drill
@@ -125,10 +126,18 @@ def _told(done: Drill, name: str, how: str) -> str:
     """The scoreboard, and what it amounts to."""
     score = done.score
     rows: list[tuple[str, int, str]] = [
-        ("orders", score.orders, f"of {done.planned:,} planned numbers; {done.rows:,} rows in the list"),
+        (
+            "orders",
+            score.orders,
+            f"of {count_text(done.planned, 'planned number')}; {count_text(done.rows, 'row')} in the list",
+        ),
         ("duplicates", score.duplicates, "live orders beyond the first of a number"),
         ("lost", score.lost, "planned numbers without an order"),
-        ("strangers adopted", score.strangers_adopted, f"of {done.strangers:,} orders of somebody else"),
+        (
+            "strangers adopted",
+            score.strangers_adopted,
+            f"of {count_text(done.strangers, 'order')} of somebody else",
+        ),
         ("unplanned orders", score.unplanned_orders, "on numbers that are not in the list"),
         ("unplanned deletes", score.unplanned_deletes, "the list cancels none"),
         ("untrue claims", score.untrue_claims, "the journal names another order than there is, or none"),
@@ -139,14 +148,15 @@ def _told(done: Drill, name: str, how: str) -> str:
         rows.insert(1, ("refused", score.refused, "by the service; in the error file"))
     if done.again:
         rows.append(("planned again", done.again, "came back for review, and were made in peace"))
-    ran = f"{done.kills:,} kills, {done.runs:,} runs of the worker, {done.seconds:.0f} s"
+    asked = f"{count_text(score.requests, 'request')} ({score.creates:,} of them creates)"
+    ran = f"{count_text(done.kills, 'kill')}, {count_text(done.runs, 'run')} of the worker"
     broken = ", ".join(score.broken) or "audit findings"
     end = "every promise held" if done.held else done.stopped or f"BROKEN: {broken}"
     return "\n".join(
         [
             f"drill of {name}: {how}",
             *in_columns(("", "", ""), rows)[1:],
-            f"{score.requests:,} requests ({score.creates:,} of them creates); {ran}",
+            f"{asked}; {ran}, {done.seconds:.0f} s",
             end,
         ]
     )

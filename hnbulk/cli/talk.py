@@ -40,18 +40,29 @@ class Talk:
         if self.as_json:
             self.say(text)
         else:
-            put(sys.stdout, text)
+            _put_out(text)
 
     def show(self, text: str, document: Any) -> None:
         """The verb's data on stdout: the document with `--json`, else the text."""
-        put(sys.stdout, dump(document) if self.as_json else text)
+        _put_out(dump(document) if self.as_json else text)
 
     def rows(self, text: str, records: Iterable[dict[str, Any]]) -> None:
         """The verb's rows on stdout: JSON Lines with `--json`, else the text."""
         if not self.as_json:
-            put(sys.stdout, text)
+            _put_out(text)
         elif lines := [dump(record) for record in records]:
-            put(sys.stdout, "\n".join(lines))
+            _put_out("\n".join(lines))
+
+
+def _put_out(text: str) -> None:
+    """The text is on stdout. Raises `HnbulkError` where it cannot be written, as on a full disk."""
+    try:
+        put(sys.stdout, text)
+    except OSError as error:
+        raise HnbulkError(
+            f"cannot write the output: {error.strerror or type(error).__name__}. Make room, or send it "
+            "elsewhere, and ask again. Nothing of a run is lost: see `hnbulk runs`."
+        ) from None
 
 
 def dump(document: Any) -> str:
