@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 
 from hnbulk.differences import Mask, arrow_texts, records, values
+from hnbulk.numberindex import NumberIndex, Numbers
 from hnbulk.phonecolumn import e164_keys
 from hnbulk.planfile import PlanRow, PlanRows
 from hnbulk.steps import Action, Step, Verdict, canonical
-from hnbulk.table import Numbers, RowIndex, numbers_of
+from hnbulk.table import numbers_of
 
 Rows = Sequence[tuple[int, Mapping[str, str]]]  # row number and its own cells
 SetAside = Mapping[int, tuple[str, str]]  # row number to code and note
@@ -98,7 +99,7 @@ class _Verdicts:
         decided: Mapping[int, _Decision],
         as_wanted: Sequence[tuple[Numbers, pa.Array, pa.Array]],
     ) -> None:
-        own = RowIndex(numbers)
+        own = NumberIndex(numbers)
         beside = np.fromiter(decided, dtype=np.int64)
         beside = beside[own.find(beside) < 0]
         self._all = np.sort(np.concatenate([numbers, beside]))
@@ -106,7 +107,7 @@ class _Verdicts:
         self._place = own.find(self._all)  # in the list
         self._decided = decided
         kept = [np.zeros(0, dtype=np.int64), *(rows for rows, _, _ in as_wanted)]
-        self._same = RowIndex(np.concatenate(kept)).find(self._all)
+        self._same = NumberIndex(np.concatenate(kept)).find(self._all)
         self._sids = pa.chunked_array([sids for _, sids, _ in as_wanted], type=pa.string())
         self._statuses = pa.chunked_array([names for _, _, names in as_wanted], type=pa.string())
 

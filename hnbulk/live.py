@@ -17,6 +17,7 @@ import pandas as pd
 
 from hnbulk import lifecycle
 from hnbulk.differences import arrow_texts
+from hnbulk.numberindex import NumberIndex
 from hnbulk.phonecolumn import e164_keys
 
 Positions = npt.NDArray[np.int64]
@@ -31,7 +32,7 @@ class LiveOrders:
     doubled: list[str]  # numbers with more than one live order
     failures: Mapping[str, int]  # failed orders by number
     _single: Positions  # of the live orders that are alone on their number
-    _index: pd.Index[Any]  # their numbers, as numbers where each is a plain E.164 one
+    _index: NumberIndex | pd.Index[Any]  # their numbers; as whole ones where all are plain E.164
 
     @classmethod
     def of(cls, orders: pd.DataFrame) -> LiveOrders:
@@ -40,14 +41,14 @@ class LiveOrders:
         numbers = _numbers(orders["phone_number"])
         places = single = np.flatnonzero(alive & known)
         doubled: list[str] = []
-        index = numbers if len(places) == len(orders) else numbers[places]
-        if not _are_distinct(index):
+        index = _index_of(numbers if len(places) == len(orders) else numbers[places])
+        if not (index.distinct if isinstance(index, NumberIndex) else index.is_unique):
             # an order that a frame has twice counts once
             places = places[~orders["sid"].iloc[places].duplicated().to_numpy(dtype=np.bool_)]
             again = numbers[places].duplicated(keep=False)
             doubled = orders["phone_number"].iloc[places[again]].unique().tolist()
             single = places[~again]
-            index = numbers[single]
+            index = _index_of(numbers[single])
         failed = np.flatnonzero(~alive & known)
         failures = orders[["sid", "phone_number"]].iloc[failed].drop_duplicates("sid")["phone_number"]
         return cls(orders, places, doubled, Counter(failures.tolist()), single, index)
@@ -62,11 +63,16 @@ class LiveOrders:
     def find(self, numbers: pd.Series[Any]) -> Positions:
         """The place in `orders` of each number's one live order; -1 where it has none, or two."""
         wanted, have = _numbers(numbers), self._index
-        if wanted.dtype != have.dtype:
-            wanted, have = _texts_of(numbers), _texts_of(self.orders["phone_number"].iloc[self._single])
-        # an index of its own, so that its table of a million numbers is not kept
-        at: Positions = pd.Index(have.array).get_indexer(wanted)
-        return at if len(have) == len(self.orders) else np.append(self._single, -1)[at]
+        at: Positions
+        if isinstance(have, NumberIndex) and wanted.dtype == np.int64:
+            at = have.find(wanted.to_numpy())
+        else:
+            texts = (
+                self.orders["phone_number"].iloc[self._single] if isinstance(have, NumberIndex) else have
+            )
+            # an index of its own, so that its table of a million numbers is not kept
+            at = pd.Index(_texts_of(texts).array).get_indexer(_texts_of(numbers))
+        return at if len(self._single) == len(self.orders) else np.append(self._single, -1)[at]
 
     def among_doubled(self, numbers: pd.Series[Any]) -> npt.NDArray[np.bool_]:
         """Which of the numbers have two live orders."""
@@ -83,10 +89,8 @@ def _alive(statuses: pd.Series[Any]) -> npt.NDArray[np.bool_]:
     return alive[names.cat.codes.to_numpy()]  # -1, missing, is the last
 
 
-def _are_distinct(numbers: pd.Index[Any]) -> bool:
-    if numbers.dtype != np.int64:
-        return bool(numbers.is_unique)
-    return bool(np.diff(np.sort(numbers.to_numpy())).all())
+def _index_of(numbers: pd.Index[Any]) -> NumberIndex | pd.Index[Any]:
+    return NumberIndex(numbers.to_numpy()) if numbers.dtype == np.int64 else numbers
 
 
 def _numbers(column: pd.Series[Any]) -> pd.Index[Any]:
@@ -95,6 +99,6 @@ def _numbers(column: pd.Series[Any]) -> pd.Index[Any]:
     return _texts_of(column) if keys is None else pd.Index(keys)
 
 
-def _texts_of(column: pd.Series[Any]) -> pd.Index[Any]:
+def _texts_of(column: pd.Series[Any] | pd.Index[Any]) -> pd.Index[Any]:
     index: pd.Index[Any] = pd.Index(column, dtype="str")
     return index

@@ -5,7 +5,7 @@ All faults are told at once, and no row is lost. This module reads no file and s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
@@ -20,12 +20,13 @@ from hnbulk.frames import problems_frame, targets_of
 from hnbulk.glance import TYPES, Glance, Mask, glance
 from hnbulk.headers import CHECKED_ONLY, field_of, map_headers, shown_header
 from hnbulk.mapping import Stated, refuse_strangers
+from hnbulk.numberindex import NumberIndex, Numbers
 from hnbulk.phones import PhoneFault, read_phone, tidy
 from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
 from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS
 from hnbulk.rowplaces import PLACE
-from hnbulk.table import Numbers, Row, RowIndex, Table, columns_of, joined
+from hnbulk.table import Row, Table, columns_of, joined
 
 Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
@@ -132,8 +133,13 @@ def _read_rows(draft: _Draft, whole: Table, watch: Watch) -> pd.DataFrame:
     _compare_repeats(draft, seen, whole)
     good = np.ones(len(whole), dtype=np.bool_)
     good[odd] = [row in draft.targets for row in whole.numbers[odd].tolist()]
-    good[RowIndex(whole.numbers).find(draft.set_aside)] = False
+    good[_places(whole, draft.set_aside)] = False
     return _targets(draft, seen, odd, whole.numbers, good)
+
+
+def _places(whole: Table, rows: Collection[int]) -> Numbers:
+    """Where in the list the rows with these numbers are."""
+    return NumberIndex(whole.numbers).find(np.fromiter(rows, dtype=np.int64, count=len(rows)))
 
 
 def _targets(draft: _Draft, seen: Glance, odd: Numbers, numbers: Numbers, good: Mask) -> pd.DataFrame:
@@ -297,7 +303,7 @@ def _compare_repeats(draft: _Draft, seen: Glance, whole: Table) -> None:
     column = draft.columns["phone_number"]
     keys = seen.keys.copy()
     own = [int(target["phone_number"][2:]) for target in draft.targets.values()]
-    keys[RowIndex(whole.numbers).find(draft.targets)] = own
+    keys[_places(whole, draft.targets)] = own
     groups = list(_repeats(keys))
     cells_of = dict(whole.at(np.concatenate([np.zeros(0, dtype=np.int64), *groups])).records)
     for places in groups:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from hnbulk.lines import Made
+from hnbulk.numberindex import Numbers
 
 Row = tuple[int, dict[str, str]]
-Numbers = npt.NDArray[np.int64]
 Value = TypeVar("Value")
 
 #: So many rows are made at once where all are gone through.
@@ -121,20 +120,3 @@ def numbers_of(rows: Sequence[tuple[int, Any]]) -> Numbers:
     if isinstance(rows, _Rows):
         return rows.table.numbers
     return np.fromiter((row for row, _ in rows), dtype=np.int64)
-
-
-class RowIndex:
-    """Where in a list the row with a number is."""
-
-    def __init__(self, numbers: Numbers) -> None:
-        self._order = None if bool((np.diff(numbers) > 0).all()) else np.argsort(numbers, kind="stable")
-        self._sorted = numbers if self._order is None else numbers[self._order]
-
-    def find(self, rows: Iterable[int]) -> Numbers:
-        """The place of each row; -1 where no row has that number."""
-        wanted = np.fromiter(rows, dtype=np.int64)
-        if not len(self._sorted):
-            return np.full(len(wanted), -1, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
-        places = at if self._order is None else self._order[at]
-        return np.where(self._sorted[at] == wanted, places, -1)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hnbulk.table import RowIndex, Table, columns_of, joined, numbers_of
+from hnbulk.table import Table, columns_of, joined, numbers_of
 
 ROWS = ((2, ("4155550100", "a")), (3, ("", "")), (9, ("x", "é")))
 TABLE = Table.of(("Phone", "Name"), ROWS)
@@ -63,13 +61,6 @@ def test_many_rows_are_gone_through_in_order() -> None:
 def test_no_cell_is_in_its_repr() -> None:
     """Cells are people's data."""
     assert repr(TABLE) == "Table(2 columns, 3 rows)"
-
-
-@given(st.lists(st.integers(0, 50), unique=True), st.lists(st.integers(0, 50)))
-def test_rows_are_found_by_their_numbers(numbers: list[int], wanted: list[int]) -> None:
-    """Sorted or not; -1 where there is none."""
-    found = RowIndex(np.array(numbers, dtype=np.int64)).find(wanted).tolist()
-    assert found == [numbers.index(row) if row in numbers else -1 for row in wanted]
 
 
 def test_numbers_are_those_of_any_rows() -> None:
