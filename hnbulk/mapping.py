@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hnbulk.errors import InputError
+from hnbulk.errors import InputError, UsageError
 from hnbulk.files import write_private
 from hnbulk.headers import FIELD_ALIASES, shown_header
 from hnbulk.plaintext import single_line
@@ -72,7 +72,16 @@ def refuse_strangers(mapping: Stated, columns: Iterable[str], *, name: str) -> N
 
 
 def save_mapping(path: Path, mapping: Stated) -> None:
-    """`path` holds the mapping, 0600."""
+    """`path` holds the mapping, 0600.
+
+    Raises `UsageError` where something else than a mapping is there: it may be the customer's list.
+    """
+    if path.exists():
+        try:
+            read_mapping(path)
+        except InputError:
+            told = f"{single_line(str(path))} exists and is no mapping; it was left as it is."
+            raise UsageError(f"{told} Name another file with --save-map.", path=str(path)) from None
     write_private(path, json.dumps(dict(mapping), ensure_ascii=False, indent=2).encode() + b"\n")
 
 

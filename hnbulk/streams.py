@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -49,6 +50,12 @@ def put(stream: TextIO | None, text: str) -> None:
         if not nobody_reads(error):
             raise
         let_go(stream)
+
+
+def escape_strangers(stream: TextIO | None) -> None:
+    """A sign that the stream's encoding does not have is written as Python escapes it, and is no error."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def let_go(stream: TextIO) -> None:

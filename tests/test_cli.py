@@ -142,13 +142,15 @@ def test_a_failure_answers_json_too(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
-@pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_full_disk_under_stdout_is_told_in_one_line(options: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments", ["check list.csv", "check list.csv --json", "--version", "--help", "plan --help"]
+)
+def test_a_full_disk_under_stdout_is_told_in_one_line(arguments: str, tmp_path: Path) -> None:
     """Exit 1, what is wrong and the way on; never a trace."""
     (tmp_path / "list.csv").write_text("Phone\n4155550100\n")
     with FULL.open("w", encoding="utf-8") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "hnbulk", "check", "list.csv", *options],
+            [sys.executable, "-m", "hnbulk", *arguments.split()],
             stdout=full,
             stderr=subprocess.PIPE,
             cwd=tmp_path,
@@ -157,9 +159,29 @@ def test_a_full_disk_under_stdout_is_told_in_one_line(options: tuple[str, ...], 
         )
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("hnbulk: ")]
-    assert line.startswith("hnbulk: cannot write the output: No space left on device. Make room")
+    assert line.startswith("hnbulk: cannot write: No space left on device. Make room")
     assert "unexpected" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("json_too", [False, True])
+def test_a_terminal_without_a_sign_shows_its_code(encoding: str, json_too: bool, tmp_path: Path) -> None:
+    """Words and JSON are whole in whatever encoding stdout has; nothing ends because of a letter."""
+    (tmp_path / "naïve→.csv").write_text("Phone,Straße→\n4155550100,x\noops,y\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "hnbulk", "check", "naïve→.csv", *(["--json"] if json_too else [])],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    told = done.stdout.decode(encoding)
+    if json_too:
+        assert json.loads(told)["file"] == "naïve→.csv"
+    else:
+        assert "naïve→.csv" in told.encode("ascii", "backslashreplace").decode("unicode_escape")
 
 
 def test_without_credentials_nothing_is_sent(tmp_path: Path) -> None:

@@ -109,3 +109,24 @@ def test_what_is_no_file_of_a_mapping_is_told_so(tmp_path: Path) -> None:
         read_mapping(Path('{"Line 1": "phone_number"}'))
     with pytest.raises(InputError, match="Name the JSON file"):
         read_mapping(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", ["list.csv", "other.json", "folder"])
+def test_a_mapping_is_written_over_no_other_file(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The customer's list least of all; over an older mapping it is."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "list.csv").write_text("Phone\n4155550100\n")
+    (tmp_path / "other.json").write_text('["Phone"]\n')
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(tmp_path / "list.csv"), "--save-map", str(tmp_path / name)])
+    assert ended.value.code == 2
+    assert "exists and is no mapping; it was left as it is. Name another file" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    (tmp_path / "other.json").write_text('{"Phone": null}\n')
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(tmp_path / "list.csv"), "--save-map", str(tmp_path / "other.json")])
+    assert ended.value.code == 0
+    assert read_mapping(tmp_path / "other.json") == {"Phone": "phone_number"}

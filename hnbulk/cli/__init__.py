@@ -16,7 +16,7 @@ from hnbulk import __version__
 from hnbulk.cli import annotate, drill, orders, rebuild, runs, sandbox, story, tables
 from hnbulk.cli.talk import fail
 from hnbulk.errors import RunInterrupted, RunStopped, UsageError
-from hnbulk.streams import flush
+from hnbulk.streams import escape_strangers, flush
 
 app = typer.Typer(
     name="hnbulk",
@@ -46,6 +46,8 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one verb and exit with its code; the codes stand in `errors` and in the README."""
+    for stream in (sys.stdout, sys.stderr):
+        escape_strangers(stream)
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in arguments
     ended: list[int] = []

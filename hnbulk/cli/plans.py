@@ -43,8 +43,10 @@ def check_plan_out(out: Path) -> None:
 def save_plan(talk: Talk, made: Plan, out: Path, **more: Any) -> None:
     """The plan lies in `out` and is shown; `more` stands beside it with `--json`."""
     made.save(out)
-    show_plan(talk, made, out, **more)
-    talk.say(f"saved: {out}")
+    try:
+        show_plan(talk, made, out, **more)
+    finally:  # also where it could not be shown
+        talk.say(f"saved: {out}")
 
 
 def rebase_plan(talk: Talk, old: Path, out: Path) -> Plan:

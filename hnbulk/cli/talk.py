@@ -7,6 +7,7 @@ nothing here knows what a verb does.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 
 from hnbulk.errors import HnbulkError
 from hnbulk.streams import put
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +43,24 @@ class Talk:
         if self.as_json:
             self.say(text)
         else:
-            _put_out(text)
+            put(sys.stdout, text)
 
     def show(self, text: str, document: Any) -> None:
         """The verb's data on stdout: the document with `--json`, else the text."""
-        _put_out(dump(document) if self.as_json else text)
+        put(sys.stdout, dump(document) if self.as_json else text)
 
     def rows(self, text: str, records: Iterable[dict[str, Any]]) -> None:
         """The verb's rows on stdout: JSON Lines with `--json`, else the text."""
         if not self.as_json:
-            _put_out(text)
+            put(sys.stdout, text)
         elif lines := [dump(record) for record in records]:
-            _put_out("\n".join(lines))
-
-
-def _put_out(text: str) -> None:
-    """The text is on stdout. Raises `HnbulkError` where it cannot be written, as on a full disk."""
-    try:
-        put(sys.stdout, text)
-    except OSError as error:
-        raise HnbulkError(
-            f"cannot write the output: {error.strerror or type(error).__name__}. Make room, or send it "
-            "elsewhere, and ask again. Nothing of a run is lost: see `hnbulk runs`."
-        ) from None
+            put(sys.stdout, "\n".join(lines))
 
 
 def dump(document: Any) -> str:
-    """One line of JSON; dates as ISO 8601."""
-    return json.dumps(document, ensure_ascii=False, default=_plain)
+    """One line of JSON; dates as ISO 8601. A sign that stdout has no code for is escaped as JSON does."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return json.dumps(document, ensure_ascii=not encoding.lower().startswith("utf"), default=_plain)
 
 
 def _plain(value: Any) -> Any:
@@ -81,8 +74,8 @@ def _plain(value: Any) -> Any:
 def fail(error: BaseException, *, as_json: bool) -> int:
     """The error is told in one line (or one document), and its exit code returned.
 
-    An error of ours speaks for itself. Any other is told by its type and place only: its text
-    could carry people's data.
+    An error of ours speaks for itself, and a full disk by its name. Any other is told by its type and
+    place only: its text could carry people's data.
     """
     known = error if isinstance(error, HnbulkError) else HnbulkError(_unexpected(error))
     if os.environ.get("HNBULK_DEBUG") and known is not error:
@@ -96,6 +89,11 @@ def fail(error: BaseException, *, as_json: bool) -> int:
 
 
 def _unexpected(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return (
+            f"cannot write: {error.strerror}. Make room, or send the output elsewhere, and say it again. "
+            "Nothing of a run is lost: see `hnbulk runs`."
+        )
     trace, place = error.__traceback__, "?"
     while trace is not None:
         code = trace.tb_frame.f_code
