@@ -37,7 +37,8 @@ _TAKE_OUT = "take the row out: only US and Canadian numbers can be hosted"
 RULES: Mapping[str, Rule] = {
     "phone-missing": Rule("a row needs a phone number", "write the number, or take the row out"),
     "phone-number-format": Rule(
-        "a spreadsheet turned the number into a sum; digits may be lost", _SHEET_TEXT
+        "it is written as a spreadsheet writes sums (point, exponent, thousands); digits may be lost",
+        _SHEET_TEXT,
     ),
     "phone-signs": Rule("a phone number has signs that do not belong there", _TEN_DIGITS),
     "phone-letters": Rule("a phone number has no letters", _TEN_DIGITS),

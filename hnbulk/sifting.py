@@ -270,7 +270,8 @@ def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
             values[name], findings = read_field(name, text)
             if findings:
                 _note_all(draft, row, name, text, findings)
-    for name, finding in row_findings(values):
+    given = {**texts, **{name: value for name, value in values.items() if value}}  # refused or not
+    for name, finding in row_findings(given):
         _note_all(draft, row, name, texts[name], [finding])
     if isinstance(phone, PhoneFault):
         return

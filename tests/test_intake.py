@@ -169,6 +169,15 @@ def test_raising_for_problems_names_the_count_and_the_first() -> None:
     assert [problem["row"] for problem in caught.value.facts["problems"]] == [2, 4]
 
 
+def test_a_refused_cell_is_told_once() -> None:
+    """It was given, so that no rule between fields misses it."""
+    intake = read("Phone,Verification,Document sid", "4155550100,phone-bill,RI12", "4155550101,phone-bill,")
+    assert [tuple(problem) for problem in intake.problems[["row", "code"]].to_numpy()] == [
+        (2, "sid-format"),
+        (3, "document-missing"),
+    ]
+
+
 def test_warnings_alone_stop_nothing() -> None:
     """Unknown columns and repeats are no errors."""
     raise_for_problems(read("Phone,Region", "4155550100,a", "415-555-0100,a"))
