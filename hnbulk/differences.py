@@ -16,8 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Mask = npt.NDArray[np.bool_]
-Positions = npt.NDArray[np.int64]
+from hnbulk.alike import Alike, Mask, Positions
 
 # What an update may change, and what only a new order can have (reference page, Update).
 UPDATABLE = (
@@ -53,9 +52,7 @@ def differing(
 
         def one(name: str) -> Mask:
             wanted, actual = targets[name], orders[name]
-            known = _whole_numbers(actual) if name in _WHOLE_NUMBERS else _as_arrow(actual)
-            if name in _LISTS and known is not None:
-                known = _as_text(known)  # lists are dear to gather
+            known = _known(name, actual)
 
             def compare(start: int) -> Mask:
                 rows = slice(start, start + _ROWS)
@@ -114,28 +111,34 @@ def _differs(name: str, wanted: pd.Series[Any], actual: pd.Series[Any], known: A
     if not asked.any():
         return asked
     # what is the same as it stands needs no closer look, and nearly all is
-    places = np.flatnonzero(asked & ~_same(name, wanted, known, at))
+    places = np.flatnonzero(asked & ~_same(wanted, known, at))
     differs: Mask = np.zeros(len(wanted), dtype=np.bool_)
     if len(places):
         differs[places] = _differ(name, wanted.iloc[places], actual.iloc[at[places]])
     return differs
 
 
-def _same(name: str, wanted: pd.Series[Any], known: Any, at: Positions) -> Mask:
-    """The rows that are surely alike; of others nothing is said. `known` is what is there, for arrow."""
+def _known(name: str, actual: pd.Series[Any]) -> npt.NDArray[np.int64] | Alike | None:
+    """What is there, to be held against; None for lists that are no arrow's."""
     if name in _WHOLE_NUMBERS:
+        return _whole_numbers(actual)
+    column = _as_arrow(actual)
+    return None if column is None else Alike(_joined(column))
+
+
+def _same(wanted: pd.Series[Any], known: npt.NDArray[np.int64] | Alike | None, at: Positions) -> Mask:
+    """The rows that are surely alike; of others nothing is said."""
+    if isinstance(known, np.ndarray):
         return np.asarray(wanted.to_numpy(dtype=np.int64, na_value=-1) == known[at], dtype=np.bool_)
     one = _as_arrow(wanted)
     if one is None or known is None:
         return np.zeros(len(wanted), dtype=np.bool_)
-    one, other = _as_text(one), _as_text(known.take(pa.array(at)))
-    return np.asarray(pc.fill_null(pc.equal(one, other), False), dtype=np.bool_)
+    texts = _joined(one)
+    return known.same(texts.cast(pa.string()) if pa.types.is_dictionary(texts.type) else texts, at)
 
 
-def _as_text(column: Any) -> Any:
-    """A cell's text; the parts of a list with a sign between them that is in no address."""
-    if pa.types.is_dictionary(column.type):
-        return column.cast(pa.string())
+def _joined(column: Any) -> Any:
+    """The column; lists as texts, their parts with a sign between them that is in no address."""
     if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
         return column
     single = not column.null_count and (np.diff(column.offsets.to_numpy()) == 1).all()

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from hnbulk.differences import Mask, arrow_texts, records, values
+from hnbulk.alike import Mask
+from hnbulk.differences import arrow_texts, records, values
 from hnbulk.numberindex import NumberIndex, Numbers
 from hnbulk.phonecolumn import e164_keys
 from hnbulk.planfile import PlanRow, PlanRows

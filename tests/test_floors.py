@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking", "rowplaces"),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     ("lending", "extents", "encodings", "signs", "places", "numberindex"),
-    ("table", "phonecolumn", "addresses", "xmlparts", "volumes"),
+    ("table", "phonecolumn", "alike", "addresses", "xmlparts", "volumes"),
     (
         "workbooks",
         "textfiles",
@@ -97,8 +97,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEFT = set(
     (
-        "lending extents volumes encodings signs numberindex parquet places table phonecolumn textfiles "
-        "glance mapping quarantine sifting "
+        "lending extents volumes encodings signs numberindex alike parquet places table phonecolumn "
+        "textfiles glance mapping quarantine sifting "
         "addresses xmlparts packages stylesheet comments titles textbook annotated worksheet annotations "
         "annotate workbooks orderpages differences live pictures tablefiles frames considered overview "
         "drafts cancels intake plan schedule letters durations plancard funnelcard intakecard review "
