@@ -15,7 +15,7 @@ from hnbulk.alike import Mask
 from hnbulk.differences import arrow_texts, records, values
 from hnbulk.numberindex import NumberIndex, Numbers
 from hnbulk.phonecolumn import e164_keys
-from hnbulk.planfile import PlanRow, PlanRows
+from hnbulk.planfile import VERDICTS, PlanRow, PlanRows
 from hnbulk.steps import Action, Step, Verdict, canonical
 from hnbulk.table import numbers_of
 
@@ -113,7 +113,7 @@ class _Verdicts:
         self._statuses = pa.chunked_array([names for _, _, names in as_wanted], type=pa.string())
 
     def rows(self) -> PlanRows:
-        return PlanRows(len(self._all), self._row, self._verdicts, self._walk)
+        return PlanRows(len(self._all), self._row, self._codes, self._walk)
 
     def _walk(self) -> Iterator[PlanRow]:
         """The rows one after the other, without looking for those that stand in the list as here."""
@@ -129,11 +129,14 @@ class _Verdicts:
         cells = self._rows[place][1] if place >= 0 else {}
         return PlanRow(row, cells, *self._decision(n))
 
-    def _verdicts(self) -> Iterator[Verdict]:
-        rows, same = self._all.tolist(), (self._same >= 0).tolist()
-        for row, as_wanted in zip(rows, same, strict=True):
-            decided = self._decided.get(row)
-            yield decided[0] if decided else Verdict.NOTHING if as_wanted else Verdict.SET_ASIDE
+    def _codes(self) -> bytes:
+        places = {verdict: place for place, verdict in enumerate(VERDICTS)}
+        as_wanted, none = places[Verdict.NOTHING], places[_NO_TARGET[0]]
+        codes = np.where(self._same >= 0, as_wanted, none).astype(np.uint8)
+        rows = np.fromiter(self._decided, dtype=np.int64, count=len(self._decided))
+        decided = [places[verdict] for verdict, *_ in self._decided.values()]
+        codes[np.searchsorted(self._all, rows)] = decided
+        return codes.tobytes()
 
     def _decision(self, n: int) -> _Decision:
         decided = self._decided.get(int(self._all[n]))

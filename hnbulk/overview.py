@@ -101,7 +101,7 @@ def lines(plan: PlanFile) -> list[Line]:
         Line("cancel", len(steps[Action.CANCEL]), _counted(_statuses(steps[Action.CANCEL]))),
         Line("verify", len(steps[Action.VERIFY]), _calls(steps[Action.VERIFY])),
         Line("authorize", len(steps[Action.AUTHORIZE]), _letters(steps[Action.AUTHORIZE])),
-        Line("nothing", sum(one is Verdict.NOTHING for one in plan.verdicts()), "already as wanted"),
+        Line("nothing", plan.count(Verdict.NOTHING), "already as wanted"),
         *(
             Line(str(verdict), len(rows[verdict]), _counted(rows[verdict]))
             for verdict in (Verdict.BLOCKED, Verdict.CONFLICT, Verdict.SET_ASIDE)

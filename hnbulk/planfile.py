@@ -77,21 +77,26 @@ class PlanRow:
         return f"PlanRow({self.row}, {self.verdict}, {self.code})"
 
 
+#: Every verdict, in an order that never changes while a program runs.
+VERDICTS = tuple(Verdict)
+
+
 class PlanRows(Made[PlanRow]):
     """Rows that are made when they are asked for, and whose verdicts are known without that.
 
-    `walk` makes one after the other, which is quicker than each by itself.
+    `codes` has a byte for each row, the place of its verdict in `VERDICTS`; `walk` makes one row after
+    the other, which is quicker than each by itself.
     """
 
     def __init__(
         self,
         count: int,
         make: Callable[[int], PlanRow],
-        verdicts: Callable[[], Iterator[Verdict]],
+        codes: Callable[[], bytes],
         walk: Callable[[], Iterator[PlanRow]],
     ) -> None:
         super().__init__(count, make)
-        self.verdicts = verdicts
+        self.codes = codes
         self._walk = walk
 
     def __iter__(self) -> Iterator[PlanRow]:
@@ -142,30 +147,33 @@ class PlanFile:
             return (_parse(text)["row"] for text in self.steps.texts())
         return (step.row for step in self.steps)
 
-    def verdicts(self) -> Iterator[Verdict]:
-        """The verdict of each row, in order; quicker than asking every row for it."""
+    def count(self, verdict: Verdict) -> int:
+        """How many rows have this verdict; no row is made."""
+        return self._codes().count(VERDICTS.index(verdict))
+
+    def _codes(self) -> bytes:
         if isinstance(self.rows, PlanRows):
-            return self.rows.verdicts()
-        return (row.verdict for row in self.rows)
+            return self.rows.codes()
+        places = {verdict: place for place, verdict in enumerate(VERDICTS)}
+        return bytes(places[row.verdict] for row in self.rows)
 
     def rows_left(self, *verdicts: Verdict) -> Iterator[PlanRow]:
         """The rows with one of these verdicts, in order; no other row is made."""
         if not isinstance(self.rows, PlanRows):
             yield from (row for row in self.rows if row.verdict in verdicts)
             return
-        for n, verdict in enumerate(self.verdicts()):
-            if verdict in verdicts:
-                yield self.rows[n]
+        wanted = {VERDICTS.index(verdict) for verdict in verdicts}
+        yield from (self.rows[n] for n, code in enumerate(self._codes()) if code in wanted)
 
     @property
     def counts(self) -> dict[str, int]:
         """How many steps of each action, then how many rows of each other verdict."""
         actions = Counter(str(step.action) for step in self.steps)
-        verdicts = Counter(map(str, self.verdicts()))
-        del verdicts[str(Verdict.PLANNED)]
-        ordered = [*Action, *Verdict]
-        both = actions + verdicts
-        return {str(name): both[str(name)] for name in ordered if both[str(name)]}
+        codes = self._codes()
+        others = {str(verdict): codes.count(place) for place, verdict in enumerate(VERDICTS)}
+        del others[str(Verdict.PLANNED)]
+        both = actions + Counter(others)
+        return {str(name): both[str(name)] for name in (*Action, *VERDICTS) if both[str(name)]}
 
     def dumps(self) -> bytes:
         """The plan file's bytes."""

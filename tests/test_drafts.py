@@ -7,7 +7,7 @@ from test_plan import header, order
 
 from hnbulk.drafts import Draft
 from hnbulk.frames import orders_from
-from hnbulk.planfile import PlanFile, PlanRow, loads_plan
+from hnbulk.planfile import VERDICTS, PlanFile, PlanRow, loads_plan
 from hnbulk.steps import Verdict
 from hnbulk.table import Table
 
@@ -42,7 +42,7 @@ def test_verdicts_are_those_of_the_rows() -> None:
     draft.leave_as_wanted(np.array([2]), orders_from([order(1)]), np.array([0]))
     draft.leave(9, Verdict.BLOCKED, "not-cancelable")
     rows = draft.rows()
-    assert list(rows.verdicts()) == [row.verdict for row in rows]
+    assert [VERDICTS[code] for code in rows.codes()] == [row.verdict for row in rows]
     assert [row.row for row in rows] == [2, 3, 4, 5, 9]
     assert dict(rows[4].cells) == {}
     assert draft.last_row == 9
