@@ -103,6 +103,18 @@ RULES: Mapping[str, Rule] = {
         "keep the application sid or the SMS addresses",
         "warning",
     ),
+    "cell-error": Rule(
+        "the cell shows an error and has no value", "correct the formula, or type the value in"
+    ),
+    "formula-without-value": Rule(
+        "the cell is a formula, and its value is not in the file",
+        "open the file in a spreadsheet, recalculate and save it, or paste the values",
+    ),
+    "cell-merged": Rule(
+        "the cell is merged with the one above: only the first row of a merge has the value",
+        "unmerge the cells and fill each row",
+        "warning",
+    ),
     "duplicate-row": Rule(
         "the same number and wishes stand in an earlier row; the first counts",
         "take the row out",

@@ -8,8 +8,8 @@ those who have the words. This module reads no file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hnbulk.checks import PLAIN, PLAIN_LENGTH, read_field, row_findings
+from hnbulk.numberindex import Numbers
 from hnbulk.phonecolumn import Keys, e164_texts, read_phones
 from hnbulk.phones import tidy
 
@@ -36,6 +37,12 @@ class Glance:
     keys: Keys  # the ten digits of each row's number; 0 where the row is odd
     values: Mapping[str, pa.Array]
     odd: Mask
+
+    def without(self, places: Numbers) -> Self:
+        """The rows at these places are odd."""
+        keys, odd = self.keys.copy(), self.odd.copy()
+        keys[places], odd[places] = 0, True
+        return replace(self, keys=keys, odd=odd)
 
     def target(self, place: int) -> dict[str, Any]:
         """What the row at this place asks for, its blank fields left out."""

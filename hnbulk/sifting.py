@@ -26,7 +26,7 @@ from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
 from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS
 from hnbulk.rowplaces import PLACE
-from hnbulk.table import Row, Table, columns_of, joined
+from hnbulk.table import Gap, Row, Table, columns_of, joined
 
 Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
@@ -78,6 +78,8 @@ def sift(
     draft = _Draft(merged.columns, places, merged.titles)
     for n, ((_, table), part, of) in enumerate(zip(tables, parts, fields_of, strict=True)):
         merged.take(part.columns, of)
+        for title, meant in of.items():
+            draft.keep_gaps(part.gaps_of(title), meant, n)
         for title in part.columns:
             if title not in of and title not in (stated or {}) and title != PLACE:
                 draft.note(1 + n * STEP, title, "unknown-column")
@@ -127,6 +129,8 @@ def _read_rows(draft: _Draft, whole: Table, watch: Watch) -> pd.DataFrame:
     """The targets; `draft` knows what there is to say about rows, and which are none."""
     cells = dict(zip(whole.columns, whole.cells, strict=True))
     seen = glance({name: cells[column].combine_chunks() for name, column in draft.columns.items()})
+    if draft.gaps:
+        seen = seen.without(_places(whole, draft.gaps))
     odd = np.flatnonzero(seen.odd)
     for row, own in watch(whole.at(odd).records):
         _read_row(draft, row, own)
@@ -170,6 +174,12 @@ class _Draft:
     problems: list[dict[str, Any]] = field(default_factory=list)
     set_aside: dict[int, str] = field(default_factory=dict)
     targets: dict[int, dict[str, Any]] = field(default_factory=dict)
+    gaps: dict[int, dict[str, Gap]] = field(default_factory=dict)  # of a row, by field
+
+    def keep_gaps(self, gaps: Mapping[int, Gap], meant: str, table: int) -> None:
+        """These rows of a table have a cell for the field that reads as blank and is not."""
+        for row, gap in gaps.items():
+            self.gaps.setdefault(row + table * STEP, {})[meant] = gap
 
     def note(self, row: int, column: str | None, code: str, *, value: str = "", about: str = "") -> None:
         """A problem is noted; an error sets its row aside."""
@@ -251,16 +261,22 @@ def _restored(column: pa.Array) -> pa.Array:
 def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
     columns = draft.columns
     texts = {name: tidy(cells[column]) for name, column in columns.items() if cells[column]}
-    if not any(cell.strip() for column, cell in cells.items() if column != PLACE):
+    gaps = _take_gaps(draft, row, texts)
+    faulty = any(RULES[gap.code].severity == "error" for gap in gaps.values())
+    if not faulty and not any(cell.strip() for column, cell in cells.items() if column != PLACE):
         draft.note(row, None, "blank-row")
         draft.set_aside[row] = "blank-row"
         return
     values: dict[str, Any] = {"row": row}
     written = texts.pop("phone_number", "")
     phone = read_phone(written)
-    if isinstance(phone, PhoneFault):
+    gap = gaps.pop("phone_number", None)
+    if gap is not None and RULES[gap.code].severity == "error":
+        draft.note(row, columns["phone_number"], gap.code, about=gap.about)
+    elif isinstance(phone, PhoneFault):
         value = masked("phone_number", written) if written else ""
-        draft.note(row, columns["phone_number"], phone, value=value)
+        about = RULES[gap.code].rule if gap is not None else ""
+        draft.note(row, columns["phone_number"], phone, value=value, about=about)
     else:
         values["phone_number"] = phone.number
         if phone.extension is not None:
@@ -270,12 +286,23 @@ def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
             values[name], findings = read_field(name, text)
             if findings:
                 _note_all(draft, row, name, text, findings)
+    for name, gap in gaps.items():
+        draft.note(row, columns[name], gap.code, about=gap.about)
     given = {**texts, **{name: value for name, value in values.items() if value}}  # refused or not
     for name, finding in row_findings(given):
         _note_all(draft, row, name, texts[name], [finding])
     if isinstance(phone, PhoneFault):
         return
     draft.targets[row] = _sent(values)
+
+
+def _take_gaps(draft: _Draft, row: int, texts: dict[str, str]) -> dict[str, Gap]:
+    """The row's cells that read as blank and are not, by field; an error is no text, whatever was read."""
+    gaps = draft.gaps.get(row, {})
+    for name, gap in gaps.items():
+        if gap.code == "cell-error":
+            texts.pop(name, None)
+    return {name: gap for name, gap in gaps.items() if not texts.get(name)}
 
 
 def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -345,6 +372,9 @@ def _wish(draft: _Draft, row: int, cells: Mapping[str, str]) -> dict[str, Any]:
     for name, value in draft.targets[row].items():
         text = tidy(cells.get(draft.columns.get(name, ""), "")) if value is None else value
         wish[name] = frozenset(text) if isinstance(text, list) else text
+    for name, gap in draft.gaps.get(row, {}).items():
+        if RULES[gap.code].severity == "error":
+            wish.setdefault(name, gap.code)  # nobody knows what is asked for there
     return {**wish, "row": None}
 
 

@@ -5,9 +5,9 @@ A million rows cost what their text costs. This module reads no file and judges 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,17 @@ Value = TypeVar("Value")
 
 #: So many rows are made at once where all are gone through.
 _TOGETHER = 4_096
+
+
+class Gap(NamedTuple):
+    """Cells that read as blank and are not, by the code of the reason; rows and columns from 1."""
+
+    code: str
+    first: int  # row
+    last: int
+    left: int  # column
+    right: int
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -35,6 +46,7 @@ class Table:
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()  # that might have been meant
     unread_sheets: tuple[str, ...] = ()  # all that were not read
+    gaps: Mapping[str, Sequence[Gap]] = field(default_factory=dict)  # of a column, by its name
 
     @classmethod
     def of(cls, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> Self:
@@ -54,6 +66,22 @@ class Table:
         return replace(
             self, numbers=self.numbers[places], cells=tuple(column.take(taken) for column in self.cells)
         )
+
+    def gaps_of(self, column: str) -> dict[int, Gap]:
+        """Which rows' cells of this column read as blank and are not."""
+        found: dict[int, Gap] = {}
+        if column not in self.gaps or not len(self):
+            return found
+        done: dict[str, int] = {}
+        first, last = int(self.numbers[0]), int(self.numbers[-1])
+        # what is wrong with a cell itself goes before the merge it is in
+        for gap in sorted(self.gaps[column], key=lambda gap: (gap.code == "cell-merged", gap.first)):
+            # no row is gone through twice, however many merges there are of it
+            begin, end = max(gap.first, first, done.get(gap.code, 0) + 1), min(gap.last, last)
+            for row in range(begin, end + 1):
+                found.setdefault(row, gap)
+            done[gap.code] = max(end, begin - 1)
+        return found
 
     @property
     def rows(self) -> Sequence[tuple[int, tuple[str, ...]]]:

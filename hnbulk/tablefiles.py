@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hnbulk import parquet, textfiles, workbooks
+from hnbulk.checks import RULES
 from hnbulk.encodings import utf8
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of, shown_header
 from hnbulk.plaintext import single_line
 from hnbulk.signs import Signs
-from hnbulk.table import Table
+from hnbulk.table import Gap, Table
 
 MAX_BYTES = 200 << 20
 MAX_ROWS = 1_000_000
@@ -167,29 +168,48 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
         others = ", ".join(repr(other) for other in sheet.others)
         hint = f", or choose another sheet with --sheet: {others}" if others else ""
         hint = ", or name the sheets that are lists with --sheet" if len(found) > 1 else hint
-        table = _table(sheet.cells, name=f"{name}, sheet {sheet.name!r}", hint=hint)
+        table = _table(sheet.cells, name=f"{name}, sheet {sheet.name!r}", hint=hint, gaps=sheet.gaps)
         tables.append(
             replace(table, sheet=sheet.name, other_sheets=sheet.others, unread_sheets=sheet.unread)
         )
     return tables
 
 
-def _table(cells: Sequence[pa.ChunkedArray], *, name: str, hint: str = "") -> Table:
+def _table(
+    cells: Sequence[pa.ChunkedArray], *, name: str, hint: str = "", gaps: Sequence[Gap] = ()
+) -> Table:
     """Columns of cells from row 1 on, with their shape proved: the first row that is not empty has a
     name for each that has cells."""
     start, last = _first_filled(cells), _last_filled(cells)
     if last < 0:
         raise _refused(name, "is empty", f"Save the list again{hint}")
+    header = [column[start].as_py().strip() for column in cells]
+    by_name = _by_name(gaps, header)
+    last = max(last, _last_told(by_name, len(cells[0])))
     if last == start:
         raise _refused(name, "has a header and no rows", f"Put a number in each row below it{hint}")
     if last > MAX_ROWS:
         raise _refused(name, f"has more than {MAX_ROWS:,} rows", "Split it")
-    header = [column[start].as_py().strip() for column in cells]
     body = [column.slice(start + 1, last - start) for column in cells]
     kept = _kept_columns(header, body, name=name, row=start + 1)
     _refuse_long_cells(body, name=name, row=start + 2)
     numbers = np.arange(start + 2, last + 2, dtype=np.int64)
-    return Table(tuple(header[n] for n in kept), numbers, tuple(body[n] for n in kept))
+    return Table(tuple(header[n] for n in kept), numbers, tuple(body[n] for n in kept), gaps=by_name)
+
+
+def _by_name(gaps: Sequence[Gap], header: Sequence[str]) -> dict[str, list[Gap]]:
+    """The gaps of each column that has a name."""
+    found: dict[str, list[Gap]] = {}
+    for gap in gaps:
+        for title in filter(None, header[gap.left - 1 : gap.right]):
+            found.setdefault(title, []).append(gap)
+    return found
+
+
+def _last_told(gaps: Mapping[str, Sequence[Gap]], height: int) -> int:
+    """The place of the last row that is there because of what is wrong in it; -1 where there is none."""
+    wrong = [gap.last for own in gaps.values() for gap in own if RULES[gap.code].severity == "error"]
+    return min(max(wrong, default=0), height) - 1
 
 
 #: So many rows are looked at together for one that is not empty; at first, and at most.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,9 +16,10 @@ import fastexcel
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hnbulk import extents, volumes
+from hnbulk import extents, gaps, volumes
 from hnbulk.errors import InputError
-from hnbulk.table import joined
+from hnbulk.table import Gap, joined
+from hnbulk.xmlparts import Unreadable
 
 #: The kinds of workbook, each with the endings it goes by.
 ENDINGS = {"xlsx": (".xlsx", ".xlsm"), "xlsb": (".xlsb",), "ods": (".ods",), "xls": (".xls",)}
@@ -41,6 +42,7 @@ class Sheet:
     cells: tuple[pa.ChunkedArray, ...]  # strings, blank where empty
     others: tuple[str, ...]  # visible ones with cells, where none was asked for
     unread: tuple[str, ...]  # all that are not read, hidden and empty ones too
+    gaps: tuple[Gap, ...]  # where cells read as blank and are not; columns as those of `cells`
 
 
 def is_workbook(content: bytes) -> bool:
@@ -57,7 +59,7 @@ def read_sheets(
     `name` is the file's, for messages. Raises `InputError` for a file that is no whole workbook, is
     not of the kind its name says, is packed to do harm, or does not have a sheet.
     """
-    kind = look_inside(content, name=name)
+    kind, with_gaps = _look(content, name=name)
     if not name.lower().endswith(ENDINGS[kind]):
         raise _refused(name, f"is a workbook by its content, of kind {kind.upper()}", f"Name it .{kind}")
     with _whole(name, "is not a workbook that can be read"):
@@ -81,7 +83,36 @@ def read_sheets(
     for each in chosen:
         _refuse_large(loaded[each], max_rows, max_columns, name=f"{name}, sheet {each!r},")
     unread = tuple(each for each in names if each not in chosen)
-    return [Sheet(each, _cells(loaded[each]), others, unread) for each in chosen]
+    found = _gaps(content, kind, name=name) if with_gaps else {}
+    made = []
+    for each in chosen:
+        own = _own_gaps(loaded[each], found.get(each, ()), max_rows=max_rows)
+        made.append(Sheet(each, _cells(loaded[each], own), others, unread, own))
+    return made
+
+
+def _gaps(content: bytes, kind: str, *, name: str) -> Mapping[str, Sequence[Gap]]:
+    try:
+        return gaps.of_book(content, kind)
+    except (Unreadable, KeyError):
+        raise _refused(name, "has a sheet that cannot be read", "Save it again as .xlsx") from None
+
+
+def _own_gaps(sheet: fastexcel.ExcelSheet, found: Sequence[Gap], *, max_rows: int) -> tuple[Gap, ...]:
+    """Those in the columns that are read, which begin with the first that has cells."""
+    if not found or not sheet.height or not sheet.width:
+        return ()
+    before = sheet.available_columns()[0].absolute_index
+    most = max(sheet.height, min(max_rows + 1, MAX_CELLS // sheet.width))
+    return tuple(
+        gap._replace(
+            last=min(gap.last, most),
+            left=max(gap.left - before, 1),
+            right=min(gap.right - before, sheet.width),
+        )
+        for gap in found
+        if gap.first <= most and gap.right > before and gap.left - before <= sheet.width
+    )
 
 
 def _load(reader: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
@@ -89,11 +120,15 @@ def _load(reader: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
     return reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
 
 
-def _cells(sheet: fastexcel.ExcelSheet) -> tuple[pa.ChunkedArray, ...]:
+def _cells(sheet: fastexcel.ExcelSheet, own: Sequence[Gap]) -> tuple[pa.ChunkedArray, ...]:
     if not sheet.height or not sheet.width:
         return ()
+    # formulas without a value are no cells for the reader, and may be all that the last rows have
+    deepest = max((gap.last for gap in own if gap.code != gaps.MERGED), default=0)
+    below = pa.repeat(pa.scalar("", pa.string()), max(deepest - sheet.height, 0))
     return tuple(
-        joined([pc.fill_null(column.cast(pa.string()), "")]) for column in sheet.to_arrow().columns
+        joined([pc.fill_null(column.cast(pa.string()), ""), *([below] if len(below) else [])])
+        for column in sheet.to_arrow().columns
     )
 
 
@@ -113,6 +148,11 @@ def _whole(name: str, what: str) -> Iterator[None]:
 def look_inside(content: bytes, *, name: str) -> str:
     """The kind of workbook, which is whole and harmless: few parts, not too large unpacked, no links
     to elsewhere, and no cell far away. Raises `InputError` for any other."""
+    return _look(content, name=name)[0]
+
+
+def _look(content: bytes, *, name: str) -> tuple[str, bool]:
+    """The same, and whether there may be cells that read as blank and are not."""
     if content.startswith(_COMPOUND):
         return _look_at_old(content, name=name)
     try:
@@ -129,12 +169,13 @@ def look_inside(content: bytes, *, name: str) -> str:
             kind = _kind(names)
             if kind is None:
                 raise _refused(name, "is a zip file and no workbook", "Unpack it first")
+            with_gaps = False
             for entry in entries:
-                _look_at(packed.read(entry), entry.filename.lower(), kind, name=name)
+                with_gaps |= _look_at(packed.read(entry), entry.filename.lower(), kind, name=name)
             _refuse_swollen(_volume(packed, entries, kind), name=name)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError):
         raise _refused(name, "is not a whole workbook", "Save it again as .xlsx") from None
-    return kind
+    return kind, with_gaps
 
 
 def _kind(names: set[str]) -> str | None:
@@ -143,7 +184,8 @@ def _kind(names: set[str]) -> str | None:
     return next((kind for part, kind in parts.items() if part in names), None)
 
 
-def _look_at(part: bytes, called: str, kind: str, *, name: str) -> None:
+def _look_at(part: bytes, called: str, kind: str, *, name: str) -> bool:
+    """Nothing in the part is far or harmful. Returns whether it may have such cells."""
     if called.endswith((".xml", ".rels")):
         # Declarations of entities are how a small document grows or reads files; no spreadsheet has them.
         if b"<!" in part[:4_096].replace(b"<!--", b""):
@@ -153,13 +195,17 @@ def _look_at(part: bytes, called: str, kind: str, *, name: str) -> None:
                 raise _refused(name, "is protected by a password", "Save it without one")
             if called == "content.xml":
                 _refuse_far(extents.of_ods(part), name=name)
+                return gaps.are_likely(part, kind)
         elif kind == "xlsx":
             _refuse_far(extents.of_xlsx(part), name=name)
+            return gaps.are_likely(part, kind)
     elif kind == "xlsb" and called.endswith(".bin") and "sheet" in called:
         _refuse_far(extents.of_xlsb(part), name=name)
+        return gaps.are_likely(part, kind)
+    return False
 
 
-def _look_at_old(content: bytes, *, name: str) -> str:
+def _look_at_old(content: bytes, *, name: str) -> tuple[str, bool]:
     streams = extents.streams_of(content)
     if "EncryptedPackage" in streams:
         raise _refused(name, "is protected by a password", "Save it without one")
@@ -169,7 +215,7 @@ def _look_at_old(content: bytes, *, name: str) -> str:
         raise _refused(name, "is an Office file and no workbook", "Save the list as .xlsx")
     _refuse_far(extents.of_xls(content), name=name)
     _refuse_swollen(volumes.of_xls(content), name=name)
-    return "xls"
+    return "xls", gaps.are_likely(content, "xls")
 
 
 def _volume(packed: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], kind: str) -> int:

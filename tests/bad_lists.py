@@ -101,6 +101,26 @@ def in_old(write: Callable[[old_books.Sheets], bytes], ending: str) -> RowFault:
     )
 
 
+WRITERS: Mapping[str, Callable[[old_books.Sheets], bytes]] = {
+    "xlsx": lambda sheets: book(*([getattr(c, "value", c) for c in row] for row in sheets["List"])),
+    "ods": old_books.ods,
+    "xls": old_books.xls,
+    "xlsb": old_books.xlsb,
+}
+
+
+def in_column(
+    column: str, cell: old_books.Cell, code: str, write: Callable[[old_books.Sheets], bytes], ending: str
+) -> RowFault:
+    """The cell stands in a column of that name, in a workbook of this kind."""
+    cells: list[list[old_books.Cell]] = [
+        ["Phone", "Name", column],
+        [GOOD, "a", None],
+        ["4155550101", "b", cell],
+    ]
+    return RowFault(write({"List": cells}), code, column, ending=ending, sheet="List")
+
+
 def parquet(**columns: object) -> bytes:
     """A Parquet file of these columns."""
     content = io.BytesIO()
@@ -290,12 +310,31 @@ def rows() -> dict[str, RowFault]:
     found["book fraction"] = in_book(4155550101.5, "phone-number-format")
     found["book exponent text"] = in_book("4.15555E+09", "phone-number-format")
     found["book huge"] = in_book(1e22, "phone-too-long")
-    found["book formula without a value"] = in_book("=1+1", "phone-missing")
-    found["book error"] = in_book("#REF!", "phone-missing")
+    found["book formula without a value"] = in_book("=1+1", "formula-without-value")
+    found["book error"] = in_book("#REF!", "cell-error")
     found["book date"] = in_book(date(2021, 1, 1), "phone-signs")
     found["book truth"] = in_book(True, "phone-letters")
     for kind, write in {"xls": old_books.xls, "xlsb": old_books.xlsb, "ods": old_books.ods}.items():
         found[f"{kind} fraction"] = in_old(write, kind)
+    for kind, write in WRITERS.items():
+        for column in ("Email", "SMS URL"):
+            found[f"{kind} error in {column}"] = in_column(
+                column, old_books.Wrong.ERROR, "cell-error", write, kind
+            )
+            if kind in ("xlsx", "ods"):  # in the others a formula always has a value
+                found[f"{kind} formula in {column}"] = in_column(
+                    column, old_books.Wrong.FORMULA, "formula-without-value", write, kind
+                )
+    found["ods phone error"] = RowFault(
+        old_books.ods({"List": [["Phone"], [GOOD], [old_books.Wrong.ERROR]]}),
+        "cell-error",
+        "Phone",
+        ending="ods",
+        sheet="List",
+    )
+    found["book last row is a formula"] = RowFault(
+        book(["Phone"], [GOOD], ["=1+1"]), "formula-without-value", "Phone", ending="xlsx", sheet="List"
+    )
     for name, cells in {"float": [4155550100.0, 4155550101.0], "exponent": [GOOD, "4.15555E+09"]}.items():
         content = parquet(Phone=cells, Name=["a", "b"])
         more = 2 if name == "float" else 1
@@ -358,6 +397,16 @@ def files() -> dict[str, FileFault]:
             text.encode("utf-8-sig"), "begins with the mark of UTF-8", options=("--encoding", "cp1252")
         ),
         "stated for a workbook": fault(small, "is no text file", "xlsx", ("--encoding", "cp1252")),
+        "formulas in a sheet without a place": fault(
+            changed(
+                book(["Phone"], ["=1+1"]),
+                {},
+                b"<workbook ",
+                b'<?xml version="1.0" encoding="iso-8859-1"?><workbook ',
+            ),
+            "has a sheet that cannot be read",
+            "xlsx",
+        ),
         "no header": fault(b"4155550100,a\n4155550101,b\n", "row 1: no column is the phone number"),
         "no phone column": fault(b"Branch,Fax\na,b\n", "row 1: no column is the phone number"),
         "two phone columns": fault(

@@ -6,9 +6,19 @@ import io
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from xml.sax.saxutils import escape
 
-Cell = str | int | float | None
+
+class Wrong(Enum):
+    """A cell that shows an error, or a formula whose value is not in the file; as openpyxl takes it."""
+
+    ERROR = "#N/A"
+    FORMULA = "=1+1"
+
+
+Cell = str | int | float | Wrong | None
+Merge = tuple[int, int, int, int]  # first and last row, first and last column, from 0
 Sheets = Mapping[str, Sequence[Sequence[Cell]]]
 
 
@@ -65,7 +75,8 @@ def ods(sheets: Sheets, *, entries: Mapping[str, bytes] | None = None, tail: str
     space = "urn:oasis:names:tc:opendocument:xmlns"
     content = (
         f'<office:document-content xmlns:office="{space}:office:1.0" xmlns:table="{space}:table:1.0" '
-        f'xmlns:text="{space}:text:1.0"><office:body><office:spreadsheet>{tables}</office:spreadsheet>'
+        f'xmlns:text="{space}:text:1.0" xmlns:calcext="urn:org:documentfoundation:names:experimental:'
+        f'calc:xmlns:calcext:1.0"><office:body><office:spreadsheet>{tables}</office:spreadsheet>'
         "</office:body></office:document-content>"
     )
     return packed(
@@ -81,6 +92,13 @@ def ods(sheets: Sheets, *, entries: Mapping[str, bytes] | None = None, tail: str
 def _ods_cell(cell: Cell) -> str:
     if cell is None:
         return "<table:table-cell/>"
+    if cell is Wrong.FORMULA:
+        return '<table:table-cell table:formula="of:=1+1"/>'
+    if isinstance(cell, Wrong):  # as LibreOffice writes it
+        return (
+            '<table:table-cell table:formula="of:=NA()" office:value-type="string" office:string-value="" '
+            'calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>'
+        )
     if isinstance(cell, str):
         inner = f"<text:p>{escape(cell)}</text:p>"
         return f'<table:table-cell office:value-type="string">{inner}</table:table-cell>'
@@ -88,14 +106,18 @@ def _ods_cell(cell: Cell) -> str:
 
 
 def xlsb(
-    sheets: Sheets, *, entries: Mapping[str, bytes] | None = None, far: tuple[int, int] | None = None
+    sheets: Sheets,
+    *,
+    entries: Mapping[str, bytes] | None = None,
+    far: tuple[int, int] | None = None,
+    merged: Merge | None = None,
 ) -> bytes:
     """A binary workbook; `far` is the row and column (from 0) of one more cell in each sheet."""
     bundle = b"".join(
-        _record(156, struct.pack("<II", 0, n) + _wide(f"rId{n}") + _wide(name))
+        record(156, struct.pack("<II", 0, n) + _wide(f"rId{n}") + _wide(name))
         for n, name in enumerate(sheets, 1)
     )
-    book = _record(131) + _record(143) + bundle + _record(144) + _record(132)
+    book = record(131) + record(143) + bundle + record(144) + record(132)
     links = "".join(
         f'<Relationship Id="rId{n}" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
         f'relationships/worksheet" Target="worksheets/sheet{n}.bin"/>'
@@ -110,13 +132,14 @@ def xlsb(
         width = max((len(row) for row in rows), default=1)
         cells = b""
         for place, row in enumerate(rows):
-            cells += _record(0, struct.pack("<I", place) + bytes(13))
+            cells += record(0, struct.pack("<I", place) + bytes(13))
             cells += b"".join(_xlsb_cell(column, cell) for column, cell in enumerate(row))
         if far:
-            cells += _record(0, struct.pack("<I", far[0]) + bytes(13)) + _xlsb_cell(far[1], 1.5)
-        size = _record(148, struct.pack("<IIII", 0, max(len(rows) - 1, 0), 0, width - 1))
+            cells += record(0, struct.pack("<I", far[0]) + bytes(13)) + _xlsb_cell(far[1], 1.5)
+        merges = record(177) + record(176, struct.pack("<IIII", *merged)) + record(178) if merged else b""
+        size = record(148, struct.pack("<IIII", 0, max(len(rows) - 1, 0), 0, width - 1))
         parts[f"xl/worksheets/sheet{n}.bin"] = (
-            _record(129) + size + _record(145) + cells + _record(146) + _record(130)
+            record(129) + size + record(145) + cells + record(146) + merges + record(130)
         )
     return packed({**parts, **(entries or {})})
 
@@ -124,17 +147,19 @@ def xlsb(
 def _xlsb_cell(column: int, cell: Cell) -> bytes:
     place = struct.pack("<II", column, 0)
     if cell is None:
-        return _record(1, place)
+        return record(1, place)
+    if isinstance(cell, Wrong):
+        return record(3, place + b"\x2a")
     if isinstance(cell, str):
-        return _record(6, place + _wide(cell))
-    return _record(5, place + struct.pack("<d", cell))
+        return record(6, place + _wide(cell))
+    return record(5, place + struct.pack("<d", cell))
 
 
 def _wide(text: str) -> bytes:
     return struct.pack("<I", len(text.encode("utf-16-le")) // 2) + text.encode("utf-16-le")
 
 
-def _record(kind: int, body: bytes = b"") -> bytes:
+def record(kind: int, body: bytes = b"") -> bytes:
     sign = bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])
     size, length = b"", len(body)
     while True:
@@ -145,10 +170,15 @@ def _record(kind: int, body: bytes = b"") -> bytes:
 
 
 def xls(
-    sheets: Sheets, *, stream: str = "Workbook", first: bytes = b"", far: tuple[int, int] | None = None
+    sheets: Sheets,
+    *,
+    stream: str = "Workbook",
+    first: bytes = b"",
+    far: tuple[int, int] | None = None,
+    merged: Merge | None = None,
 ) -> bytes:
     """A workbook of Excel 97; `first` is a record before the list of sheets, `far` one more cell."""
-    bodies = [_biff_sheet(rows, far) for rows in sheets.values()]
+    bodies = [_biff_sheet(rows, far, merged) for rows in sheets.values()]
     names = [name.encode("utf-16-le") for name in sheets]
     sizes = [4 + 8 + len(name) for name in names]
     start = len(_biff(0x809, bytes(16))) + len(first) + sum(sizes) + len(_biff(0x0A))
@@ -160,7 +190,7 @@ def xls(
     return _compound(stream, book + b"".join(bodies))
 
 
-def _biff_sheet(rows: Sequence[Sequence[Cell]], far: tuple[int, int] | None) -> bytes:
+def _biff_sheet(rows: Sequence[Sequence[Cell]], far: tuple[int, int] | None, merged: Merge | None) -> bytes:
     body = _biff(0x809, struct.pack("<HH", 0x600, 16) + bytes(12))
     for n, row in enumerate(rows):
         for column, cell in enumerate(row):
@@ -168,10 +198,14 @@ def _biff_sheet(rows: Sequence[Sequence[Cell]], far: tuple[int, int] | None) -> 
             if isinstance(cell, str):
                 text = cell.encode("utf-16-le")
                 body += _biff(0x204, place + struct.pack("<HB", len(text) // 2, 1) + text)
+            elif isinstance(cell, Wrong):
+                body += _biff(0x205, place + b"\x2a\x01")
             elif cell is not None:
                 body += _biff(0x203, place + struct.pack("<d", cell))
     if far:
         body += _biff(0x203, struct.pack("<HHHd", *far, 0, 1.5))
+    if merged:
+        body += _biff(0xE5, struct.pack("<HHHHH", 1, *merged))
     return body + _biff(0x0A)
 
 

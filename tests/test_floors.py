@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     ("lending", "extents", "encodings", "signs", "places", "numberindex"),
     ("table", "phonecolumn", "alike", "addresses", "xmlparts", "volumes"),
+    ("gaps",),
     (
         "workbooks",
         "textfiles",
@@ -98,7 +99,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 LEFT = set(
     (
         "lending extents volumes encodings signs numberindex alike parquet places table phonecolumn "
-        "textfiles glance mapping quarantine sifting "
+        "textfiles glance mapping quarantine sifting gaps "
         "addresses xmlparts packages stylesheet comments titles textbook annotated worksheet annotations "
         "annotate workbooks orderpages differences live pictures tablefiles frames considered overview "
         "drafts cancels intake plan schedule letters durations plancard funnelcard intakecard review "

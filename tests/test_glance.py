@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -97,3 +98,11 @@ def test_what_is_wrong_between_fields_rests_on_which_are_filled(
     one: dict[str, Any] = {**dict.fromkeys(filled, value), "verification_type": way}
     other: dict[str, Any] = {**dict.fromkeys(filled, "filled"), "verification_type": way}
     assert row_findings(one) == row_findings(other)
+
+
+def test_rows_can_be_made_odd() -> None:
+    """Nothing is known of them any more; what was seen before stays as it was."""
+    before = glance({"phone_number": pa.array(["4155550100", "4155550101"])})
+    after = before.without(np.array([1]))
+    assert (after.odd.tolist(), after.keys.tolist()) == ([False, True], [4155550100, 0])
+    assert before.odd.tolist() == [False, False]

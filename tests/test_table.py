@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hnbulk.table import Table, columns_of, joined, numbers_of
+from hnbulk.table import Gap, Table, columns_of, joined, numbers_of
 
 ROWS = ((2, ("4155550100", "a")), (3, ("", "")), (9, ("x", "é")))
 TABLE = Table.of(("Phone", "Name"), ROWS)
@@ -66,3 +68,11 @@ def test_no_cell_is_in_its_repr() -> None:
 def test_numbers_are_those_of_any_rows() -> None:
     """Of a table's and of a plain list."""
     assert numbers_of(TABLE.records).tolist() == numbers_of(list(TABLE.records)).tolist() == [2, 3, 9]
+
+
+def test_the_gaps_of_a_column_are_told_by_row() -> None:
+    """Only of rows that are there; what is wrong with a cell itself goes before the merge it is in."""
+    merge, error = Gap("cell-merged", 1, 9, 1, 2), Gap("cell-error", 3, 3, 1, 1, "#N/A")
+    table = replace(Table.of(["a", "b"], [(n, ("", "")) for n in (2, 3, 4)]), gaps={"a": [merge, error]})
+    assert table.gaps_of("a") == {2: merge, 3: error, 4: merge}
+    assert table.gaps_of("b") == {}

@@ -61,7 +61,7 @@ def test_repeated_cells_of_an_opendocument_count_as_often() -> None:
 
 
 def xlsb_record(kind: int, body: bytes) -> bytes:
-    return old_books._record(kind, body)
+    return old_books.record(kind, body)
 
 
 def test_shared_texts_of_a_binary_workbook_count_for_each_cell() -> None:
