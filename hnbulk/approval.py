@@ -5,7 +5,7 @@ This refuses or it does not; it only reads, and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, Usag
 from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
-from hnbulk.moved import Drift, Moved, drift, moved
+from hnbulk.moved import Drift, Judged, Moved, drift, judge
 from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.rowplaces import RowPlaces
 from hnbulk.steps import Action, Step
@@ -88,7 +88,8 @@ def refuse_moved(plan: PlanFile, lookups: Lookups, now: datetime) -> Listing | N
     """
     if not plan.steps or now - datetime.fromisoformat(plan.header.read_at) <= BELIEVED:
         return None
-    found, listing = find_moved(plan, lookups)
+    judged, listing = look_for_moved(plan, lookups)
+    found = judged.gone
     if not found:
         return listing
     places = RowPlaces.of(plan)
@@ -102,25 +103,33 @@ def refuse_moved(plan: PlanFile, lookups: Lookups, now: datetime) -> Listing | N
     )
 
 
-def find_moved(plan: PlanFile, lookups: Lookups) -> tuple[list[Moved], Listing | None]:
-    """What moved, by one reading of all orders, or by number where the plan has few steps."""
+def look_for_moved(
+    plan: PlanFile, lookups: Lookups, *, closely: bool = False, doubtful: Container[str] = ()
+) -> tuple[Judged, Listing | None]:
+    """What moved or is done, by one reading of all orders, or by number where the plan has few steps.
+
+    Only where it looks `closely` at the orders that its creates may have made, these can be done.
+    """
     if len(plan.steps) <= _FEW:
-        return moved(plan, lambda step: _asked(step, lookups)), None
-    updated = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
-    listing = lookups.listing(whole=updated)
+        return judge(plan, lambda step: _asked(step, lookups), doubtful=doubtful), None
+    whole = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
+    if closely:
+        creates = (step for step in plan.steps if step.action is Action.CREATE)
+        whole |= {str(step.after["unique_name"]) for step in creates if "unique_name" in step.after}
+    listing = lookups.listing(whole=whole)
 
     def find(step: Step) -> Sequence[Sight]:
         named = listing.orders.get(step.sid or "")
         if named is None and step.sid is not None:  # a list is no proof that an order is not there
-            return _asked(step, lookups)
+            return [*listing.by_number.get(step.phone_number, ()), *_asked(step, lookups)]
         return [*listing.by_number.get(step.phone_number, ()), *([named] if named else ())]
 
-    return moved(plan, find), listing
+    return judge(plan, find, doubtful=doubtful), listing
 
 
-def find_drift(plan: PlanFile, lookups: Lookups) -> list[Drift]:
-    """What moved, and which rows' orders have another status, by as few readings as `find_moved`."""
-    gone, listing = find_moved(plan, lookups)
+def find_drift(plan: PlanFile, lookups: Lookups, *, doubtful: Container[str] = ()) -> list[Drift]:
+    """What moved or is done, and which rows' orders have another status, by as few readings as it takes."""
+    judged, listing = look_for_moved(plan, lookups, closely=True, doubtful=doubtful)
     if listing is None and sum(row.sid is not None for row in plan.rows) > _FEW:
         listing = lookups.listing()
     known = {} if listing is None else listing.orders
@@ -129,14 +138,26 @@ def find_drift(plan: PlanFile, lookups: Lookups) -> list[Drift]:
         sid = row.sid or ""
         return known.get(sid) or lookups.order(sid)
 
-    return drift(plan, gone, now)
+    return drift(plan, judged, now)
 
 
 def _asked(step: Step, lookups: Lookups) -> list[Order]:
     if step.sid is None:
         return lookups.orders_on(step.phone_number)
     order = lookups.order(step.sid)
+    if order is None and step.action is Action.CANCEL:  # is another one there in its place?
+        return lookups.orders_on(step.phone_number)
     return [order] if order else []
+
+
+def doubtful_numbers(known: Sequence[RunRecord], journal: Journal) -> set[str]:
+    """The numbers of which a run has a request in doubt: what is there may not be all there will be."""
+    found: set[str] = set()
+    for record in known:
+        if record.unfinished and (steps := _doubts_of(record, journal)):
+            plan = journal.plan_of(record.run_id)
+            found |= {plan.steps[step].phone_number for step in steps}
+    return found
 
 
 def _named(one: Moved, places: RowPlaces) -> str:
@@ -183,7 +204,7 @@ def refuse_unfinished(
                 f"`hnbulk resume {record.run_id}`.",
                 run_id=record.run_id,
             )
-        if doubts := _doubts_of(record, journal):
+        if doubts := len(_doubts_of(record, journal)):
             raise RunLocked(
                 f"run {record.run_id} has {doubts} requests in doubt, which this plan cannot know of. "
                 f"First `hnbulk resume {record.run_id}`, then make the plan again.",
@@ -191,5 +212,5 @@ def refuse_unfinished(
             )
 
 
-def _doubts_of(record: RunRecord, journal: Journal) -> int:
-    return len(doubted(journal.attempts(record.run_id), journal.endings(record.run_id)))
+def _doubts_of(record: RunRecord, journal: Journal) -> set[int]:
+    return doubted(journal.attempts(record.run_id), journal.endings(record.run_id))

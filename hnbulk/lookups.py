@@ -113,7 +113,8 @@ class Lookups:
         return [order for order in found if order.unique_name == unique_name]
 
     def listing(self, *, whole: Container[str] = ()) -> Listing:
-        """All orders of the account, each once, page after page; those with a sid in `whole` are whole."""
+        """All orders of the account, each once, page after page; those with a sid or unique name in
+        `whole` are whole."""
         read_at, mono = self._now(), self._throttle.monotonic()
         request = wire.list_orders(self.dialect, page_size=1000)
         pages = self._pages(request, lambda reply: wire.read_sights(reply, whole=whole))

@@ -201,7 +201,10 @@ def load_plan(path: Path) -> PlanFile:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError(f"cannot read the plan {path}: {reason}.", path=str(path)) from None
+        raise UsageError(
+            f"cannot read the plan {path}: {reason}. Name a plan that `hnbulk plan --out` wrote.",
+            path=str(path),
+        ) from None
     return loads_plan(content, name=str(path))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hnbulk import approval, engine, running
 from hnbulk.apply import Changes
-from hnbulk.approval import check_place, find_moved
+from hnbulk.approval import check_place, doubtful_numbers, look_for_moved
 from hnbulk.attempts import doubted
 from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
@@ -24,7 +24,7 @@ from hnbulk.entries import RunRecord
 from hnbulk.errors import RunInterrupted, UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
-from hnbulk.moved import Drift, Moved, rebase
+from hnbulk.moved import DONE, Drift, Judged, rebase
 from hnbulk.planfile import PlanFile
 from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
@@ -167,39 +167,47 @@ def audit_run(
 
 @dataclass(frozen=True, slots=True)
 class Rebased:
-    """A plan made anew from an older one: what is left of it, and what was dropped."""
+    """A plan made anew from an older one: what is left of it, what was dropped and what is done."""
 
     plan: PlanFile
     before: PlanFile
-    moved: tuple[Moved, ...]
+    judged: Judged
 
     def as_json(self) -> dict[str, Any]:
-        """How many steps were kept, and those that moved."""
-        return {"kept": len(self.plan.steps), "moved": [asdict(one) for one in self.moved]}
+        """How many steps were kept, those that moved, and how many are done already."""
+        moved = [asdict(one) for one in self.judged.gone]
+        return {"kept": len(self.plan.steps), "moved": moved, "done": len(self.judged.done)}
 
     def __str__(self) -> str:
-        kept, dropped = len(self.plan.steps), len(self.before.steps) - len(self.plan.steps)
+        kept, done, moved = len(self.plan.steps), len(self.judged.done), self.judged.gone
+        dropped = len(self.before.steps) - kept - done
         places = RowPlaces.of(self.plan)
-        lines = [f"kept {kept:,} steps, dropped {dropped:,}"]
+        sums = f"kept {count_text(kept, 'step')}, dropped {dropped:,}"
+        lines = [f"{sums}, already done {done:,}" if done else sums]
         lines += [
             f"  {places.one(one.row) if one.row is not None else f'step {one.step}':<9} {one.message}"
-            for one in self.moved[:_SHOWN]
+            for one in moved[:_SHOWN]
         ]
-        if len(self.moved) > _SHOWN:
-            lines.append(f"  ... and {len(self.moved) - _SHOWN:,} more")
+        if len(moved) > _SHOWN:
+            lines.append(f"  ... and {len(moved) - _SHOWN:,} more")
         return "\n".join(lines)
 
 
 def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
-    """The plan without the steps whose orders moved on since, compared with them as they are now.
+    """The plan without the steps whose orders moved on since or are as they want them, compared with
+    them as they are now.
 
-    Only reads. Raises `PlanStale`, `AccessRefused`, `UsageError` for a plan of another place, and
-    what reads raise.
+    A row with a request in doubt is never done. Only reads. Raises `PlanStale`, `AccessRefused`,
+    `UsageError` for a plan of another place, and what reads raise.
     """
     lookups, read_at = _look_anew(connection, plan)
-    gone, _ = find_moved(plan, lookups)
+    judged, _ = look_for_moved(plan, lookups, closely=True, doubtful=_doubtful(connection))
     made_at = datetime.now(UTC)
-    return Rebased(rebase(plan, gone, made_at=made_at, read_at=read_at), plan, tuple(gone))
+    return Rebased(rebase(plan, judged, made_at=made_at, read_at=read_at), plan, judged)
+
+
+def _doubtful(connection: Connection) -> set[str]:
+    return doubtful_numbers(connection.journal.runs(counted=False), connection.journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +225,19 @@ class Drifted:
     def __str__(self) -> str:
         seen = when_text(datetime.fromisoformat(self.plan.header.read_at).astimezone(UTC))
         since = f"since the plan read the service on {seen}"
-        if not self.drift:
-            return f"Drift: nothing has moved {since}."
-        ordered = sorted(self.drift, key=lambda one: one.stands)
+        ordered = sorted((one for one in self.drift if one.code != DONE), key=lambda one: one.stands)
+        done = len(self.drift) - len(ordered)
+        if not ordered:
+            told = f"{done:,} done already; nothing else" if done else "nothing"
+            return f"Drift: {told} has moved {since}."
         fallen = sum(not one.stands for one in ordered)
         sums = f"{count_text(len(ordered), 'row')} moved {since}; {fallen:,} cannot be done any more"
+        sums += f"; {done:,} done already" if done else ""
         places = RowPlaces.of(self.plan)
         lines = [f"Drift: {sums}", *(_drift_line(one, places) for one in ordered[:_SHOWN])]
         if len(ordered) > _SHOWN:
             lines.append(f"  ... and {len(ordered) - _SHOWN:,} more")
-        if fallen:
+        if fallen or done:
             lines.append("`hnbulk plan --rebase PLAN --out NEW` keeps the others.")
         return "\n".join(lines)
 
@@ -239,7 +250,8 @@ def _drift_line(one: Drift, places: RowPlaces) -> str:
 def find_drift(connection: Connection, plan: PlanFile) -> Drifted:
     """How the service is not as the plan saw it; only reads. Raises as `rebase_plan` does."""
     lookups, read_at = _look_anew(connection, plan)
-    return Drifted(plan, read_at.isoformat(), tuple(approval.find_drift(plan, lookups)))
+    found = approval.find_drift(plan, lookups, doubtful=_doubtful(connection))
+    return Drifted(plan, read_at.isoformat(), tuple(found))
 
 
 def _look_anew(connection: Connection, plan: PlanFile) -> tuple[Lookups, datetime]:

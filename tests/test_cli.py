@@ -341,6 +341,30 @@ def test_a_plan_that_moved_is_refused_and_rebased(service: Service, sample: Path
     ]
 
 
+def test_a_plan_that_was_applied_is_rebased_to_nothing(service: Service, sample: Path) -> None:
+    """Exit 0 with --detailed-exitcode, as of the list planned afresh; `show --drift` says the same."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    service.apply("few.plan", plan["checksum"])
+    rebase = ("plan", "--rebase", "few.plan", "--out", "new.plan", "--detailed-exitcode")
+    told = service.run(*rebase)
+    assert told.returncode == 0
+    done = len(service.creates("few.plan"))
+    assert told.stderr.endswith(f"kept 0 steps, dropped 0, already done {done}\n")
+    assert f"{done} × nothing" in told.stdout
+    document = service.json(*rebase)
+    assert (document["kept"], document["done"], document["requests"]) == (0, done, 0)
+    assert f"Drift: {done} done already" in service.run("show", "few.plan", "--drift").stdout
+
+
+def test_a_plan_that_is_not_there_is_told_with_a_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which file it was, and what to name instead."""
+    assert run_main(["plan", "--rebase", "no-such.plan", "--out", str(tmp_path / "new.plan")]) == 2
+    assert "Name a plan that `hnbulk plan --out` wrote" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments", [(), ("x.csv", "--rebase", "x.plan"), ("--rebase", "x.plan", "--prune")]
 )
