@@ -5,7 +5,7 @@ This refuses or it does not; it only reads, and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -15,10 +15,10 @@ from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, Usag
 from hnbulk.journal import Journal
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
-from hnbulk.moved import Drift, Judged, Moved, drift, judge
+from hnbulk.moved import Drift, Judged, Known, Moved, drift, judge
 from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.rowplaces import RowPlaces
-from hnbulk.steps import Action, Step
+from hnbulk.steps import Action, State, Step
 from hnbulk.wire import DIALECTS
 from hnbulk.work import BELIEVED
 
@@ -104,16 +104,16 @@ def refuse_moved(plan: PlanFile, lookups: Lookups, now: datetime) -> Listing | N
 
 
 def look_for_moved(
-    plan: PlanFile, lookups: Lookups, *, closely: bool = False, doubtful: Container[str] = ()
+    plan: PlanFile, lookups: Lookups, known: Known | None = None
 ) -> tuple[Judged, Listing | None]:
     """What moved or is done, by one reading of all orders, or by number where the plan has few steps.
 
-    Only where it looks `closely` at the orders that its creates may have made, these can be done.
+    Creates can be done only where the journal's knowledge is given: their orders are read whole then.
     """
     if len(plan.steps) <= _FEW:
-        return judge(plan, lambda step: _asked(step, lookups), doubtful=doubtful), None
+        return judge(plan, lambda step: _asked(step, lookups), known or Known()), None
     whole = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
-    if closely:
+    if known is not None:
         creates = (step for step in plan.steps if step.action is Action.CREATE)
         whole |= {str(step.after["unique_name"]) for step in creates if "unique_name" in step.after}
     listing = lookups.listing(whole=whole)
@@ -124,19 +124,19 @@ def look_for_moved(
             return [*listing.by_number.get(step.phone_number, ()), *_asked(step, lookups)]
         return [*listing.by_number.get(step.phone_number, ()), *([named] if named else ())]
 
-    return judge(plan, find, doubtful=doubtful), listing
+    return judge(plan, find, known or Known()), listing
 
 
-def find_drift(plan: PlanFile, lookups: Lookups, *, doubtful: Container[str] = ()) -> list[Drift]:
+def find_drift(plan: PlanFile, lookups: Lookups, known: Known) -> list[Drift]:
     """What moved or is done, and which rows' orders have another status, by as few readings as it takes."""
-    judged, listing = look_for_moved(plan, lookups, closely=True, doubtful=doubtful)
+    judged, listing = look_for_moved(plan, lookups, known)
     if listing is None and sum(row.sid is not None for row in plan.rows) > _FEW:
         listing = lookups.listing()
-    known = {} if listing is None else listing.orders
+    listed = {} if listing is None else listing.orders
 
     def now(row: PlanRow) -> Sight | None:
         sid = row.sid or ""
-        return known.get(sid) or lookups.order(sid)
+        return listed.get(sid) or lookups.order(sid)
 
     return drift(plan, judged, now)
 
@@ -150,14 +150,18 @@ def _asked(step: Step, lookups: Lookups) -> list[Order]:
     return [order] if order else []
 
 
-def doubtful_numbers(known: Sequence[RunRecord], journal: Journal) -> set[str]:
-    """The numbers of which a run has a request in doubt: what is there may not be all there will be."""
-    found: set[str] = set()
-    for record in known:
-        if record.unfinished and (steps := _doubts_of(record, journal)):
-            plan = journal.plan_of(record.run_id)
-            found |= {plan.steps[step].phone_number for step in steps}
-    return found
+def known_of(plan: PlanFile, journal: Journal) -> Known:
+    """What the journal knows that no look at the service tells: requests in doubt, and refusals."""
+    doubtful: set[str] = set()
+    refused: dict[int, str] = {}
+    for record in journal.runs(counted=False):
+        if record.unfinished and (doubts := _doubts_of(record, journal)):
+            steps = journal.plan_of(record.run_id).steps
+            doubtful |= {steps[step].phone_number for step in doubts}
+        elif not record.unfinished and is_applied(plan, record, journal):
+            ended = (one for one in journal.endings(record.run_id) if one.state is State.REFUSED)
+            refused |= {one.step: one.code or "no code" for one in ended}
+    return Known(doubtful, refused)
 
 
 def _named(one: Moved, places: RowPlaces) -> str:

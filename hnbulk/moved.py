@@ -7,7 +7,7 @@ as the step wants them, whoever did that. This decides; it reads nothing and sen
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hnbulk import lifecycle
@@ -60,6 +60,18 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal knows of a plan: numbers with a request in doubt, and the steps that the service
+    refused in a run of this very plan, with its codes."""
+
+    doubtful: Container[str] = ()
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+
+_UNKNOWN = Known()
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """A row whose order is not as the plan saw it; `stands` where what is planned can be done all the same.
 
@@ -73,11 +85,11 @@ class Drift:
     stands: bool
 
 
-def judge(plan: PlanFile, find: Find, *, doubtful: Container[str] = ()) -> Judged:
+def judge(plan: PlanFile, find: Find, known: Known = _UNKNOWN) -> Judged:
     """Which steps cannot be done as planned any more, and which are done already.
 
     An update that waits for its row's create is not judged but with that one. A row is done as a
-    whole or not at all, and never where its number is among the `doubtful` ones of the journal.
+    whole or not at all, and never where something of its number is in doubt.
     """
     gone: list[Moved] = []
     done: list[Done] = []
@@ -89,7 +101,9 @@ def judge(plan: PlanFile, find: Find, *, doubtful: Container[str] = ()) -> Judge
             found = _as_wanted(made[1], step) if made[0] == step.row else None
         else:
             found = _RULES[step.action](step, find(step))
-        if isinstance(found, There) and _can_be_told(found.order, step, plan, doubtful):
+        if found is None and number in known.refused:
+            found = ("refused", f"the service refused it ({known.refused[number]})")
+        if isinstance(found, There) and _can_be_told(found.order, step, plan, known.doubtful):
             made = (step.row, found.order)
             done.append(_done(step.row, number, found.order))
             continue

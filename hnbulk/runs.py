@@ -14,7 +14,7 @@ from typing import Any
 
 from hnbulk import approval, engine, running
 from hnbulk.apply import Changes
-from hnbulk.approval import check_place, doubtful_numbers, look_for_moved
+from hnbulk.approval import check_place, known_of, look_for_moved
 from hnbulk.attempts import doubted
 from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
@@ -197,17 +197,14 @@ def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
     """The plan without the steps whose orders moved on since or are as they want them, compared with
     them as they are now.
 
-    A row with a request in doubt is never done. Only reads. Raises `PlanStale`, `AccessRefused`,
-    `UsageError` for a plan of another place, and what reads raise.
+    A row with a request in doubt is never done, and what a run of this plan was refused is dropped.
+    Only reads. Raises `PlanStale`, `AccessRefused`, `UsageError` for a plan of another place, and what
+    reads raise.
     """
     lookups, read_at = _look_anew(connection, plan)
-    judged, _ = look_for_moved(plan, lookups, closely=True, doubtful=_doubtful(connection))
+    judged, _ = look_for_moved(plan, lookups, known_of(plan, connection.journal))
     made_at = datetime.now(UTC)
     return Rebased(rebase(plan, judged, made_at=made_at, read_at=read_at), plan, judged)
-
-
-def _doubtful(connection: Connection) -> set[str]:
-    return doubtful_numbers(connection.journal.runs(counted=False), connection.journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +247,7 @@ def _drift_line(one: Drift, places: RowPlaces) -> str:
 def find_drift(connection: Connection, plan: PlanFile) -> Drifted:
     """How the service is not as the plan saw it; only reads. Raises as `rebase_plan` does."""
     lookups, read_at = _look_anew(connection, plan)
-    found = approval.find_drift(plan, lookups, doubtful=_doubtful(connection))
+    found = approval.find_drift(plan, lookups, known_of(plan, connection.journal))
     return Drifted(plan, read_at.isoformat(), tuple(found))
 
 

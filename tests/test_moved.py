@@ -18,7 +18,7 @@ from hnbulk.engine import start
 from hnbulk.entries import Intent
 from hnbulk.errors import PlanStale, RunLocked
 from hnbulk.models import Glimpse, Order
-from hnbulk.moved import DONE, MOVED, Judged, judge, rebase
+from hnbulk.moved import DONE, MOVED, Judged, Known, judge, rebase
 from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
 from hnbulk.runs import find_drift, rebase_plan
 from hnbulk.steps import Action, Step, Verdict
@@ -56,7 +56,7 @@ def code(one: Step, *orders: Order) -> str | None:
 def done(plan: PlanFile, *orders: Order, doubtful: Sequence[str] = ()) -> list[tuple[int | None, int]]:
     """Row and step of what is done already."""
     here = [one.model_copy(update={"account_sid": one.account_sid or ACCOUNT}) for one in orders]
-    return [(one.row, one.step) for one in judge(plan, lambda _: here, doubtful=doubtful).done]
+    return [(one.row, one.step) for one in judge(plan, lambda _: here, Known(doubtful)).done]
 
 
 # -- the rules
@@ -295,6 +295,21 @@ def test_a_plan_that_was_applied_has_nothing_left(bench: Bench, count: int) -> N
     assert f"{count} done already; nothing else has moved" in str(find_drift(bench.connection, plan))
     more = bench.plan([*(create(n) for n in range(count + 1)), later])
     assert str(rebase_plan(bench.connection, more)) == f"kept 1 step, dropped 0, already done {count + 1}"
+
+
+def test_what_the_service_refused_of_this_plan_is_dropped(bench: Bench) -> None:
+    """As the list planned afresh has it blocked; a plan of the same steps made since may ask again."""
+    no = {"action": "status", "status": 400, "code": 22110, "method": "POST", "nth": 2}
+    bench.sandbox.set_faults(no)
+    plan = bench.creates(3)
+    assert bench.apply(plan).counts == {"done": 2, "refused": 1}
+    made = rebase_plan(bench.connection, plan)
+    assert made.plan.counts == {"nothing": 2, "blocked": 1}
+    assert [(one.code, one.message) for one in made.judged.gone] == [
+        ("refused", "the service refused it (22110)")
+    ]
+    bench.advance(seconds=1)
+    assert rebase_plan(bench.connection, bench.creates(3)).plan.counts == {"create": 1, "nothing": 2}
 
 
 def test_a_plan_whose_changes_are_made_has_nothing_left(bench: Bench) -> None:
