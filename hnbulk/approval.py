@@ -13,6 +13,7 @@ from hnbulk.attempts import doubted
 from hnbulk.entries import RunRecord
 from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, UsageError
 from hnbulk.journal import Journal
+from hnbulk.looks import BELIEVED, FEW_STEPS
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
 from hnbulk.moved import Drift, Judged, Known, Moved, drift, judge
@@ -20,14 +21,11 @@ from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.rowplaces import RowPlaces
 from hnbulk.steps import Action, State, Step
 from hnbulk.wire import DIALECTS
-from hnbulk.work import BELIEVED
 
 #: A plan older than this is made again (safety rules, A08).
 MAX_AGE = timedelta(hours=24)
 #: So far ahead of ours another clock may be (safety rules, N24).
 MAX_SKEW = timedelta(minutes=5)
-#: Up to so many steps their orders are asked for one by one; more by one reading of all.
-_FEW = 20
 _NAMED = 3
 
 
@@ -110,7 +108,7 @@ def look_for_moved(
 
     Creates can be done only where the journal's knowledge is given: their orders are read whole then.
     """
-    if len(plan.steps) <= _FEW:
+    if len(plan.steps) <= FEW_STEPS:
         return judge(plan, lambda step: _asked(step, lookups), known or Known()), None
     whole = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
     if known is not None:
@@ -130,7 +128,7 @@ def look_for_moved(
 def find_drift(plan: PlanFile, lookups: Lookups, known: Known) -> list[Drift]:
     """What moved or is done, and which rows' orders have another status, by as few readings as it takes."""
     judged, listing = look_for_moved(plan, lookups, known)
-    if listing is None and sum(row.sid is not None for row in plan.rows) > _FEW:
+    if listing is None and sum(row.sid is not None for row in plan.rows) > FEW_STEPS:
         listing = lookups.listing()
     listed = {} if listing is None else listing.orders
 

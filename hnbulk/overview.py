@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hnbulk.looks import most_requests, writes
 from hnbulk.plaintext import single_line
 from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.rowplaces import BLANK
@@ -184,16 +185,9 @@ def only(plan: PlanFile, names: Collection[str]) -> PlanFile:
     return PlanFile(plan.header, steps, tuple(row for row in plan.rows if str(row.verdict) in names))
 
 
-def requests(plan: PlanFile) -> int:
-    """How many POST and DELETE requests the plan sends when all goes well; a letter is one."""
-    letters = {step.group for step in plan.steps if step.group}
-    return len(letters) + sum(step.group is None for step in plan.steps)
-
-
 def duration(plan: PlanFile, rate: float) -> float:
-    """Seconds its requests take at `rate` a second; an order is read once more before it is changed."""
-    looks = sum(step.action in (Action.UPDATE, Action.CANCEL) for step in plan.steps)
-    return (requests(plan) + looks) / rate
+    """Seconds its requests take at `rate` a second, reads too."""
+    return most_requests(plan, rate) / rate
 
 
 def pace_text(plan: PlanFile, pace: Pace) -> str:
@@ -207,11 +201,11 @@ def pace_text(plan: PlanFile, pace: Pace) -> str:
     return f"{told}; up to {duration_text(pace.settle)} more where a reply is lost" if pace.settle else told
 
 
-def sums_text(plan: PlanFile) -> str:
-    """`40 rows, 38 requests, read 2026-01-05 15:00 UTC`, and how many phones ring, where any does."""
-    ring = f"{count_text(calls(plan), 'phone call')}, " if calls(plan) else ""
-    sums = f"{count_text(len(plan.rows), 'row')}, {count_text(requests(plan), 'request')}"
-    return f"{sums}, {ring}read {moment(plan.header.read_at)}"
+def sums_text(plan: PlanFile, pace: Pace) -> str:
+    """`40 rows, 38 changes, up to 79 requests, read 2026-01-05 15:00 UTC`; of calls, how many ring."""
+    what = count_text(calls(plan), "phone call") if calls(plan) else count_text(writes(plan), "change")
+    most = f", up to {count_text(most_requests(plan, pace.rate), 'request')}" if plan.steps else ""
+    return f"{count_text(len(plan.rows), 'row')}, {what}{most}, read {moment(plan.header.read_at)}"
 
 
 def calls(plan: PlanFile) -> int:

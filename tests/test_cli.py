@@ -330,7 +330,7 @@ def test_a_plan_that_moved_is_refused_and_rebased(service: Service, sample: Path
     assert "--rebase" in error["message"]
     assert len(service.truth()) == 1
     made = service.json("plan", "--rebase", "few.plan", "--out", "new.plan")
-    assert (made["moved"], made["kept"]) == (error["rows"], made["requests"])
+    assert (made["moved"], made["kept"]) == (error["rows"], made["changes"])
     assert taken not in service.creates("new.plan")
     told = service.run("plan", "--rebase", "few.plan", "--out", "new.plan")
     assert "dropped 1" in told.stderr
