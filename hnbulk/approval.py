@@ -16,7 +16,7 @@ from hnbulk.journal import Journal
 from hnbulk.looks import BELIEVED, FEW_STEPS
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
-from hnbulk.moved import Drift, Judged, Known, Moved, drift, judge
+from hnbulk.moved import Drift, Judged, Known, Moved, Now, drift, judge
 from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.rowplaces import RowPlaces
 from hnbulk.steps import Action, State, Step
@@ -126,8 +126,13 @@ def look_for_moved(
 
 
 def find_drift(plan: PlanFile, lookups: Lookups, known: Known) -> list[Drift]:
-    """What moved or is done, and which rows' orders have another status, by as few readings as it takes."""
+    """What moved or is done, and which rows' orders were changed, by as few readings as it takes."""
     judged, listing = look_for_moved(plan, lookups, known)
+    return drift(plan, judged, rows_now(plan, lookups, listing))
+
+
+def rows_now(plan: PlanFile, lookups: Lookups, listing: Listing | None) -> Now:
+    """The orders of the plan's rows as they are now: one by one where they are few, or by a listing."""
     if listing is None and sum(row.sid is not None for row in plan.rows) > FEW_STEPS:
         listing = lookups.listing()
     listed = {} if listing is None else listing.orders
@@ -136,7 +141,7 @@ def find_drift(plan: PlanFile, lookups: Lookups, known: Known) -> list[Drift]:
         sid = row.sid or ""
         return listed.get(sid) or lookups.order(sid)
 
-    return drift(plan, judged, now)
+    return now
 
 
 def _asked(step: Step, lookups: Lookups) -> list[Order]:

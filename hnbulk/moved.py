@@ -17,10 +17,14 @@ from hnbulk.steps import Action, Step, Verdict
 
 #: The codes of rows that a rebase left without steps: dropped, or done already.
 MOVED, DONE = "moved", "done"
+#: The code of a row whose order was changed since it was compared, nobody knows in what.
+CHANGED = "changed"
 _DONE_ALREADY = "done already"
 
 #: Every order there is for a step: on its number, and the one it names; whole where it is to be updated.
 Find = Callable[[Step], Sequence[Sight]]
+#: The order of a row as it is now; None where it is not there.
+Now = Callable[[PlanRow], Sight | None]
 Reason = tuple[str, str]  # code and words
 
 
@@ -47,8 +51,9 @@ class Done:
 
     row: int | None
     step: int
-    sid: str | None
-    status: str | None
+    sid: str | None = None
+    status: str | None = None
+    updated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +118,9 @@ def judge(plan: PlanFile, find: Find, known: Known = _UNKNOWN) -> Judged:
     return Judged(tuple(gone), tuple(one for one in done if one.row is None or one.row not in left))
 
 
-def drift(plan: PlanFile, judged: Judged, now: Callable[[PlanRow], Sight | None]) -> list[Drift]:
-    """The steps that moved or are done, and the rows whose orders have another status `now`, in row order.
+def drift(plan: PlanFile, judged: Judged, now: Now) -> list[Drift]:
+    """The steps that moved or are done, and the rows whose orders have another status or date of change
+    `now`, in row order.
 
     Rows without a step count too: what stood in their way may be gone.
     """
@@ -134,14 +140,27 @@ def drift(plan: PlanFile, judged: Judged, now: Callable[[PlanRow], Sight | None]
         elif order.status != row.status:
             message = f"the order was {row.status} and is {order.status} now"
             found.append(Drift(row.row, row.sid, "status", message, stands=True))
+        elif was_changed(row, order):
+            found.append(Drift(row.row, row.sid, CHANGED, "the order was changed", stands=True))
     return sorted(found, key=lambda one: (one.row is None, one.row or 0))
 
 
-def rebase(plan: PlanFile, judged: Judged, *, made_at: datetime, read_at: datetime) -> PlanFile:
+def was_changed(row: PlanRow, order: Sight) -> bool:
+    """The order is not as the row saw it: by its status, and by its date where the row has one.
+
+    The service's dates are of whole seconds: a change in the second of the one before is not seen.
+    """
+    if row.status is not None and order.status != row.status:
+        return True
+    return row.updated is not None and _moment(order) not in (None, row.updated)
+
+
+def rebase(plan: PlanFile, judged: Judged, now: Now, *, made_at: datetime, read_at: datetime) -> PlanFile:
     """The plan without what moved, what depends on it and what is done, as of the reading at `read_at`.
 
-    The rows that lost their steps are blocked with code `moved`, or need nothing with code `done`;
-    every other one stays.
+    The rows that lost their steps are blocked with code `moved`, or need nothing with code `done`. One
+    that needed nothing, and whose order was changed since, says so with code `changed`. Every other
+    one stays.
     """
     moved = {one.row: one for one in judged.gone if one.row is not None}
     done = {one.row: one for one in judged.done if one.row is not None}
@@ -154,17 +173,35 @@ def rebase(plan: PlanFile, judged: Judged, *, made_at: datetime, read_at: dateti
             note = f"since it was planned, {one.message}"
             return replace(row, verdict=Verdict.BLOCKED, code=MOVED, note=note)
         if (as_wanted := done.get(row.row)) is not None:
-            sid, status = as_wanted.sid, as_wanted.status
-            return replace(
-                row, verdict=Verdict.NOTHING, code=DONE, note=_DONE_ALREADY, sid=sid, status=status
-            )
-        return row
+            seen = replace(row, sid=as_wanted.sid, status=as_wanted.status, updated=as_wanted.updated)
+            return replace(seen, verdict=Verdict.NOTHING, code=DONE, note=_DONE_ALREADY)
+        return _seen_again(row, now) if row.verdict is Verdict.NOTHING and row.sid is not None else row
 
     return PlanFile(header, tuple(kept), tuple(map(told, plan.rows)))
 
 
+def _seen_again(row: PlanRow, now: Now) -> PlanRow:
+    """The row that needed nothing, by its order as it is now."""
+    order = now(row)
+    if order is None:
+        note = "since it was planned, the order is not there any more"
+        return replace(row, verdict=Verdict.BLOCKED, code=MOVED, note=note)
+    if not was_changed(row, order):
+        return row
+    note = "since it was compared, the order was changed; plan the list again to compare it"
+    seen = replace(row, status=order.status, updated=_moment(order))
+    return replace(seen, code=CHANGED, note=note) if row.code is None else seen
+
+
+def _moment(order: Sight) -> str | None:
+    date = order.date_updated
+    return None if date is None else date.replace(microsecond=0).isoformat()
+
+
 def _done(row: int | None, step: int, order: Sight | None) -> Done:
-    return Done(row, step, order.sid, order.status) if order is not None else Done(row, step, None, None)
+    if order is None:
+        return Done(row, step)
+    return Done(row, step, order.sid, order.status, _moment(order))
 
 
 def _can_be_told(order: Sight | None, step: Step, plan: PlanFile, doubtful: Container[str]) -> bool:

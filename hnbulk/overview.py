@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from hnbulk.looks import most_requests, writes
+from hnbulk.moved import CHANGED
 from hnbulk.plaintext import single_line
-from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.planfile import PlanFile, PlanRow, PlanRows
 from hnbulk.rowplaces import BLANK
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step, Verdict
@@ -31,6 +32,7 @@ TITLES = {
     Action.CANCEL: "Cancels",
     Action.AUTHORIZE: "Letters",
 }
+_AS_WANTED = "already as wanted"
 # Which rows a note names besides its own; the same reason for other rows is one obstacle.
 _OTHER_ROWS = re.compile(r" \((?:rows? [0-9][0-9, ]*|.*, row [0-9]+)(?: and [0-9,]+ more)?\)$")
 # Never echoed by the API (reference page, properties): they can be set but not compared.
@@ -102,13 +104,22 @@ def lines(plan: PlanFile) -> list[Line]:
         Line("cancel", len(steps[Action.CANCEL]), _counted(_statuses(steps[Action.CANCEL]))),
         Line("verify", len(steps[Action.VERIFY]), _calls(steps[Action.VERIFY])),
         Line("authorize", len(steps[Action.AUTHORIZE]), _letters(steps[Action.AUTHORIZE])),
-        Line("nothing", sum(one is Verdict.NOTHING for one in plan.verdicts()), "already as wanted"),
+        _nothing(plan),
         *(
             Line(str(verdict), len(rows[verdict]), _counted(rows[verdict]))
             for verdict in (Verdict.BLOCKED, Verdict.CONFLICT, Verdict.SET_ASIDE)
         ),
     ]
     return [line for line in both if line.count]
+
+
+def _nothing(plan: PlanFile) -> Line:
+    """The rows that need nothing, and of how many that is no longer sure."""
+    if isinstance(plan.rows, PlanRows):  # made just now
+        return Line("nothing", sum(one is Verdict.NOTHING for one in plan.verdicts()), _AS_WANTED)
+    codes = Counter(row.code for row in plan.rows if row.verdict is Verdict.NOTHING)
+    changed = f" when compared; {codes[CHANGED]:,} changed since" if codes[CHANGED] else ""
+    return Line("nothing", codes.total(), f"{_AS_WANTED}{changed}")
 
 
 def changes(plan: PlanFile, *actions: Action) -> Iterator[Change]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hnbulk import approval, engine, running
 from hnbulk.apply import Changes
-from hnbulk.approval import check_place, known_of, look_for_moved
+from hnbulk.approval import check_place, known_of, look_for_moved, rows_now
 from hnbulk.attempts import doubted
 from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
@@ -24,14 +24,14 @@ from hnbulk.entries import RunRecord
 from hnbulk.errors import RunInterrupted, UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
-from hnbulk.moved import DONE, Drift, Judged, rebase
-from hnbulk.planfile import PlanFile
+from hnbulk.moved import CHANGED, DONE, Drift, Judged, rebase
+from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
 from hnbulk.rowplaces import RowPlaces
 from hnbulk.running import Run
 from hnbulk.settings import Pace
-from hnbulk.steps import Action, Ending, State
+from hnbulk.steps import Action, Ending, State, Verdict
 from hnbulk.verify import Calls, check_calls
 from hnbulk.wording import count_text, when_text
 from hnbulk.work import Work
@@ -174,9 +174,15 @@ class Rebased:
     judged: Judged
 
     def as_json(self) -> dict[str, Any]:
-        """How many steps were kept, those that moved, and how many are done already."""
+        """How many steps were kept, those that moved, how many are done, and other rows changed."""
         moved = [asdict(one) for one in self.judged.gone]
-        return {"kept": len(self.plan.steps), "moved": moved, "done": len(self.judged.done)}
+        done, changed = len(self.judged.done), len(self.changed)
+        return {"kept": len(self.plan.steps), "moved": moved, "done": done, "changed": changed}
+
+    @property
+    def changed(self) -> list[PlanRow]:
+        """The rows that needed nothing, and whose orders were changed since they were compared."""
+        return [row for row in self.plan.rows_left(Verdict.NOTHING) if row.code == CHANGED]
 
     def __str__(self) -> str:
         kept, done, moved = len(self.plan.steps), len(self.judged.done), self.judged.gone
@@ -190,6 +196,9 @@ class Rebased:
         ]
         if len(moved) > _SHOWN:
             lines.append(f"  ... and {len(moved) - _SHOWN:,} more")
+        if changed := len(self.changed):
+            rows = f"{count_text(changed, 'row')} that needed nothing"
+            lines.append(f"{rows} changed since; plan the list again to compare them")
         return "\n".join(lines)
 
 
@@ -202,9 +211,10 @@ def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
     reads raise.
     """
     lookups, read_at = _look_anew(connection, plan)
-    judged, _ = look_for_moved(plan, lookups, known_of(plan, connection.journal))
+    judged, listing = look_for_moved(plan, lookups, known_of(plan, connection.journal))
     made_at = datetime.now(UTC)
-    return Rebased(rebase(plan, judged, made_at=made_at, read_at=read_at), plan, judged)
+    now = rows_now(plan, lookups, listing)
+    return Rebased(rebase(plan, judged, now, made_at=made_at, read_at=read_at), plan, judged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +235,9 @@ class Drifted:
         ordered = sorted((one for one in self.drift if one.code != DONE), key=lambda one: one.stands)
         done = len(self.drift) - len(ordered)
         if not ordered:
-            told = f"{done:,} done already; nothing else" if done else "nothing"
-            return f"Drift: {told} has moved {since}."
+            told = f"{done:,} done already; " if done else ""
+            else_ = "of the others no" if done else "no"
+            return f"Drift: {told}{else_} order has another status or date of change {since}."
         fallen = sum(not one.stands for one in ordered)
         sums = f"{count_text(len(ordered), 'row')} moved {since}; {fallen:,} cannot be done any more"
         sums += f"; {done:,} done already" if done else ""

@@ -18,8 +18,8 @@ from hnbulk.engine import start
 from hnbulk.entries import Intent
 from hnbulk.errors import PlanStale, RunLocked
 from hnbulk.models import Glimpse, Order
-from hnbulk.moved import DONE, MOVED, Judged, Known, judge, rebase
-from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
+from hnbulk.moved import CHANGED, DONE, MOVED, Judged, Known, drift, judge, rebase
+from hnbulk.planfile import PlanFile, PlanHeader, PlanRow, loads_plan
 from hnbulk.runs import find_drift, rebase_plan
 from hnbulk.steps import Action, Step, Verdict
 
@@ -46,6 +46,10 @@ def plan_of(*steps: Step, rows: Sequence[int] = (2,)) -> PlanFile:
     at = NOW.isoformat()
     header = PlanHeader("preview", "http://127.0.0.1:1", ACCOUNT, "0" * 64, "x.csv", ("p",), at, at)
     return PlanFile(header, steps, tuple(PlanRow(row, {"p": "1"}, Verdict.PLANNED) for row in rows))
+
+
+def nobody(_: PlanRow) -> None:
+    """No row has an order."""
 
 
 def code(one: Step, *orders: Order) -> str | None:
@@ -153,11 +157,12 @@ def test_a_rebase_drops_what_moved_and_what_depends_on_it() -> None:
     theirs = order(unique_name="theirs")
     judged = judge(plan, lambda one: [theirs] if one.phone_number == number(0) else [])
     assert [(one.row, one.step) for one in judged.gone] == [(2, 0)]
-    kept = rebase(plan, judged, made_at=NOW, read_at=NOW + timedelta(hours=1))
+    kept = rebase(plan, judged, nobody, made_at=NOW, read_at=NOW + timedelta(hours=1))
     assert [one.row for one in kept.steps] == [3]
     assert [(row.verdict, row.code) for row in kept.rows] == [("blocked", MOVED), ("planned", None)]
     assert (kept.header.read_at, kept.checksum == plan.checksum) == ("2026-01-05T16:00:00+00:00", False)
-    assert rebase(plan, judge(plan, lambda _: []), made_at=NOW, read_at=NOW).checksum == plan.checksum
+    same = rebase(plan, judge(plan, lambda _: []), nobody, made_at=NOW, read_at=NOW)
+    assert same.checksum == plan.checksum
 
 
 LATER = Step(2, Action.UPDATE, number(0), after={"extension": "1"}, precondition={"after": "create"})
@@ -209,10 +214,44 @@ def test_a_row_is_done_as_a_whole() -> None:
     assert done(plan, order()) == []
     assert done(plan, order(extension="1")) == [(2, 0), (2, 1)]
     judged = judge(plan, lambda _: [order(extension="1", account_sid=ACCOUNT)])
-    left = rebase(plan, judged, made_at=NOW, read_at=NOW)
+    left = rebase(plan, judged, nobody, made_at=NOW, read_at=NOW)
     (row,) = left.rows
     assert (len(left.steps), left.counts) == (0, {"nothing": 1})
     assert (row.code, row.note, row.sid, row.status) == (DONE, "done already", SID, "received")
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "expected"),
+    [
+        (NOW, order(), []),
+        (NOW, order(date_updated=NOW), []),
+        (NOW, order(date_updated=NOW + timedelta(milliseconds=9)), []),
+        (NOW, order(date_updated=NOW + timedelta(seconds=1)), ["changed"]),
+        (None, order(date_updated=NOW + timedelta(seconds=1)), []),
+        (NOW, order("verified", date_updated=NOW + timedelta(seconds=1)), ["status"]),
+        (None, order("verified"), ["status"]),
+        (NOW, None, ["gone"]),
+    ],
+)
+def test_a_change_shows_by_status_and_by_date(
+    seen: datetime | None, now: Order | None, expected: list[str]
+) -> None:
+    """An older plan has no dates and is told by status alone; a row that needed nothing says so after a
+    rebase, which sees the order as it is from then on."""
+    row = PlanRow(2, {}, Verdict.NOTHING, None, None, SID, "received", seen and seen.isoformat())
+    plan = replace(plan_of(), rows=(row,))
+    assert loads_plan(plan.dumps(), name="x").rows[0] == row
+    judged = judge(plan, lambda _: [])
+    assert [one.code for one in drift(plan, judged, lambda _: now)] == expected
+    left = rebase(plan, judged, lambda _: now, made_at=NOW, read_at=NOW)
+    (told,) = left.rows
+    if now is None:
+        assert (told.verdict, told.code) == (Verdict.BLOCKED, MOVED)
+    else:
+        assert (told.verdict, told.code) == (Verdict.NOTHING, CHANGED if expected else None)
+        assert (told is row) is not bool(expected)
+        assert drift(left, judged, lambda _: now) == []
+        assert rebase(left, judged, lambda _: now, made_at=NOW, read_at=NOW).rows == left.rows
 
 
 # -- a run asks
@@ -291,8 +330,9 @@ def test_a_plan_that_was_applied_has_nothing_left(bench: Bench, count: int) -> N
     made = rebase_plan(bench.connection, plan)
     assert (len(made.plan.steps), made.plan.counts) == (0, {"nothing": count})
     assert str(made) == f"kept 0 steps, dropped 0, already done {count + 1}"
-    assert made.as_json() == {"kept": 0, "moved": [], "done": count + 1}
-    assert f"{count} done already; nothing else has moved" in str(find_drift(bench.connection, plan))
+    assert made.as_json() == {"kept": 0, "moved": [], "done": count + 1, "changed": 0}
+    drifted = str(find_drift(bench.connection, plan))
+    assert f"{count} done already; of the others no order has another" in drifted
     more = bench.plan([*(create(n) for n in range(count + 1)), later])
     assert str(rebase_plan(bench.connection, more)) == f"kept 1 step, dropped 0, already done {count + 1}"
 
