@@ -270,7 +270,7 @@ def _verify(step: Step, orders: Sequence[Sight]) -> Reason | None:
     before = (planned.get("verification_attempts"), planned.get("call_count"))
     now = (order.verification_attempts, len(order.verification_call_sids))
     if any(was is not None and was != is_now for was, is_now in zip(before, now, strict=True)):
-        return "called-meanwhile", "somebody else had it called"
+        return "called-meanwhile", "it was called since the plan was made"  # by whom, no order says
     return _by_status(step, order, may=lifecycle.may_call)
 
 
