@@ -36,6 +36,16 @@ class There:
 
 
 @dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What a step makes is there, of its own name, but with other values in these fields.
+
+    A run takes it over as it is; a person is told.
+    """
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """A step that cannot be done as planned, and why; the words name no person's data."""
 
@@ -90,6 +100,10 @@ class Drift:
     stands: bool
 
 
+#: What a look at a step's orders says of it; None where it can be done as planned.
+Found = Reason | There | Otherwise | None
+
+
 def judge(plan: PlanFile, find: Find, known: Known = _UNKNOWN) -> Judged:
     """Which steps cannot be done as planned any more, and which are done already.
 
@@ -101,14 +115,16 @@ def judge(plan: PlanFile, find: Find, known: Known = _UNKNOWN) -> Judged:
     left: set[int | None] = set()  # rows that something is to be done of
     made: tuple[int | None, Sight | None] = (None, None)  # the row judged last, and the order of its create
     for number, step in enumerate(plan.steps):
-        found: Reason | There | None
+        found: Found
         if step.sid is None and step.action is not Action.CREATE:
             found = _as_wanted(made[1], step) if made[0] == step.row else None
         else:
             found = _RULES[step.action](step, find(step))
-        if found is None and number in known.refused:
+        if isinstance(found, Otherwise):
+            found = _differs(found) if known is not _UNKNOWN and _is_settled(step, known) else None
+        elif found is None and number in known.refused:
             found = ("refused", f"the service refused it ({known.refused[number]})")
-        if isinstance(found, There) and _can_be_told(found.order, step, plan, known.doubtful):
+        if isinstance(found, There) and _can_be_told(found.order, step, plan, known):
             made = (step.row, found.order)
             done.append(_done(step.row, number, found.order))
             continue
@@ -204,11 +220,20 @@ def _done(row: int | None, step: int, order: Sight | None) -> Done:
     return Done(row, step, order.sid, order.status, _moment(order))
 
 
-def _can_be_told(order: Sight | None, step: Step, plan: PlanFile, doubtful: Container[str]) -> bool:
+def _differs(found: Otherwise) -> Reason:
+    named = ", ".join(found.fields)
+    return "differs", f"its order was made, with another {named}; plan the list again to compare it"
+
+
+def _is_settled(step: Step, known: Known) -> bool:
+    return step.phone_number not in known.doubtful
+
+
+def _can_be_told(order: Sight | None, step: Step, plan: PlanFile, known: Known) -> bool:
     """Nothing is in doubt on the number, and the order belongs to the account that the step is for."""
     named = step.after.get("account_sid") or step.precondition.get("account_sid")
     own = order is None or order.account_sid == (named or plan.header.account_sid)
-    return own and step.phone_number not in doubtful
+    return own and _is_settled(step, known)
 
 
 def _as_wanted(order: Sight | None, step: Step) -> There | None:
@@ -217,7 +242,7 @@ def _as_wanted(order: Sight | None, step: Step) -> There | None:
     return There(order) if seen and not step.after.keys().isdisjoint(Order.model_fields) else None
 
 
-def _create(step: Step, orders: Sequence[Sight]) -> Reason | There | None:
+def _create(step: Step, orders: Sequence[Sight]) -> Found:
     name = step.after.get("unique_name")
     here = [order for order in orders if order.phone_number == step.phone_number]
     live = [order for order in here if order.live]
@@ -227,7 +252,11 @@ def _create(step: Step, orders: Sequence[Sight]) -> Reason | There | None:
     if len(live) > 1:
         return "two-orders", "two live orders are on the number"
     if live:
-        return _as_wanted(live[0], step)  # else the run takes it over
+        order = live[0]
+        if not isinstance(order, Order):
+            return None
+        differing = tuple(name for name in step.after if not order.shows({name: step.after[name]}))
+        return Otherwise(differing) if differing else There(order)
     failed = len(here)
     if failed > int(step.precondition.get("generation") or 0):
         return "failed", "an order on the number failed"
@@ -281,7 +310,7 @@ def _authorize(step: Step, orders: Sequence[Sight]) -> Reason | None:
     return None if lifecycle.may_authorize(order.status) else ("status", f"the order is {order.status} now")
 
 
-_RULES: Mapping[Action, Callable[[Step, Sequence[Sight]], Reason | There | None]] = {
+_RULES: Mapping[Action, Callable[[Step, Sequence[Sight]], Found]] = {
     Action.CREATE: _create,
     Action.UPDATE: _update,
     Action.CANCEL: _cancel,

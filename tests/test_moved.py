@@ -201,6 +201,16 @@ def test_a_step_is_done_where_its_order_is_as_it_wants_it(
     assert done(plan, *orders, doubtful=[number(0)]) == []
 
 
+def test_a_create_whose_order_has_other_values_is_told_to_a_person() -> None:
+    """A run would take it over as it is; a rebase drops it, unless something of it is in doubt."""
+    plan, here = plan_of(create(0)), [order(friendly_name="Rival")]
+    assert judge(plan, lambda _: here) == Judged((), ())
+    assert judge(plan, lambda _: here, Known([number(0)])) == Judged((), ())
+    (gone,) = judge(plan, lambda _: here, Known()).gone
+    assert gone.code == "differs"
+    assert "with another friendly_name; plan the list again" in gone.message
+
+
 def test_a_create_seen_at_a_glance_is_not_done() -> None:
     """A reading of all orders does not show every field."""
     whole = order(account_sid=ACCOUNT)
