@@ -310,9 +310,10 @@ class Account(Closing):
         return drift_frame(asdict(one) for one in found.drift)
 
     def rebase(self, plan: Plan | PlanFile) -> Plan:
-        """The plan without the steps whose orders moved on since, with a checksum of its own.
+        """The plan without the steps whose orders moved on since or are done, with a checksum of its own.
 
-        Their rows are blocked with code `moved` and say why. Raises `PlanStale`, `AccessRefused` for
+        The rows of those that moved are blocked with code `moved` and say why; of those that are done
+        already they need nothing. Raises `PlanStale`, `AccessRefused` for
         a plan of another place.
         """
         return self._told(rebase_plan(self.connection, _file_of(plan)).plan)

@@ -13,12 +13,13 @@ from typing import Any
 
 from hnbulk import audit, lifecycle, wire
 from hnbulk.errors import ReplyUnreadable
+from hnbulk.looks import FEW_NUMBERS, MANY
 from hnbulk.messages import Reply
 from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome, says_taken
 from hnbulk.planfile import PlanFile
 from hnbulk.steps import Action, Ending, State, Step
-from hnbulk.work import MANY, NAME_NOT_KEPT, Act, Chain, Desk, Ready, Wait, refusal
+from hnbulk.work import NAME_NOT_KEPT, Act, Chain, Desk, Ready, Wait, refusal
 
 _OPERATIONS = {
     Action.CREATE: Operation.CREATE,
@@ -27,10 +28,6 @@ _OPERATIONS = {
 }
 #: How many requests of a step the service may ever have processed (safety rules, 2.1, 2.6, 2.7).
 _MOST_SENDS = {Action.CREATE: 2, Action.UPDATE: 2, Action.CANCEL: 3}
-
-
-#: Up to so many numbers of canceled orders are looked at one by one.
-FEW = 10
 
 
 class Changes:
@@ -283,7 +280,7 @@ def _look_for_returned(done: Mapping[int, str], desk: Desk) -> list[Ending]:
     steps, lookups = desk.plan.steps, desk.lookups
     canceled = {n: sid for n, sid in done.items() if steps[n].action is Action.CANCEL}
     made = set(done.values()) - set(canceled.values())
-    many = len(canceled) > FEW
+    many = len(canceled) > FEW_NUMBERS
     endings = []
     for n, sid in canceled.items():
         number = steps[n].phone_number

@@ -13,21 +13,19 @@ from hnbulk.attempts import doubted
 from hnbulk.entries import RunRecord
 from hnbulk.errors import AccessRefused, PlanRefused, PlanStale, RunLocked, UsageError
 from hnbulk.journal import Journal
+from hnbulk.looks import BELIEVED, FEW_STEPS
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Order, Sight
-from hnbulk.moved import Drift, Moved, drift, moved
+from hnbulk.moved import Drift, Judged, Known, Moved, Now, drift, judge
 from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.rowplaces import RowPlaces
-from hnbulk.steps import Action, Step
+from hnbulk.steps import Action, State, Step
 from hnbulk.wire import DIALECTS
-from hnbulk.work import BELIEVED
 
 #: A plan older than this is made again (safety rules, A08).
 MAX_AGE = timedelta(hours=24)
 #: So far ahead of ours another clock may be (safety rules, N24).
 MAX_SKEW = timedelta(minutes=5)
-#: Up to so many steps their orders are asked for one by one; more by one reading of all.
-_FEW = 20
 _NAMED = 3
 
 
@@ -88,7 +86,8 @@ def refuse_moved(plan: PlanFile, lookups: Lookups, now: datetime) -> Listing | N
     """
     if not plan.steps or now - datetime.fromisoformat(plan.header.read_at) <= BELIEVED:
         return None
-    found, listing = find_moved(plan, lookups)
+    judged, listing = look_for_moved(plan, lookups)
+    found = judged.gone
     if not found:
         return listing
     places = RowPlaces.of(plan)
@@ -102,41 +101,70 @@ def refuse_moved(plan: PlanFile, lookups: Lookups, now: datetime) -> Listing | N
     )
 
 
-def find_moved(plan: PlanFile, lookups: Lookups) -> tuple[list[Moved], Listing | None]:
-    """What moved, by one reading of all orders, or by number where the plan has few steps."""
-    if len(plan.steps) <= _FEW:
-        return moved(plan, lambda step: _asked(step, lookups)), None
-    updated = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
-    listing = lookups.listing(whole=updated)
+def look_for_moved(
+    plan: PlanFile, lookups: Lookups, known: Known | None = None
+) -> tuple[Judged, Listing | None]:
+    """What moved or is done, by one reading of all orders, or by number where the plan has few steps.
+
+    Creates can be done only where the journal's knowledge is given: their orders are read whole then.
+    """
+    if len(plan.steps) <= FEW_STEPS:
+        return judge(plan, lambda step: _asked(step, lookups), known or Known()), None
+    whole = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
+    if known is not None:
+        creates = (step for step in plan.steps if step.action is Action.CREATE)
+        whole |= {str(step.after["unique_name"]) for step in creates if "unique_name" in step.after}
+    listing = lookups.listing(whole=whole)
 
     def find(step: Step) -> Sequence[Sight]:
         named = listing.orders.get(step.sid or "")
         if named is None and step.sid is not None:  # a list is no proof that an order is not there
-            return _asked(step, lookups)
+            return [*listing.by_number.get(step.phone_number, ()), *_asked(step, lookups)]
         return [*listing.by_number.get(step.phone_number, ()), *([named] if named else ())]
 
-    return moved(plan, find), listing
+    return judge(plan, find, known or Known()), listing
 
 
-def find_drift(plan: PlanFile, lookups: Lookups) -> list[Drift]:
-    """What moved, and which rows' orders have another status, by as few readings as `find_moved`."""
-    gone, listing = find_moved(plan, lookups)
-    if listing is None and sum(row.sid is not None for row in plan.rows) > _FEW:
+def find_drift(plan: PlanFile, lookups: Lookups, known: Known) -> list[Drift]:
+    """What moved or is done, and which rows' orders were changed, by as few readings as it takes."""
+    judged, listing = look_for_moved(plan, lookups, known)
+    return drift(plan, judged, rows_now(plan, lookups, listing))
+
+
+def rows_now(plan: PlanFile, lookups: Lookups, listing: Listing | None) -> Now:
+    """The orders of the plan's rows as they are now: one by one where they are few, or by a listing."""
+    if listing is None and sum(row.sid is not None for row in plan.rows) > FEW_STEPS:
         listing = lookups.listing()
-    known = {} if listing is None else listing.orders
+    listed = {} if listing is None else listing.orders
 
     def now(row: PlanRow) -> Sight | None:
         sid = row.sid or ""
-        return known.get(sid) or lookups.order(sid)
+        return listed.get(sid) or lookups.order(sid)
 
-    return drift(plan, gone, now)
+    return now
 
 
 def _asked(step: Step, lookups: Lookups) -> list[Order]:
     if step.sid is None:
         return lookups.orders_on(step.phone_number)
     order = lookups.order(step.sid)
+    if order is None and step.action is Action.CANCEL:  # is another one there in its place?
+        return lookups.orders_on(step.phone_number)
     return [order] if order else []
+
+
+def known_of(plan: PlanFile, journal: Journal) -> Known:
+    """What the journal knows that no look at the service tells: requests in doubt, and refusals."""
+    doubtful: set[str] = set()
+    refused: dict[int, str] = {}
+    for record in journal.runs(counted=False):
+        if record.unfinished and (doubts := _doubts_of(record, journal)):
+            steps = journal.plan_of(record.run_id).steps
+            doubtful |= {steps[step].phone_number for step in doubts}
+        elif not record.unfinished and is_applied(plan, record, journal):
+            ended = (one for one in journal.endings(record.run_id) if one.state is State.REFUSED)
+            refused |= {one.step: one.code or "no code" for one in ended}
+    return Known(doubtful, refused)
 
 
 def _named(one: Moved, places: RowPlaces) -> str:
@@ -183,7 +211,7 @@ def refuse_unfinished(
                 f"`hnbulk resume {record.run_id}`.",
                 run_id=record.run_id,
             )
-        if doubts := _doubts_of(record, journal):
+        if doubts := len(_doubts_of(record, journal)):
             raise RunLocked(
                 f"run {record.run_id} has {doubts} requests in doubt, which this plan cannot know of. "
                 f"First `hnbulk resume {record.run_id}`, then make the plan again.",
@@ -191,5 +219,5 @@ def refuse_unfinished(
             )
 
 
-def _doubts_of(record: RunRecord, journal: Journal) -> int:
-    return len(doubted(journal.attempts(record.run_id), journal.endings(record.run_id)))
+def _doubts_of(record: RunRecord, journal: Journal) -> set[int]:
+    return doubted(journal.attempts(record.run_id), journal.endings(record.run_id))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, fields
 from typing import Any
 
+from hnbulk.looks import FEW_NUMBERS
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.models import Sight, mask_phone
 from hnbulk.plaintext import single_line
@@ -17,8 +18,6 @@ from hnbulk.planfile import PlanFile
 from hnbulk.steps import Action, Ending, State, Step
 from hnbulk.work import Desk, Wait
 
-#: Up to so many creates are looked at one by one; more by one reading of all orders.
-_FEW = 10
 #: What a person does next, by kind of finding.
 NEXT_STEPS: Mapping[str, str] = {
     "doubled": "find out which order is right; nothing was deleted",
@@ -220,7 +219,7 @@ def _ending(one: Finding) -> Ending:
 def _read(
     numbers: Sequence[str], lookups: Lookups, listing: Callable[[], Listing]
 ) -> Mapping[str, Sequence[Sight]]:
-    if len(numbers) <= _FEW:
+    if len(numbers) <= FEW_NUMBERS:
         return {number: lookups.orders_on(number) for number in numbers}
     return listing().by_number
 

@@ -12,15 +12,13 @@ from typing import Any
 
 from hnbulk import lifecycle, wire
 from hnbulk.history import OWN
+from hnbulk.looks import LARGE
 from hnbulk.messages import Reply
 from hnbulk.models import Sight
 from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.planfile import PlanFile
 from hnbulk.steps import Ending, State
 from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
-
-#: From so many orders on, reading whole pages is cheaper than asking for each.
-_LARGE = 50
 
 
 class Letters:
@@ -125,7 +123,7 @@ def _read(act: Act, desk: Desk, *, again: bool) -> Mapping[int, Sight]:
         desk.forget_listing()
     steps = desk.plan.steps
     sids = {number: steps[number].sid or "" for number in act.steps}
-    in_pages = len(steps) >= _LARGE and (not again or len(sids) >= _LARGE)
+    in_pages = len(steps) >= LARGE and (not again or len(sids) >= LARGE)
     ask = desk.listing().orders.get if in_pages else desk.lookups.order
     found = {number: ask(sid) for number, sid in sids.items()}
     live = {

@@ -6,6 +6,7 @@ Every row of the list has a verdict in the end. What kind of change is planned i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ class Draft:
         self._rows = rows
         self._numbers = numbers_of(rows)
         self._decided: dict[int, _Decision] = {}
-        self._as_wanted: list[tuple[Numbers, pa.Array, pa.Array]] = []  # rows, their sids and statuses
+        self._as_wanted: list[_AsWanted] = []
         for row, (code, note) in set_aside.items():
             verdict = Verdict.CONFLICT if code == "conflicting-rows" else Verdict.SET_ASIDE
             self.leave(row, verdict, code, note)
@@ -55,9 +56,10 @@ class Draft:
         note: str | None = None,
         sid: str | None = None,
         status: str | None = None,
+        updated: str | None = None,
     ) -> None:
         """The row has this verdict, in place of any it had."""
-        self._decided[row] = (verdict, code, note or _NOTES.get(code or ""), sid, status)
+        self._decided[row] = (verdict, code, note or _NOTES.get(code or ""), sid, status, updated)
 
     def leave_as_wanted(self, rows: Numbers, orders: pd.DataFrame, at: Numbers) -> None:
         """Each of these rows asks for what the order at its place `at` already is."""
@@ -66,7 +68,8 @@ class Draft:
         names = orders["status"].astype("category").cat
         words = pa.array([str(name) for name in names.categories], type=pa.string())
         codes = names.codes.to_numpy()[at]
-        self._as_wanted.append((rows, sids, words.take(pa.array(codes, mask=codes < 0))))
+        statuses = words.take(pa.array(codes, mask=codes < 0))
+        self._as_wanted.append((rows, sids, statuses, _seconds(orders)[at]))
 
     def is_decided(self, rows: Numbers) -> Mask:
         """Which of these rows have a verdict of their own."""
@@ -86,8 +89,9 @@ class Draft:
         return _Verdicts(self._rows, self._numbers, self._decided, self._as_wanted).rows()
 
 
-_Decision = tuple[Verdict, str | None, str | None, str | None, str | None]
-_NO_TARGET: _Decision = (Verdict.SET_ASIDE, "no-target", _NOTES["no-target"], None, None)
+_Decision = tuple[Verdict, str | None, str | None, str | None, str | None, str | None]
+_AsWanted = tuple[Numbers, pa.Array, pa.Array, Numbers]  # rows; their orders' sids, statuses and changes
+_NO_TARGET: _Decision = (Verdict.SET_ASIDE, "no-target", _NOTES["no-target"], None, None, None)
 
 
 class _Verdicts:
@@ -98,7 +102,7 @@ class _Verdicts:
         rows: Rows,
         numbers: Numbers,
         decided: Mapping[int, _Decision],
-        as_wanted: Sequence[tuple[Numbers, pa.Array, pa.Array]],
+        as_wanted: Sequence[_AsWanted],
     ) -> None:
         own = NumberIndex(numbers)
         beside = np.fromiter(decided, dtype=np.int64)
@@ -107,10 +111,11 @@ class _Verdicts:
         self._rows = rows
         self._place = own.find(self._all)  # in the list
         self._decided = decided
-        kept = [np.zeros(0, dtype=np.int64), *(rows for rows, _, _ in as_wanted)]
+        kept = [np.zeros(0, dtype=np.int64), *(rows for rows, *_ in as_wanted)]
         self._same = NumberIndex(np.concatenate(kept)).find(self._all)
-        self._sids = pa.chunked_array([sids for _, sids, _ in as_wanted], type=pa.string())
-        self._statuses = pa.chunked_array([names for _, _, names in as_wanted], type=pa.string())
+        self._sids = pa.chunked_array([sids for _, sids, _, _ in as_wanted], type=pa.string())
+        self._statuses = pa.chunked_array([names for _, _, names, _ in as_wanted], type=pa.string())
+        self._updated = np.concatenate([np.zeros(0, dtype=np.int64), *(one[3] for one in as_wanted)])
 
     def rows(self) -> PlanRows:
         return PlanRows(len(self._all), self._row, self._codes, self._walk)
@@ -145,7 +150,25 @@ class _Verdicts:
         place = int(self._same[n])
         if place < 0:
             return _NO_TARGET
-        return Verdict.NOTHING, None, None, self._sids[place].as_py(), self._statuses[place].as_py()
+        sid, status = self._sids[place].as_py(), self._statuses[place].as_py()
+        return Verdict.NOTHING, None, None, sid, status, _moment(int(self._updated[place]))
+
+
+_NEVER = np.iinfo(np.int64).min  # what numpy makes of a date that is missing
+
+
+def changed_at(orders: pd.DataFrame) -> list[str | None]:
+    """When each order was changed last, as plan rows have it."""
+    return [_moment(second) for second in _seconds(orders).tolist()]
+
+
+def _seconds(orders: pd.DataFrame) -> Numbers:
+    plain = orders["date_updated"].dt.tz_convert(None).to_numpy(dtype="datetime64[s]")
+    return np.asarray(plain.astype(np.int64))
+
+
+def _moment(second: int) -> str | None:
+    return None if second == _NEVER else datetime.fromtimestamp(second, UTC).isoformat()
 
 
 def not_set_aside(targets: pd.DataFrame, draft: Draft) -> pd.DataFrame:

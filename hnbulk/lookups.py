@@ -16,6 +16,7 @@ from typing import TypeVar
 from hnbulk import wire
 from hnbulk.client import MOST_PAGES, Client
 from hnbulk.errors import HnbulkError, ReplyUnreadable, RunStopped, ServiceUnreachable
+from hnbulk.looks import PAGE
 from hnbulk.messages import Failure, Reply, Request
 from hnbulk.models import Order, Sight
 from hnbulk.outcome import Expected, Operation, Outcome, OutcomeKind, classify, may_send_again
@@ -113,9 +114,10 @@ class Lookups:
         return [order for order in found if order.unique_name == unique_name]
 
     def listing(self, *, whole: Container[str] = ()) -> Listing:
-        """All orders of the account, each once, page after page; those with a sid in `whole` are whole."""
+        """All orders of the account, each once, page after page; those with a sid or unique name in
+        `whole` are whole."""
         read_at, mono = self._now(), self._throttle.monotonic()
-        request = wire.list_orders(self.dialect, page_size=1000)
+        request = wire.list_orders(self.dialect, page_size=PAGE)
         pages = self._pages(request, lambda reply: wire.read_sights(reply, whole=whole))
         orders = {order.sid: order for page in pages for order in page}
         by_number: dict[str, tuple[Sight, ...]] = {}

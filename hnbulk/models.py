@@ -182,6 +182,7 @@ class Glimpse(NamedTuple):
     signing_document_sid: str | None
     verification_attempts: int
     verification_call_sids: tuple[str, ...]
+    date_updated: datetime | None
 
     @property
     def live(self) -> bool:
@@ -198,9 +199,9 @@ Sight = Order | Glimpse
 
 def glimpse_of(item: Mapping[str, Any]) -> Glimpse | None:
     """The order of a list page at a glance; None where a field is not plainly what it should be."""
-    account, number, name, date, document = (_blank_to_none(item.get(field)) for field in _GLANCED)
+    account, number, name, document, date, changed = (_blank_to_none(item.get(field)) for field in _GLANCED)
     status, attempts, calls = item.get("status"), item.get("verification_attempts"), item.get(_CALLS)
-    texts = (account, number, name, date, document)
+    texts = (account, number, name, document, date, changed)
     if type(status) is not str or any(text is not None and type(text) is not str for text in texts):
         return None
     if attempts is not None and type(attempts) is not int:
@@ -209,6 +210,7 @@ def glimpse_of(item: Mapping[str, Any]) -> Glimpse | None:
         return None
     try:
         created = None if date is None else read_date(date)
+        updated = created if changed == date else None if changed is None else read_date(changed)
     except ValueError:
         return None
     return Glimpse(
@@ -221,10 +223,18 @@ def glimpse_of(item: Mapping[str, Any]) -> Glimpse | None:
         signing_document_sid=document,
         verification_attempts=attempts or 0,
         verification_call_sids=tuple(calls or ()),
+        date_updated=updated,
     )
 
 
-_GLANCED = ("account_sid", "phone_number", "unique_name", "date_created", "signing_document_sid")
+_GLANCED = (
+    "account_sid",
+    "phone_number",
+    "unique_name",
+    "signing_document_sid",
+    "date_created",
+    "date_updated",
+)
 _CALLS = "verification_call_sids"
 
 

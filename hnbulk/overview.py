@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hnbulk.looks import most_requests, writes
+from hnbulk.moved import CHANGED
 from hnbulk.plaintext import single_line
-from hnbulk.planfile import PlanFile, PlanRow
+from hnbulk.planfile import PlanFile, PlanRow, PlanRows
 from hnbulk.rowplaces import BLANK
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step, Verdict
@@ -30,6 +32,7 @@ TITLES = {
     Action.CANCEL: "Cancels",
     Action.AUTHORIZE: "Letters",
 }
+_AS_WANTED = "already as wanted"
 # Which rows a note names besides its own; the same reason for other rows is one obstacle.
 _OTHER_ROWS = re.compile(r" \((?:rows? [0-9][0-9, ]*|.*, row [0-9]+)(?: and [0-9,]+ more)?\)$")
 # Never echoed by the API (reference page, properties): they can be set but not compared.
@@ -101,13 +104,22 @@ def lines(plan: PlanFile) -> list[Line]:
         Line("cancel", len(steps[Action.CANCEL]), _counted(_statuses(steps[Action.CANCEL]))),
         Line("verify", len(steps[Action.VERIFY]), _calls(steps[Action.VERIFY])),
         Line("authorize", len(steps[Action.AUTHORIZE]), _letters(steps[Action.AUTHORIZE])),
-        Line("nothing", plan.count(Verdict.NOTHING), "already as wanted"),
+        _nothing(plan),
         *(
             Line(str(verdict), len(rows[verdict]), _counted(rows[verdict]))
             for verdict in (Verdict.BLOCKED, Verdict.CONFLICT, Verdict.SET_ASIDE)
         ),
     ]
     return [line for line in both if line.count]
+
+
+def _nothing(plan: PlanFile) -> Line:
+    """The rows that need nothing, and of how many that is no longer sure."""
+    if isinstance(plan.rows, PlanRows):  # made just now
+        return Line("nothing", plan.count(Verdict.NOTHING), _AS_WANTED)
+    codes = Counter(row.code for row in plan.rows if row.verdict is Verdict.NOTHING)
+    changed = f" when compared; {codes[CHANGED]:,} changed since" if codes[CHANGED] else ""
+    return Line("nothing", codes.total(), f"{_AS_WANTED}{changed}")
 
 
 def changes(plan: PlanFile, *actions: Action) -> Iterator[Change]:
@@ -184,16 +196,9 @@ def only(plan: PlanFile, names: Collection[str]) -> PlanFile:
     return PlanFile(plan.header, steps, tuple(row for row in plan.rows if str(row.verdict) in names))
 
 
-def requests(plan: PlanFile) -> int:
-    """How many POST and DELETE requests the plan sends when all goes well; a letter is one."""
-    letters = {step.group for step in plan.steps if step.group}
-    return len(letters) + sum(step.group is None for step in plan.steps)
-
-
 def duration(plan: PlanFile, rate: float) -> float:
-    """Seconds its requests take at `rate` a second; an order is read once more before it is changed."""
-    looks = sum(step.action in (Action.UPDATE, Action.CANCEL) for step in plan.steps)
-    return (requests(plan) + looks) / rate
+    """Seconds its requests take at `rate` a second, reads too."""
+    return most_requests(plan, rate) / rate
 
 
 def pace_text(plan: PlanFile, pace: Pace) -> str:
@@ -207,11 +212,11 @@ def pace_text(plan: PlanFile, pace: Pace) -> str:
     return f"{told}; up to {duration_text(pace.settle)} more where a reply is lost" if pace.settle else told
 
 
-def sums_text(plan: PlanFile) -> str:
-    """`40 rows, 38 requests, read 2026-01-05 15:00 UTC`, and how many phones ring, where any does."""
-    ring = f"{count_text(calls(plan), 'phone call')}, " if calls(plan) else ""
-    sums = f"{count_text(len(plan.rows), 'row')}, {count_text(requests(plan), 'request')}"
-    return f"{sums}, {ring}read {moment(plan.header.read_at)}"
+def sums_text(plan: PlanFile, pace: Pace) -> str:
+    """`40 rows, 38 changes, up to 79 requests, read 2026-01-05 15:00 UTC`; of calls, how many ring."""
+    what = count_text(calls(plan), "phone call") if calls(plan) else count_text(writes(plan), "change")
+    most = f", up to {count_text(most_requests(plan, pace.rate), 'request')}" if plan.steps else ""
+    return f"{count_text(len(plan.rows), 'row')}, {what}{most}, read {moment(plan.header.read_at)}"
 
 
 def calls(plan: PlanFile) -> int:

@@ -18,7 +18,7 @@ import pandas as pd
 from hnbulk import lifecycle
 from hnbulk.cancels import plan_prune, refuse_blind_prune
 from hnbulk.differences import FIXED, UPDATABLE, any_of, as_found, differing, records, values
-from hnbulk.drafts import Draft, Rows, SetAside, distinct, not_set_aside, owners
+from hnbulk.drafts import Draft, Rows, SetAside, changed_at, distinct, not_set_aside, owners
 from hnbulk.frames import TARGET_COLUMNS
 from hnbulk.live import LiveOrders, Positions
 from hnbulk.planfile import PlanFile, PlanHeader
@@ -112,7 +112,7 @@ def _plan_updates(
     places = np.flatnonzero(differs)
     asked, orders, rows = asked.iloc[places], orders.iloc[at[places]], all_rows[places].tolist()
     sids, statuses = values(orders, "sid"), [str(name) for name in orders["status"].tolist()]
-    accounts = owners(orders, account_sid)
+    accounts, seen = owners(orders, account_sid), changed_at(orders)
     after = {name: values(asked, name) for name in UPDATABLE}
     before = {name: as_found(orders, name) for name in UPDATABLE}
     numbers = asked["phone_number"].tolist()
@@ -120,9 +120,9 @@ def _plan_updates(
         names = [name for name in UPDATABLE if changes[name][n]]
         fault = _why_not([name for name in FIXED if fixed[name][n]], statuses[k])
         if fault:
-            draft.leave(rows[k], Verdict.BLOCKED, *fault, sid=sids[k], status=statuses[k])
+            draft.leave(rows[k], Verdict.BLOCKED, *fault, sid=sids[k], status=statuses[k], updated=seen[k])
             continue
-        draft.leave(rows[k], Verdict.PLANNED, sid=sids[k], status=statuses[k])
+        draft.leave(rows[k], Verdict.PLANNED, sid=sids[k], status=statuses[k], updated=seen[k])
         draft.steps.append(
             Step(
                 rows[k],

@@ -105,7 +105,7 @@ def _head(file: PlanFile, checksum: str, pace: Pace) -> str:
     return (
         f"<p><b>Plan {_text(checksum[:8])}</b> of {_text(head.input_name)}</p>"
         f"<p><small>for {_text(head.account_sid)} at {_text(head.base_url)} ({_text(head.dialect)}); "
-        f"{_text(overview.sums_text(file))}{'; ' if takes else ''}{_text(takes)}</small></p>"
+        f"{_text(overview.sums_text(file, pace))}{'; ' if takes else ''}{_text(takes)}</small></p>"
     )
 
 

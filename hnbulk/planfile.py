@@ -43,7 +43,8 @@ class PlanRow:
     """One input row as it came, and what the plan decided for it.
 
     `code` and `note` say why a row has no step (`set_aside` holds the code where the row was
-    set aside); `sid` and `status` are those of the live order it was compared with.
+    set aside); `sid`, `status` and `updated` (ISO 8601, UTC; to the second) are those of the live
+    order it was compared with.
     """
 
     row: int
@@ -53,6 +54,7 @@ class PlanRow:
     note: str | None = None
     sid: str | None = None
     status: str | None = None
+    updated: str | None = None
 
     @property
     def set_aside(self) -> str | None:
@@ -71,6 +73,7 @@ class PlanRow:
             "note": self.note,
             "sid": self.sid,
             "status": self.status,
+            **({"updated": self.updated} if self.updated else {}),
         }
 
     def __repr__(self) -> str:
@@ -209,7 +212,10 @@ def load_plan(path: Path) -> PlanFile:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError(f"cannot read the plan {path}: {reason}.", path=str(path)) from None
+        raise UsageError(
+            f"cannot read the plan {path}: {reason}. Name a plan that `hnbulk plan --out` wrote.",
+            path=str(path),
+        ) from None
     return loads_plan(content, name=str(path))
 
 
@@ -335,7 +341,8 @@ _LONG = re.compile(rb"[:,\[] ?-?[0-9]{19}")
 _ACTIONS: Mapping[str, Action] = {str(action): action for action in Action}
 _VERDICTS: Mapping[str, Verdict] = {str(verdict): verdict for verdict in Verdict}
 _OF_STEP = itemgetter(*Step.__dataclass_fields__)
-_OF_ROW = itemgetter(*PlanRow.__dataclass_fields__)
+# older plans have no `updated`
+_OF_ROW = itemgetter(*(name for name in PlanRow.__dataclass_fields__ if name != "updated"))
 
 
 def _read_header(line: Mapping[str, Any]) -> PlanHeader:
@@ -360,5 +367,5 @@ def _read_step(line: Mapping[str, Any]) -> Step:
 
 
 def _read_row(line: Mapping[str, Any]) -> PlanRow:
-    row, cells, verdict, *others = _OF_ROW(line)
-    return PlanRow(row, cells, _VERDICTS[verdict], *others)
+    row, cells, verdict, code, note, sid, status = _OF_ROW(line)
+    return PlanRow(row, cells, _VERDICTS[verdict], code, note, sid, status, line.get("updated"))

@@ -87,7 +87,7 @@ def _head(file: PlanFile, checksum: str, pace: Pace) -> str:
     return (
         f"### Plan {code(checksum[:8])} of {code(head.input_name)}\n\n"
         f"For {code(head.account_sid)} at {code(head.base_url)} ({code(head.dialect)}); "
-        f"{said(overview.sums_text(file))}{'; ' if takes else ''}{takes}."
+        f"{said(overview.sums_text(file, pace))}{'; ' if takes else ''}{takes}."
     )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from hnbulk import overview
 from hnbulk.errors import UsageError
+from hnbulk.looks import most_requests, writes
 from hnbulk.overview import Change, Line, moment
 from hnbulk.plaintext import single_line
 from hnbulk.plancard import card
@@ -85,9 +86,15 @@ class Plan:
         return self.file.checksum
 
     @property
-    def requests(self) -> int:
+    def writes(self) -> int:
         """How many POST and DELETE requests this sends when all goes well; a letter is one."""
-        return overview.requests(self.file)
+        return writes(self.file)
+
+    @property
+    def requests(self) -> int:
+        """How many requests this makes at most when all goes well, at the pace: each order is read again
+        before it is changed, and its number afterwards."""
+        return most_requests(self.file, self.pace.rate)
 
     @property
     def calls(self) -> int:
@@ -97,8 +104,7 @@ class Plan:
     def duration(self, rate: float | None) -> float:
         """Seconds the run takes at `rate` requests a second; 0 without a ceiling.
 
-        An order is read once more before it is changed. Requests in doubt and the hours of phones
-        come on top.
+        Reads count too. Requests in doubt and the hours of phones come on top.
         """
         return overview.duration(self.file, rate) if rate else 0.0
 
@@ -136,6 +142,7 @@ class Plan:
             "dialect": head.dialect,
             "read_at": head.read_at,
             "rows": len(self.file.rows),
+            "changes": self.writes,
             "requests": self.requests,
             "calls": self.calls,
             "rate": self.pace.rate,
@@ -253,7 +260,7 @@ def _head(file: PlanFile, checksum: str, pace: Pace) -> list[str]:
     return [
         f"Plan {checksum[:8]} of {head.input_name}",
         f"for {head.account_sid} at {head.base_url} ({head.dialect})",
-        overview.sums_text(file),
+        overview.sums_text(file, pace),
         *([takes] if takes else []),
     ]
 

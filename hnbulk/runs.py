@@ -14,7 +14,7 @@ from typing import Any
 
 from hnbulk import approval, engine, running
 from hnbulk.apply import Changes
-from hnbulk.approval import check_place, find_moved
+from hnbulk.approval import check_place, known_of, look_for_moved, rows_now
 from hnbulk.attempts import doubted
 from hnbulk.audit import Findings, audit
 from hnbulk.authorize import Letters
@@ -24,14 +24,14 @@ from hnbulk.entries import RunRecord
 from hnbulk.errors import RunInterrupted, UsageError
 from hnbulk.files import private_folder, write_private
 from hnbulk.lookups import Lookups
-from hnbulk.moved import Drift, Moved, rebase
-from hnbulk.planfile import PlanFile
+from hnbulk.moved import CHANGED, DONE, Drift, Judged, rebase
+from hnbulk.planfile import PlanFile, PlanRow
 from hnbulk.progress import OPEN_STATES
 from hnbulk.results import PARTS, Results, class_rows, sort_rows
 from hnbulk.rowplaces import RowPlaces
 from hnbulk.running import Run
 from hnbulk.settings import Pace
-from hnbulk.steps import Action, Ending, State
+from hnbulk.steps import Action, Ending, State, Verdict
 from hnbulk.verify import Calls, check_calls
 from hnbulk.wording import count_text, when_text
 from hnbulk.work import Work
@@ -167,39 +167,54 @@ def audit_run(
 
 @dataclass(frozen=True, slots=True)
 class Rebased:
-    """A plan made anew from an older one: what is left of it, and what was dropped."""
+    """A plan made anew from an older one: what is left of it, what was dropped and what is done."""
 
     plan: PlanFile
     before: PlanFile
-    moved: tuple[Moved, ...]
+    judged: Judged
 
     def as_json(self) -> dict[str, Any]:
-        """How many steps were kept, and those that moved."""
-        return {"kept": len(self.plan.steps), "moved": [asdict(one) for one in self.moved]}
+        """How many steps were kept, those that moved, how many are done, and other rows changed."""
+        moved = [asdict(one) for one in self.judged.gone]
+        done, changed = len(self.judged.done), len(self.changed)
+        return {"kept": len(self.plan.steps), "moved": moved, "done": done, "changed": changed}
+
+    @property
+    def changed(self) -> list[PlanRow]:
+        """The rows that needed nothing, and whose orders were changed since they were compared."""
+        return [row for row in self.plan.rows_left(Verdict.NOTHING) if row.code == CHANGED]
 
     def __str__(self) -> str:
-        kept, dropped = len(self.plan.steps), len(self.before.steps) - len(self.plan.steps)
+        kept, done, moved = len(self.plan.steps), len(self.judged.done), self.judged.gone
+        dropped = len(self.before.steps) - kept - done
         places = RowPlaces.of(self.plan)
-        lines = [f"kept {kept:,} steps, dropped {dropped:,}"]
+        sums = f"kept {count_text(kept, 'step')}, dropped {dropped:,}"
+        lines = [f"{sums}, already done {done:,}" if done else sums]
         lines += [
             f"  {places.one(one.row) if one.row is not None else f'step {one.step}':<9} {one.message}"
-            for one in self.moved[:_SHOWN]
+            for one in moved[:_SHOWN]
         ]
-        if len(self.moved) > _SHOWN:
-            lines.append(f"  ... and {len(self.moved) - _SHOWN:,} more")
+        if len(moved) > _SHOWN:
+            lines.append(f"  ... and {len(moved) - _SHOWN:,} more")
+        if changed := len(self.changed):
+            rows = f"{count_text(changed, 'row')} that needed nothing"
+            lines.append(f"{rows} changed since; plan the list again to compare them")
         return "\n".join(lines)
 
 
 def rebase_plan(connection: Connection, plan: PlanFile) -> Rebased:
-    """The plan without the steps whose orders moved on since, compared with them as they are now.
+    """The plan without the steps whose orders moved on since or are as they want them, compared with
+    them as they are now.
 
-    Only reads. Raises `PlanStale`, `AccessRefused`, `UsageError` for a plan of another place, and
-    what reads raise.
+    A row with a request in doubt is never done, and what a run of this plan was refused is dropped.
+    Only reads. Raises `PlanStale`, `AccessRefused`, `UsageError` for a plan of another place, and what
+    reads raise.
     """
     lookups, read_at = _look_anew(connection, plan)
-    gone, _ = find_moved(plan, lookups)
+    judged, listing = look_for_moved(plan, lookups, known_of(plan, connection.journal))
     made_at = datetime.now(UTC)
-    return Rebased(rebase(plan, gone, made_at=made_at, read_at=read_at), plan, tuple(gone))
+    now = rows_now(plan, lookups, listing)
+    return Rebased(rebase(plan, judged, now, made_at=made_at, read_at=read_at), plan, judged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +232,20 @@ class Drifted:
     def __str__(self) -> str:
         seen = when_text(datetime.fromisoformat(self.plan.header.read_at).astimezone(UTC))
         since = f"since the plan read the service on {seen}"
-        if not self.drift:
-            return f"Drift: nothing has moved {since}."
-        ordered = sorted(self.drift, key=lambda one: one.stands)
+        ordered = sorted((one for one in self.drift if one.code != DONE), key=lambda one: one.stands)
+        done = len(self.drift) - len(ordered)
+        if not ordered:
+            told = f"{done:,} done already; " if done else ""
+            else_ = "of the others no" if done else "no"
+            return f"Drift: {told}{else_} order has another status or date of change {since}."
         fallen = sum(not one.stands for one in ordered)
         sums = f"{count_text(len(ordered), 'row')} moved {since}; {fallen:,} cannot be done any more"
+        sums += f"; {done:,} done already" if done else ""
         places = RowPlaces.of(self.plan)
         lines = [f"Drift: {sums}", *(_drift_line(one, places) for one in ordered[:_SHOWN])]
         if len(ordered) > _SHOWN:
             lines.append(f"  ... and {len(ordered) - _SHOWN:,} more")
-        if fallen:
+        if fallen or done:
             lines.append("`hnbulk plan --rebase PLAN --out NEW` keeps the others.")
         return "\n".join(lines)
 
@@ -239,7 +258,8 @@ def _drift_line(one: Drift, places: RowPlaces) -> str:
 def find_drift(connection: Connection, plan: PlanFile) -> Drifted:
     """How the service is not as the plan saw it; only reads. Raises as `rebase_plan` does."""
     lookups, read_at = _look_anew(connection, plan)
-    return Drifted(plan, read_at.isoformat(), tuple(approval.find_drift(plan, lookups)))
+    found = approval.find_drift(plan, lookups, known_of(plan, connection.journal))
+    return Drifted(plan, read_at.isoformat(), tuple(found))
 
 
 def _look_anew(connection: Connection, plan: PlanFile) -> tuple[Lookups, datetime]:

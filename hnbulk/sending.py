@@ -19,6 +19,7 @@ from hnbulk.errors import AccessRefused, HnbulkError, JournalError, RunStopped, 
 from hnbulk.failpoints import failpoint
 from hnbulk.intents import HALTED, WAITED, Intents, Prepared, result_of
 from hnbulk.journal import Journal
+from hnbulk.looks import BELIEVED
 from hnbulk.messages import Reply
 from hnbulk.outcome import Operation, Outcome, OutcomeKind, classify, maybe_processed
 from hnbulk.pacing import BUSY_ATTEMPTS, BUSY_PATIENCE, SEND_ATTEMPTS
@@ -27,7 +28,6 @@ from hnbulk.steps import Action, Ending, State
 from hnbulk.stoprules import MOST_FORBIDDEN, StopRules, why_stopped
 from hnbulk.throttle import Halted, Paused, Throttle
 from hnbulk.work import (
-    BELIEVED,
     NO_ACCESS,
     Act,
     Chain,

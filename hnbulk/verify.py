@@ -14,6 +14,7 @@ from typing import Any
 
 from hnbulk import lifecycle, wire
 from hnbulk.errors import LimitRefused, ReplyUnreadable
+from hnbulk.looks import LARGE
 from hnbulk.messages import Reply
 from hnbulk.models import Sight
 from hnbulk.outcome import Expected, Operation, Outcome
@@ -23,8 +24,6 @@ from hnbulk.work import Act, Chain, Desk, Ready, Wait, done_sids, refusal
 
 #: World seconds after a wave until whoever answered has keyed in the code.
 RING_TIME = timedelta(seconds=150)
-#: From so many calls in a wave on, reading whole pages is cheaper than asking for each order.
-_LARGE = 50
 _PLAN_AGAIN = "plan the calls again"
 
 
@@ -56,7 +55,7 @@ class Calls:
         waves: dict[int, list[Chain]] = {}
         for number, step in enumerate(plan.steps):
             waves.setdefault(int(step.precondition.get("wave", 0)), []).append((Act((number,)),))
-        large = [chain for wave in waves.values() if len(wave) >= _LARGE for chain in wave]
+        large = [chain for wave in waves.values() if len(wave) >= LARGE for chain in wave]
         self._large = {act.first for chain in large for act in chain}
         return [waves[wave] for wave in sorted(waves)]
 
@@ -129,7 +128,7 @@ class Calls:
         if not done or not wait(f"waiting for answers until {rung_out:%H:%M:%S} UTC", rung_out):
             return []
         desk.forget_listing()
-        many = len(done) >= _LARGE
+        many = len(done) >= LARGE
         now = desk.clock.now()
         newer = []
         for number, sid in done.items():

@@ -240,8 +240,8 @@ def read_orders(reply: Reply, *, lenient: bool = False) -> tuple[list[Order], Pa
 
 
 def read_sights(reply: Reply, *, whole: Container[str] = ()) -> tuple[list[Sight], Page]:
-    """Every order of one page, those with a sid in `whole` whole and the others at a glance, and the
-    page's envelope. Lenient as `read_orders` may be."""
+    """Every order of one page, those with a sid or unique name in `whole` whole and the others at a
+    glance, and the page's envelope. Lenient as `read_orders` may be."""
     body = read_object(reply)
     page = _envelope(body, reply)
     return [_sight(item, reply, whole) for item in body[page.key]], page
@@ -374,11 +374,17 @@ def _model(kind: type[_Resource], body: Any, prefix: str, reply: Reply) -> _Reso
 
 
 def _sight(item: Any, reply: Reply, whole: Container[str]) -> Sight:
-    sid = item.get("sid") if isinstance(item, dict) else None
-    if _is_sid(sid, "HR") and sid not in whole and (seen := glimpse_of(item)) is not None:
+    seen = glimpse_of(item) if isinstance(item, dict) and _is_sid(item.get("sid"), "HR") else None
+    if seen is not None and not _is_among(seen, whole):
         return seen
     order = _order(item, reply, lenient=True)
-    return order if order.sid in whole else Glimpse(*(getattr(order, name) for name in Glimpse._fields))
+    return (
+        order if _is_among(order, whole) else Glimpse(*(getattr(order, name) for name in Glimpse._fields))
+    )
+
+
+def _is_among(order: Sight, some: Container[str]) -> bool:
+    return order.sid in some or (order.unique_name is not None and order.unique_name in some)
 
 
 def _envelope(body: Any, reply: Reply) -> Page:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from hnbulk.errors import JournalError
 from hnbulk.history import OWN, History, Seen
+from hnbulk.looks import BELIEVED
 from hnbulk.lookups import Listing, Lookups
 from hnbulk.messages import Reply, Request
 from hnbulk.models import Order, Sight
@@ -23,10 +24,6 @@ from hnbulk.outcome import Expected, Operation, Outcome
 from hnbulk.planfile import PlanFile
 from hnbulk.steps import Ending, State, Step
 
-#: A reading older than this is not believed any more (safety rules, 2.1 step 3).
-BELIEVED = timedelta(seconds=60)
-#: From so many rows on, reading whole pages is cheaper than asking for each row.
-MANY = 200
 #: The code of rows of another account that refused us.
 NO_ACCESS = "no-access"
 #: The code of a row whose order seems to be ours, but for its name.

@@ -77,6 +77,10 @@ class Service:
         fields = {"PhoneNumber": phone_number, "SmsCapability": "true", **form}
         self._as_rival("POST", "", urlencode(fields).encode())
 
+    def update(self, sid: str, **form: str) -> None:
+        """Somebody else of the same account has changed the order."""
+        self._as_rival("POST", f"/{sid}", urlencode(form).encode())
+
     def delete(self, sid: str) -> None:
         """Somebody else of the same account has deleted the order."""
         self._as_rival("DELETE", f"/{sid}", None)

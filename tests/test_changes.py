@@ -10,12 +10,13 @@ import pytest
 from fake_service import ACCOUNT, Record, ToldService
 from simulation import Options, World, number
 
-from hnbulk.apply import FEW, Changes
+from hnbulk.apply import Changes
+from hnbulk.looks import FEW_NUMBERS, MANY
 from hnbulk.messages import Reply
 from hnbulk.outcome import Expected, Operation, Outcome, OutcomeKind
 from hnbulk.steps import Action, Ending, State, Step
 from hnbulk.wire import PREVIEW, fetch_order, list_orders
-from hnbulk.work import MANY, Act, Ready
+from hnbulk.work import Act, Ready
 
 NAME = "hn1-sim-0"
 OTHER = "AC" + "b" * 32
@@ -505,7 +506,7 @@ def test_the_steps_of_a_row_follow_each_other() -> None:
     assert Changes().open_wave([], desk) is None
 
 
-@pytest.mark.parametrize("count", [1, FEW, FEW + 1])
+@pytest.mark.parametrize("count", [1, FEW_NUMBERS, FEW_NUMBERS + 1])
 def test_an_order_that_is_back_on_a_canceled_number_is_reported(count: int) -> None:
     """Looked at one by one, or in one reading of all; others than ours, failed ones and those that
     this run made are none of its business."""
@@ -531,7 +532,7 @@ def test_an_order_that_is_back_on_a_canceled_number_is_reported(count: int) -> N
     assert (ending.state, ending.code) == (State.REVIEW, "came-back")
     assert ending.message == f"after the cancel {back[0]}, {back[1]} is live on the number"
     assert ending.sid == records[-1].sid
-    assert at.service.reads == (1 if count > FEW else count) + 1
+    assert at.service.reads == (1 if count > FEW_NUMBERS else count) + 1
 
 
 def test_a_list_that_still_shows_what_was_deleted_is_no_return() -> None:

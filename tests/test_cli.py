@@ -352,7 +352,7 @@ def test_a_plan_that_moved_is_refused_and_rebased(service: Service, sample: Path
     assert "--rebase" in error["message"]
     assert len(service.truth()) == 1
     made = service.json("plan", "--rebase", "few.plan", "--out", "new.plan")
-    assert (made["moved"], made["kept"]) == (error["rows"], made["requests"])
+    assert (made["moved"], made["kept"]) == (error["rows"], made["changes"])
     assert taken not in service.creates("new.plan")
     told = service.run("plan", "--rebase", "few.plan", "--out", "new.plan")
     assert "dropped 1" in told.stderr
@@ -361,6 +361,48 @@ def test_a_plan_that_moved_is_refused_and_rebased(service: Service, sample: Path
     assert [order["unique_name"] for order in service.truth() if order["phone_number"] == taken] == [
         "theirs"
     ]
+
+
+def test_a_plan_that_was_applied_is_rebased_to_nothing(service: Service, sample: Path) -> None:
+    """Exit 0 with --detailed-exitcode, as of the list planned afresh; `show --drift` says the same."""
+    few = few_rows(sample, 20, service.home)
+    plan = service.json("plan", few, "--out", "few.plan", "--set-aside")
+    ran = service.apply("few.plan", plan["checksum"])
+    rebase = ("plan", "--rebase", "few.plan", "--out", "new.plan", "--detailed-exitcode")
+    told = service.run(*rebase)
+    assert told.returncode == 0
+    done, refused = ran["steps"]["done"], ran["steps"]["refused"]
+    assert f"kept 0 steps, dropped {refused}, already done {done}\n" in told.stderr
+    document = service.json("plan", few, "--out", "fresh.plan", "--set-aside", "--detailed-exitcode")
+    assert document["counts"]["nothing"] == service.json(*rebase)["counts"]["nothing"]
+    document = service.json(*rebase)
+    assert (document["kept"], document["done"], document["requests"]) == (0, done, 0)
+    assert "19 done already" in service.run("show", "few.plan", "--drift").stdout
+
+
+def test_a_change_behind_a_plan_that_needed_nothing_is_told(service: Service) -> None:
+    """`show --drift` names the row, and a rebase does not say that its order is as wanted."""
+    few = service.home / "one.csv"
+    few.write_text("Phone,Name\n4155550100,Main\n")
+    service.apply("one.plan", service.json("plan", few, "--out", "one.plan")["checksum"])
+    service.admin("/clock", {"advance": 60})
+    assert service.json("plan", few, "--out", "n.plan")["counts"] == {"nothing": 1}
+    service.admin("/clock", {"advance": 60})
+    (order,) = service.truth()
+    service.update(order["sid"], FriendlyName="Rival")
+    (changed,) = service.json("show", "n.plan", "--drift")["drift"]
+    assert (changed["row"], changed["code"], changed["stands"]) == (2, "changed", True)
+    told = service.run("plan", "--rebase", "n.plan", "--out", "r.plan")
+    assert "1 × nothing    already as wanted when compared; 1 changed since" in told.stdout
+    assert "1 row that needed nothing changed since; plan the list again" in told.stderr
+
+
+def test_a_plan_that_is_not_there_is_told_with_a_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which file it was, and what to name instead."""
+    assert run_main(["plan", "--rebase", "no-such.plan", "--out", str(tmp_path / "new.plan")]) == 2
+    assert "Name a plan that `hnbulk plan --out` wrote" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -490,7 +532,8 @@ def test_show_tells_a_part_and_in_other_forms(service: Service, sample: Path) ->
     assert page.startswith("<!doctype html>")
     assert plan["checksum"] in page
     assert service.json("show", "few.plan", "--only", "creations", code=2)["error"]["code"] == "usage"
-    assert "\n\nDrift: nothing has moved since" in service.run("show", "few.plan", "--drift").stdout
+    told = service.run("show", "few.plan", "--drift").stdout
+    assert "\n\nDrift: no order has another status or date of change since" in told
     service.order(service.creates("few.plan")[0])
     (moved,) = service.json("show", "few.plan", "--drift")["drift"]
     assert (moved["code"], moved["stands"]) == ("not-ours", False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 from test_plan import header, order
 
@@ -13,16 +15,20 @@ from hnbulk.table import Table
 
 ROWS = [(2, {"Phone": "a"}), (3, {"Phone": "b"}), (4, {"Phone": "c"}), (5, {"Phone": "d"})]
 
+UPDATED = datetime(2026, 1, 5, 15, tzinfo=UTC)
+
 
 def test_rows_come_with_their_cells_verdicts_and_orders() -> None:
     """Decided one by one or many at once; what nobody decided names no target."""
     draft = Draft(ROWS, {3: ("duplicate-row", "repeats row 2")})
-    orders = orders_from([order(1), order(2, "failed")])
+    orders = orders_from([order(1), order(2, "failed").model_copy(update={"date_updated": UPDATED})])
     draft.leave_as_wanted(np.array([2, 5]), orders, np.array([1, 0]))
     draft.leave(5, Verdict.CONFLICT, "two-live-orders")  # what is said of one row goes before
     rows = draft.rows()
     assert [row.row for row in rows] == [2, 3, 4, 5]
-    assert rows[0] == PlanRow(2, {"Phone": "a"}, Verdict.NOTHING, None, None, order(2).sid, "failed")
+    assert rows[0] == PlanRow(
+        2, {"Phone": "a"}, Verdict.NOTHING, None, None, order(2).sid, "failed", UPDATED.isoformat()
+    )
     assert (rows[1].verdict, rows[1].note) == (Verdict.SET_ASIDE, "repeats row 2")
     assert (rows[2].code, rows[2].note) == ("no-target", "the row names no target")
     assert (rows[3].verdict, rows[3].sid) == (Verdict.CONFLICT, None)

@@ -21,7 +21,18 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("messages", "models"),
     ("steps", "settings", "replies"),
     ("planfile", "shapes"),
-    ("phones", "headers", "checks", "thresholds", "moved", "wording", "palette", "masking", "rowplaces"),
+    (
+        "phones",
+        "headers",
+        "checks",
+        "thresholds",
+        "looks",
+        "moved",
+        "wording",
+        "palette",
+        "masking",
+        "rowplaces",
+    ),
     ("wire", "outcome", "pacing", "windows", "results", "scoreboard"),
     ("lending", "extents", "encodings", "signs", "places", "numberindex"),
     ("table", "phonecolumn", "alike", "addresses", "xmlparts", "volumes"),
@@ -116,8 +127,8 @@ RIGHT = set(
 )
 PURE = set(
     (
-        "wire outcome pacing windows results scoreboard phones headers checks thresholds moved wording "
-        "palette masking rowplaces replies lifecycle messages"
+        "wire outcome pacing windows results scoreboard phones headers checks thresholds looks moved "
+        "wording palette masking rowplaces replies lifecycle messages"
     ).split()
 )
 

@@ -208,13 +208,16 @@ def test_the_page_loads_nothing_and_runs_nothing() -> None:
     assert "color:inherit;background:transparent" in page
 
 
-def test_a_letter_is_one_request_and_any_other_step_one_each() -> None:
+def test_a_letter_is_one_change_and_any_other_step_one_each() -> None:
     """Requests are counted as they will be sent; without a ceiling they take no time of their own."""
     letter = {"email": "a@b.c"}
     steps = [Step(n, Action.AUTHORIZE, f"+{n}", after=letter, group=f"letter-{n % 2}") for n in range(10)]
     plan = plan_of(*steps)
-    assert plan.requests == 2
-    assert plan_of(create(2), update(3)).duration(0.5) == 6.0  # the order is read again before its update
+    assert plan.writes == 2
+    both = plan_of(create(2), update(3))
+    # the time, what moved, each order before it is changed, the two changes, and the create's number again
+    assert (both.writes, both.requests) == (2, 1 + 2 + 2 + 2 + 1)
+    assert both.duration(0.5) == 16.0
     assert plan.duration(None) == 0.0
     assert "10 × authorize  2 letters, mailed at once" in str(plan)
 
@@ -249,12 +252,14 @@ def test_the_time_of_a_run_is_told_at_the_pace_of_its_account() -> None:
     creates = [create(row) for row in range(2, 1914)]
     service = PlanHeader(**{**vars_of(HEADER), "base_url": "https://preview.twilio.com"})
     plan = plan_of(*creates, header=service)
-    told = "about 6 min at 5/s; up to 2 min more where a reply is lost"
+    told = "about 13 min at 5/s; up to 2 min more where a reply is lost"
     assert all(told in shown for shown in (plan.text(), plan.card()))
     assert f"{told}." in plan.markdown()
-    assert (plan.as_json()["seconds"], plan.as_json()["rate"]) == (1912 / 5, 5.0)
+    document = plan.as_json()
+    assert 2 * 1912 < document["requests"] < 2.02 * 1912  # each number is looked at just before
+    assert (document["seconds"], document["rate"]) == (document["requests"] / 5, 5.0)
     slow = Plan(plan.file, pace=Pace(rate=1.0, connections=1, settle=0.0))
-    assert "about 32 min at 1/s\n" in slow.text()
+    assert "about 1 h 6 min at 1/s\n" in slow.text()
     assert "about" not in plan_of(*creates).text()
     assert plan_of(*creates).as_json()["seconds"] is None
 
@@ -294,8 +299,8 @@ def test_a_plan_can_be_narrowed_to_an_action_or_a_verdict() -> None:
         assert "22110" not in shown
     assert "22110" in blocked.text()
     assert [step["action"] for step in creates.as_json(whole=True)["steps"]] == ["create"]
-    whole = (plan.checksum, plan.command, plan.requests, plan.file)
-    assert (creates.checksum, creates.command, creates.requests, creates.file) == whole
+    whole = (plan.checksum, plan.command, plan.writes, plan.file)
+    assert (creates.checksum, creates.command, creates.writes, creates.file) == whole
     assert plan.only("creates").text() == creates.text()
     for wrong in (("creations",), ()):
         with pytest.raises(UsageError, match="can show only: create, update, "):
@@ -310,8 +315,8 @@ def test_markdown_has_the_parts_of_the_plan() -> None:
         plan.markdown()
         == f"""### Plan `{plan.checksum[:8]}` of `branches.csv`
 
-For `AC00000000000000000000000000000000` at `http://127.0.0.1:1` (`preview`); 2 rows, 1 request, read \
-2026-01-05 15:00 UTC.
+For `AC00000000000000000000000000000000` at `http://127.0.0.1:1` (`preview`); 2 rows, 1 change, up to 4 \
+requests, read 2026-01-05 15:00 UTC.
 
 | count | action | what |
 | --- | --- | --- |
@@ -365,7 +370,7 @@ def test_the_json_of_a_plan_has_its_sums_and_reasons() -> None:
     document = plan_of(update(2), rows=rows).as_json()
     assert document["counts"] == {"update": 1, "blocked": 1}
     assert document["obstacles"] == [{"verdict": "blocked", "code": "22110", "note": "no", "rows": (3,)}]
-    assert document["requests"] == 1
+    assert (document["changes"], document["requests"]) == (1, 4)
 
 
 def test_one_reason_is_told_once_for_all_its_rows() -> None:

@@ -43,7 +43,7 @@ Rebase = Annotated[
     typer.Option(
         "--rebase",
         metavar="PLAN",
-        help="Instead of FILE: this plan without the rows whose orders moved on since it was made.",
+        help="Instead of FILE: this plan without the rows whose orders moved on since, or are done.",
     ),
 ]
 Detailed = Annotated[
@@ -136,7 +136,7 @@ def plan(
 
     What would be done is shown row by row and saved; nothing is sent before
     `hnbulk apply PLAN --approve HASH8`. With --rebase there is no list: an older plan is compared
-    with the account instead, and keeps the rows whose orders have not moved.
+    with the account instead, and keeps the rows whose orders have not moved and are not done already.
     """
     from hnbulk.cli.plans import check_plan_out, rebase_plan, save_plan
     from hnbulk.connecting import connect
