@@ -147,10 +147,17 @@ def read_field(field: str, text: str) -> Read:
 
     Text without a shape of its own is taken as it stands.
     """
+    if shows_error(text):
+        return None, (Finding("cell-error", text),)
     plain = text.isascii() and text.isprintable()
     if not plain and any(sign in BIDI or unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text):
         return None, (Finding("text-signs"),)
     return _READERS.get(field, _as_it_is)(text)
+
+
+def shows_error(text: str) -> bool:
+    """The text is what a spreadsheet shows in place of a value: `#N/A`, `#REF!`, `#WERT!`."""
+    return text.startswith("#") and _ERRORS.fullmatch(text) is not None
 
 
 def row_findings(values: Mapping[str, Any]) -> list[tuple[str, Finding]]:
@@ -190,6 +197,8 @@ def _unique_name(text: str) -> Read:
     return text, ()
 
 
+# In any language: they end so, but for what is not there.
+_ERRORS = re.compile(r"#[A-ZÀ-Þ0-9/_]{2,20}[!?]|#N/[A-Z]{1,2}|#NV|#GETTING_DATA")
 _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(
@@ -314,7 +323,7 @@ _READERS: Mapping[str, Callable[[str], Read]] = {
 #: Cells that nothing can be said about: of these fields, one of at most `PLAIN_LENGTH` characters that is
 #: wholly of the pattern is its own value. (The patterns say less than the rules do, never more.)
 PLAIN_LENGTH = 64
-_WORDS = "[!-~](?:[ -~]*[!-~])?"
+_WORDS = '[!-"$-~](?:[ -~]*[!-~])?'  # an error begins with #
 PLAIN: Mapping[str, str] = {
     "friendly_name": _WORDS,
     "unique_name": _WORDS,

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hnbulk import quarantine
-from hnbulk.checks import RULES, Finding, masked, read_field, row_findings
+from hnbulk.checks import RULES, Finding, masked, read_field, row_findings, shows_error
 from hnbulk.frames import problems_frame, targets_of
 from hnbulk.glance import TYPES, Glance, Mask, glance
 from hnbulk.headers import CHECKED_ONLY, field_of, map_headers, shown_header
@@ -26,7 +26,7 @@ from hnbulk.places import STEP, Places
 from hnbulk.plaintext import restore, single_line
 from hnbulk.results import ANNOTATED_COLUMNS, EXTRA_COLUMNS
 from hnbulk.rowplaces import PLACE
-from hnbulk.table import Gap, Row, Table, columns_of, joined
+from hnbulk.table import NO_VALUE, Gap, Row, Table, columns_of, joined
 
 Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
@@ -263,7 +263,9 @@ def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
     texts = {name: tidy(cells[column]) for name, column in columns.items() if cells[column]}
     gaps = _take_gaps(draft, row, texts)
     faulty = any(RULES[gap.code].severity == "error" for gap in gaps.values())
-    if not faulty and not any(cell.strip() for column, cell in cells.items() if column != PLACE):
+    faulty = faulty or any(map(shows_error, texts.values()))
+    own = (cell for column, cell in cells.items() if column != PLACE)
+    if not faulty and not any(cell.strip() and not shows_error(cell) for cell in own):
         draft.note(row, None, "blank-row")
         draft.set_aside[row] = "blank-row"
         return
@@ -273,6 +275,8 @@ def _read_row(draft: _Draft, row: int, cells: Mapping[str, str]) -> None:
     gap = gaps.pop("phone_number", None)
     if gap is not None and RULES[gap.code].severity == "error":
         draft.note(row, columns["phone_number"], gap.code, about=gap.about)
+    elif shows_error(written):
+        draft.note(row, columns["phone_number"], "cell-error", about=written)
     elif isinstance(phone, PhoneFault):
         value = masked("phone_number", written) if written else ""
         about = RULES[gap.code].rule if gap is not None else ""
@@ -300,7 +304,7 @@ def _take_gaps(draft: _Draft, row: int, texts: dict[str, str]) -> dict[str, Gap]
     """The row's cells that read as blank and are not, by field; an error is no text, whatever was read."""
     gaps = draft.gaps.get(row, {})
     for name, gap in gaps.items():
-        if gap.code == "cell-error":
+        if gap.code == "cell-error" or texts.get(name) == NO_VALUE:
             texts.pop(name, None)
     return {name: gap for name, gap in gaps.items() if not texts.get(name)}
 

@@ -22,6 +22,10 @@ Value = TypeVar("Value")
 _TOGETHER = 4_096
 
 
+#: What stands in a cell whose formula has no value, so that nobody takes it for a blank one.
+NO_VALUE = "#VALUE!"
+
+
 class Gap(NamedTuple):
     """Cells that read as blank and are not, by the code of the reason; rows and columns from 1."""
 

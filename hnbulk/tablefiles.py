@@ -25,7 +25,7 @@ from hnbulk.errors import InputError
 from hnbulk.headers import field_of, shown_header
 from hnbulk.plaintext import single_line
 from hnbulk.signs import Signs
-from hnbulk.table import Gap, Table
+from hnbulk.table import NO_VALUE, Gap, Table, joined
 
 MAX_BYTES = 200 << 20
 MAX_ROWS = 1_000_000
@@ -194,7 +194,25 @@ def _table(
     kept = _kept_columns(header, body, name=name, row=start + 1)
     _refuse_long_cells(body, name=name, row=start + 2)
     numbers = np.arange(start + 2, last + 2, dtype=np.int64)
-    return Table(tuple(header[n] for n in kept), numbers, tuple(body[n] for n in kept), gaps=by_name)
+    shown = tuple(_with_errors(body[n], by_name.get(header[n], ()), row=start + 2) for n in kept)
+    return Table(tuple(header[n] for n in kept), numbers, shown, gaps=by_name)
+
+
+def _with_errors(column: pa.ChunkedArray, gaps: Sequence[Gap], *, row: int) -> pa.ChunkedArray:
+    """The column with its errors as a person sees them: a file of ours made of it has them too. `row` is
+    the number of its first cell."""
+    wrong = [gap for gap in gaps if RULES[gap.code].severity == "error"]
+    if not wrong:
+        return column
+    whole = column.combine_chunks()
+    blank = np.asarray(pc.equal(whole, ""), dtype=np.bool_)
+    for text in {gap.about or NO_VALUE for gap in wrong}:
+        mask = np.zeros(len(whole), dtype=np.bool_)
+        for gap in wrong:
+            if (gap.about or NO_VALUE) == text:
+                mask[max(gap.first - row, 0) : max(gap.last + 1 - row, 0)] = True
+        whole = pc.replace_with_mask(whole, mask & blank, pa.scalar(text, pa.string()))
+    return joined([whole])
 
 
 def _by_name(gaps: Sequence[Gap], header: Sequence[str]) -> dict[str, list[Gap]]:

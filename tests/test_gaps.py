@@ -85,10 +85,10 @@ def test_what_stands_in_a_column_of_no_field_is_no_fault() -> None:
     assert len(intake.targets) == 1
 
 
-def test_the_cells_stay_the_users_own() -> None:
-    """Blank, as they were read."""
-    intake = read_bytes(book(HEAD, ["4155550100", "a", "#N/A"]), name="a.xlsx")
-    assert dict(intake.rows)[2]["Email"] == ""
+def test_an_error_stands_in_its_row_as_a_person_sees_it() -> None:
+    """Also in a column that is not sent; every other cell is as it was read."""
+    intake = read_bytes(book([*HEAD, "Own"], ["4155550100", "a", "#N/A", "#REF!"]), name="a.xlsx")
+    assert dict(intake.rows)[2] == {"Phone": "4155550100", "Branch": "a", "Email": "#N/A", "Own": "#REF!"}
 
 
 @pytest.mark.parametrize("prefix", ["", "x:"])

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
+from bad_lists import WRITERS
+from old_books import Wrong
 
 from hnbulk.cli import main
 from hnbulk.intake import read_bytes
@@ -66,3 +68,30 @@ def test_a_list_without_bad_rows_leaves_none() -> None:
     intake = read_bytes(b"Phone\n4155550100\n", name="a.csv")
     content, count = quarantine(intake.columns, intake.rows, intake.problems)
     assert (count, content.decode()) == (0, f"Phone,{','.join(COLUMNS)}\n")
+
+
+def test_an_error_in_a_workbook_is_an_error_until_it_is_corrected() -> None:
+    """The cell shows in the bad rows' file what it shows in the workbook, and is refused there too."""
+    sheet = [
+        ["Phone", "Name", "Email"],
+        ["4155550100", Wrong.ERROR, "a@example.com"],
+        ["4155550101", "b", Wrong.FORMULA],
+        [Wrong.FORMULA, "c", None],
+    ]
+    intake = read_bytes(WRITERS["xlsx"]({"List": sheet}), name="a.xlsx")
+    content, count = quarantine(intake.columns, intake.rows, intake.problems)
+    assert count == 3
+    assert b"4155550101,b,#VALUE!" in content
+    again = read_bytes(content, name="bad.csv")
+    assert again.problems["code"].tolist() == ["cell-error"] * 3
+    assert again.problems["column"].tolist() == ["Name", "Email", "Phone"]
+    assert len(again.targets) == 0
+    mended = content.replace(b"4155550101,b,#VALUE!", b"4155550101,b,b@example.com")
+    assert len(read_bytes(mended, name="bad.csv").targets) == 1
+
+
+@pytest.mark.parametrize("text", ["#N/A", "#REF!", "#DIV/0!", "#NAME?", "#WERT!", "#NV"])
+def test_what_a_spreadsheet_shows_for_a_value_is_no_name(text: str) -> None:
+    """Also in a text file that it wrote; a number sign before words is one."""
+    intake = read_bytes(f"Phone,Name\n4155550100,{text}\n4155550101,#5 Main St\n".encode(), name="a.csv")
+    assert intake.problems[["row", "code"]].to_numpy().tolist() == [[2, "cell-error"]]
