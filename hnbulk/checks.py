@@ -127,6 +127,11 @@ RULES: Mapping[str, Rule] = {
         "rename the column if it is one",
         "warning",
     ),
+    "column-displaced": Rule(
+        "by the mapping another column is this field; its cells are kept and not sent",
+        "give the column null in the mapping if that is meant, or make the two one column",
+        "warning",
+    ),
     "other-sheets": Rule("only one sheet is read", "name another sheet with --sheet", "warning"),
 }
 

@@ -27,7 +27,7 @@ from hnbulk.mapping import Stated, check_mapping, read_mapping
 from hnbulk.parquet import is_parquet
 from hnbulk.places import STEP, Places
 from hnbulk.plaintext import single_line
-from hnbulk.sifting import Watch, sift
+from hnbulk.sifting import Watch, check_columns, sift
 from hnbulk.table import Row, Table
 from hnbulk.tablefiles import MAX_ROWS, read_file, read_tables
 from hnbulk.workbooks import is_workbook
@@ -45,6 +45,10 @@ __all__ = [
 
 #: Numbers of rows are below this: of a file's, or of a frame's that names its own.
 MOST_NUMBER = 1_000 * STEP
+
+
+#: So many files that cannot be read are told with their reasons.
+_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -185,9 +189,21 @@ def read_targets(
     if not paths:
         raise UsageError("no list to read: name at least one file.")
     distinct = len({each.name for each in paths}) == len({str(each) for each in paths})
-    contents = [(each.name if distinct else str(each), read_file(each)) for each in paths]
+    refused: list[InputError] = []
+    contents: list[tuple[str, bytes]] = []
+    for each in paths:
+        try:
+            contents.append((each.name if distinct else str(each), read_file(each)))
+        except InputError as error:
+            refused.append(error)
     return _read_all(
-        contents, sheet=sheet, all_sheets=all_sheets, encoding=encoding, mapping=mapping, watch=watch
+        contents,
+        refused,
+        sheet=sheet,
+        all_sheets=all_sheets,
+        encoding=encoding,
+        mapping=mapping,
+        watch=watch,
     )
 
 
@@ -204,6 +220,7 @@ def read_bytes(
     """The same for bytes that were read already; the ending of `name` says which kind they are."""
     return _read_all(
         [(name, content)],
+        [],
         sheet=sheet,
         all_sheets=all_sheets,
         encoding=encoding,
@@ -214,6 +231,7 @@ def read_bytes(
 
 def _read_all(
     contents: Sequence[tuple[str, bytes]],
+    refused: Sequence[InputError],
     *,
     sheet: str | Sequence[str] | None,
     all_sheets: bool,
@@ -230,7 +248,10 @@ def _read_all(
             stated = read_mapping(Path(mapping))
         else:
             stated = check_mapping(mapping.items())
-    tables = _read_tables(contents, sheets=sheets, every=all_sheets, encoding=encoding)
+    tables, unread = _read_tables(
+        contents, sheets=sheets, every=all_sheets, encoding=encoding, stated=stated
+    )
+    _raise_all([*refused, *unread], lists=len(contents) + len(refused))
     first, *others = contents
     name = first[0] if not others else f"{first[0]} and {len(others)} more"
     if (rows := sum(len(table) for _, table in tables)) > MAX_ROWS:
@@ -246,41 +267,51 @@ def _read_all(
 
 
 def _read_tables(
-    contents: Sequence[tuple[str, bytes]], *, sheets: Sequence[str], every: bool, encoding: str | None
-) -> list[tuple[str, Table]]:
-    """The tables of all files. Of several, each is read with the options that are meant for its kind."""
+    contents: Sequence[tuple[str, bytes]],
+    *,
+    sheets: Sequence[str],
+    every: bool,
+    encoding: str | None,
+    stated: Stated | None,
+) -> tuple[list[tuple[str, Table]], list[InputError]]:
+    """The tables of all files, and why some have none. Of several files each is read with the options
+    that are meant for its kind."""
     books = [is_workbook(content) for _, content in contents]
     texts = [not (book or is_parquet(content)) for book, (_, content) in zip(books, contents, strict=True)]
     tables: list[tuple[str, Table]] = []
-    refused: list[tuple[str, InputError]] = []
+    refused: list[InputError] = []
     for (name, content), book, text in zip(contents, books, texts, strict=True):
         # where no file is of the kind that an option is for, it is refused as for one file
-        stated = encoding if (text or not any(texts)) else None
+        own = encoding if (text or not any(texts)) else None
         if len(contents) > 1 and text and says_itself(content):
-            stated = None
+            own = None
         try:
             found = read_tables(
                 content,
                 name=single_line(name),
                 sheets=sheets if (book or not any(books)) else (),
                 every=every,
-                encoding=stated,
+                encoding=own,
             )
+            for table in found if len(contents) > 1 else ():  # of one it is said all the same
+                check_columns(single_line(name), table, stated)
         except InputError as error:
-            refused.append((name, error))
+            refused.append(error)
             continue
         tables += [(name, table) for table in found]
-    if refused:
-        (_, first), *others = refused
-        if not others:
-            raise first
-        names = ", ".join(single_line(name) for name, _ in others[:10])
-        raise InputError(
-            f"{first.message} {len(others)} more of the lists cannot be read: {names}. "
-            "Check each by itself.",
-            file=refused[0][0],
-        )
-    return tables
+    return tables, refused
+
+
+def _raise_all(refused: Sequence[InputError], *, lists: int) -> None:
+    """Nothing, where no file was refused; else `InputError` with the words for each, in one line."""
+    if not refused:
+        return
+    if len(refused) == 1:
+        raise refused[0]
+    told = " ".join(f"({n}) {error.message}" for n, error in enumerate(refused[:_TOLD], 1))
+    more = f" And {len(refused) - _TOLD:,} more." if len(refused) > _TOLD else ""
+    what = f"{len(refused):,} of {lists:,} lists cannot be read:"
+    raise InputError(f"{what} {told}{more}", file=refused[0].facts.get("file"))
 
 
 def raise_for_problems(intake: Intake) -> None:

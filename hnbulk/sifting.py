@@ -69,7 +69,7 @@ def sift(
             stated or {}, (title for part in parts for title in part.columns), name=single_line(name)
         )
     fields_of = [
-        map_headers(part.columns, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
+        _fields_of(part, file, sheet, stated)
         for part, (file, sheet) in zip(parts, places.tables, strict=True)
     ]
     merged = _Merged()
@@ -82,7 +82,7 @@ def sift(
             draft.keep_gaps(part.gaps_of(title), meant, n)
         for title in part.columns:
             if title not in of and title not in (stated or {}) and title != PLACE:
-                draft.note(1 + n * STEP, title, "unknown-column")
+                _note_unused(draft, title, of, row=1 + n * STEP)
         if table.other_sheets:
             others = ", ".join(map(repr, table.other_sheets[:5]))
             about = single_line(f"read: {table.sheet!r}; not read: {others}")
@@ -101,6 +101,24 @@ def sift(
         "problems": problems_frame(sorted(draft.problems, key=lambda problem: problem["row"])),
         "set_aside": dict(sorted(draft.set_aside.items())),
     }
+
+
+def _note_unused(draft: _Draft, title: str, of: Mapping[str, str], *, row: int) -> None:
+    """A column is not sent: no field has its name, or the mapping gave that field to another one."""
+    other = next((column for column, meant in of.items() if meant == field_of(title)), None)
+    if other is None:
+        draft.note(row, title, "unknown-column")
+    else:
+        draft.note(row, title, "column-displaced", about=f"{field_of(title)} is {shown_header(other)}")
+
+
+def check_columns(file: str, table: Table, stated: Stated | None) -> None:
+    """The table has a phone number column, and one column a field. Raises `InputError`."""
+    _fields_of(_own_cells(table), file, table.sheet, stated)
+
+
+def _fields_of(part: Table, file: str, sheet: str | None, stated: Stated | None) -> Mapping[str, str]:
+    return map_headers(part.columns, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
 
 
 def _as_one(parts: Sequence[Table], merged: _Merged, places: Places) -> Table:

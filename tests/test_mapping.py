@@ -23,8 +23,9 @@ def test_a_mapping_goes_before_the_names() -> None:
     assert intake.targets["phone_number"].tolist() == ["+14155550100"]
     assert intake.problems[["column", "code"]].values.tolist() == [
         ["Region", "unknown-column"],
-        ["Phone", "unknown-column"],
+        ["Phone", "column-displaced"],
     ]
+    assert intake.problems["message"].tolist()[1].endswith("(phone_number is 'Business line 1')")
     assert intake.rows[0][1]["Notes"] == "call"
 
 

@@ -213,11 +213,16 @@ def test_options_are_for_the_files_of_their_kind(tmp_path: Path) -> None:
 
 
 def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """The first with its fault."""
+    """With its fault, in one line: missing, empty, of another shape or without a phone number column."""
     (tmp_path / "a.csv").write_bytes(b"")
     (tmp_path / "b.csv").write_bytes(b"Phone\n4155550100\n")
     (tmp_path / "c.csv").write_bytes(b"Phone,Name\n1\n")
-    with pytest.raises(
-        InputError, match=r"a\.csv is empty\. .* 1 more of the lists cannot be read: c\.csv\."
-    ):
-        read_targets([tmp_path / f"{name}.csv" for name in "abc"])
+    (tmp_path / "d.csv").write_bytes(b"Branch\nx\n")
+    with pytest.raises(InputError) as caught:
+        read_targets([tmp_path / f"{name}.csv" for name in "abcde"])
+    told = caught.value.message
+    assert told.startswith("4 of 5 lists cannot be read: (1) cannot read ")
+    for fault in ("e.csv: No such file", "a.csv is empty", "c.csv, row 2: 1 cells", "d.csv"):
+        assert fault in told
+    assert "b.csv" not in told
+    assert "\n" not in told

@@ -11,6 +11,7 @@ import typer
 
 from hnbulk.cli.talk import Talk
 from hnbulk.errors import UsageError
+from hnbulk.headers import shown_header
 
 if TYPE_CHECKING:
     from hnbulk.intake import Intake
@@ -42,6 +43,10 @@ Encoding = Annotated[
 ]
 
 
+#: So many columns of a warning are named.
+_MOST = 6
+
+
 def read_list(
     talk: Talk,
     files: Sequence[Path],
@@ -71,7 +76,14 @@ def tell_warnings(talk: Talk, intake: Intake) -> None:
         if code not in intake.set_aside.values():
             first = intake.places.brief(int(found["row"].iloc[0]))
             where = first if len(found) == 1 else f"{len(found):,} times, the first: {first}"
+            if code in ("unknown-column", "column-displaced"):
+                where += f"; {_named(found['column'].dropna().unique().tolist())}"
             talk.say(f"warning: {code}: {found['message'].iloc[0]} ({where}); `hnbulk check` lists all")
+
+
+def _named(columns: Sequence[str]) -> str:
+    more = f" and {len(columns) - _MOST:,} more" if len(columns) > _MOST else ""
+    return f"column{'s' if len(columns) > 1 else ''} {', '.join(map(shown_header, columns[:_MOST]))}{more}"
 
 
 def quarantine_rows(talk: Talk, intake: Intake, path: Path, files: Sequence[Path]) -> None:
