@@ -29,7 +29,7 @@ class Rule:
     severity: Severity = "error"
 
 
-_SHEET_TEXT = "format the column as text in the spreadsheet and type the number in again"
+_SHEET_TEXT = "make the column text where it comes from (in a spreadsheet: format it, type it again)"
 _TEN_DIGITS = "write area code and number: ten digits, or +1 and ten digits"
 _TAKE_OUT = "take the row out: only US and Canadian numbers can be hosted"
 

@@ -18,6 +18,8 @@ from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step
 
 _GRAVE = "🟥"
+# A quoted name is one word, whatever blanks are in it.
+_PIECES = re.compile(r"\(?'[^'\s][^']*'\)?[,;:.]?(?!\S)|\S+")
 # A word that no renderer makes anything of, whatever stands beside it.
 _WORD = re.compile(
     r"\(?(?:[A-Za-z]+(?:['-][A-Za-z]+)*|[0-9]{1,3}(?:,[0-9]{3})*|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}|%)"
@@ -71,14 +73,17 @@ def code(value: object) -> str:
 
 def said(text: str) -> str:
     """A sentence: plain words as they are, each other one as a code span."""
-    words = " ".join(single_line(text).splitlines()).split()
+    words = _PIECES.findall(" ".join(single_line(text).splitlines()))
     return " ".join(word if _WORD.fullmatch(word) else _coded(word) for word in words)
 
 
 def _coded(word: str) -> str:
-    """The word as a code span, the sign of the sentence behind it."""
+    """The word as a code span; the signs of the sentence around it, such as a bracket, outside."""
     bare = word.rstrip(",;:.")
-    return f"{code(bare)}{word[len(bare) :]}" if bare else code(word)
+    opened, closed = bare.count("(") > bare.count(")"), bare.count(")") > bare.count("(")
+    first = int(opened and bare.startswith("("))
+    last = len(bare) - int(closed and bare.endswith(")"))
+    return f"{word[:first]}{code(word[first:last])}{word[last:]}" if word[first:last] else code(word)
 
 
 def _head(file: PlanFile, checksum: str, pace: Pace) -> str:

@@ -50,7 +50,7 @@ client.preview.hosted_numbers.hostedNumberOrders
 
 LIBRARIES = f"""\
 
-# The official libraries, unmodified, with the three variables above set. Python:
+# The official libraries, unmodified, with these variables set. Python:
 
 {PYTHON}
 # Node:

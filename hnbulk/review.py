@@ -26,6 +26,7 @@ from hnbulk.plannote import note
 from hnbulk.rowplaces import BLANK, RowPlaces
 from hnbulk.settings import REAL_PACE, Pace, pace_for
 from hnbulk.steps import Action, Verdict
+from hnbulk.wording import count_text
 
 WIDTH = 100
 MOST = 12  # steps shown in full
@@ -110,8 +111,9 @@ class Plan:
 
     @cached_property
     def lines(self) -> list[Line]:
-        """The summary as values."""
-        return overview.lines(self._seen)
+        """The summary as values; where only what the plan does not have is shown, that."""
+        asked = [name for name in NAMES if name in self._names] if self._narrowed else []
+        return overview.lines(self._seen) or [Line(name, 0, "none in this plan") for name in asked]
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -337,7 +339,7 @@ def _obstacles(file: PlanFile, places: RowPlaces, most: int) -> list[str]:
         text += wrap(title, WIDTH - 2, subsequent_indent="  ")
         text += wrap(one.note, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")
     if len(found) > most:
-        text.append(f"… and {len(found) - most:,} more reasons")
+        text.append(f"… and {count_text(len(found) - most, 'more reason')}")
     return text
 
 

@@ -369,7 +369,9 @@ def _compare_repeats(draft: _Draft, seen: Glance, whole: Table) -> None:
                 draft.note(row, column, "duplicate-row", value=value, about=draft.places.several((first,)))
                 draft.set_aside.setdefault(row, "duplicate-row")
             continue
-        named = ", ".join(shown_header(draft.columns.get(name, name)) for name in differ)
+        # of several tables each calls its columns otherwise
+        one = len(draft.titles) == 1
+        named = ", ".join(shown_header(draft.columns.get(name, name)) if one else name for name in differ)
         told = f"{draft.places.several(rows)} differ in {named}"
         for row in rows:
             draft.note(row, column, "conflicting-rows", value=value, about=told)

@@ -835,4 +835,4 @@ def test_warnings_of_a_list_are_told_where_a_plan_is_made(service: Service, tmp_
     lines = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert len(lines) == 2
     assert any("line-type-unknown" in line and "2 times, the first: row 2" in line for line in lines)
-    assert any("unknown-column" in line and "(row 1)" in line for line in lines)
+    assert any("unknown-column" in line and "(row 1; column 'Fax')" in line for line in lines)

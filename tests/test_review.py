@@ -11,6 +11,7 @@ import pytest
 
 from hnbulk.errors import UsageError
 from hnbulk.planfile import PlanFile, PlanHeader, PlanRow
+from hnbulk.plannote import said
 from hnbulk.review import MOST, WIDTH, Plan
 from hnbulk.settings import Pace
 from hnbulk.steps import Action, Step, Verdict, sort_steps
@@ -393,3 +394,25 @@ def test_a_card_can_leave_out_how_it_is_applied() -> None:
 def test_a_repr_names_no_number() -> None:
     """A traceback that shows a plan shows counts."""
     assert "+1501" not in repr(plan_of(update(2)))
+
+
+def test_what_a_plan_does_not_have_is_said_so() -> None:
+    """Where only that is asked for: in no face is there silence."""
+    made = plan_of(create(2)).only("blocked", "cancel")
+    assert [(line.action, line.count) for line in made.lines] == [("cancel", 0), ("blocked", 0)]
+    for face in (made.text(), made.markdown(), made.card()):
+        assert "none in this plan" in face
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("differ in 'Verification type', 'E-Mail'", "differ in `'Verification type'`, `'E-Mail'`"),
+        ("of one number (us.csv, row 2)", "of one number (`us.csv`, row 2)"),
+        ("it's 'a' or (b) 'c d')", "it's `'a'` or (b) `'c d'`)"),
+        ("('x y') and [x](y) @me", "`('x y')` and `[x](y)` `@me`"),
+    ],
+)
+def test_a_quoted_name_stands_in_markdown_as_one(text: str, shown: str) -> None:
+    """Whatever blanks are in it; brackets of the sentence are outside of it."""
+    assert said(text) == shown

@@ -49,7 +49,7 @@ def test_repeats_are_found_across_sheets_and_files(files: list[Path]) -> None:
     assert (
         conflict["message"]
         .iloc[0]
-        .endswith("(w.xlsx, sheet 'West', row 2; w.xlsx, sheet 'East', row 2 differ in 'Name')")
+        .endswith("(w.xlsx, sheet 'West', row 2; w.xlsx, sheet 'East', row 2 differ in friendly_name)")
     )
     assert next(line for line in intake.problem_lines if "phone-letters" in line).startswith(
         "w.xlsx, sheet 'West', row 3, Phone: "

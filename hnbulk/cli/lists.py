@@ -39,7 +39,11 @@ Quarantine = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option("--encoding", metavar="NAME", help="The encoding of a text file, as cp1252. [utf-8]"),
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="The encoding of a text file, as cp1252; of several, that of those not in UTF-8. [utf-8]",
+    ),
 ]
 
 

@@ -130,7 +130,8 @@ def runs(as_json: AsJson = False) -> None:
 
 def audit(
     run_id: Annotated[
-        str | None, typer.Argument(help="The run; the newest finished one.", metavar="RUN")
+        str | None,
+        typer.Argument(help="The run; the newest finished one that created orders.", metavar="RUN"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -63,6 +63,12 @@ class Form(StrEnum):
     HTML = "html"
 
 
+_NONE_AGAIN = (
+    "every step of this run is done: none is to be planned again. Rows that were in conflict, blocked or "
+    "set aside had none; correct them in the list, and plan it again"
+)
+
+
 def add_to(app: typer.Typer) -> None:
     """The verbs are part of `app`."""
     app.command(epilog="Example: hnbulk check branches.csv")(check)
@@ -275,9 +281,7 @@ def retry(
             found = records_of(account.error_classes(run_id))
             rows = [tuple(line.values()) for line in found]
             told = "\n".join(in_columns(("class", "rows", "planned again"), rows))
-            talk.show(
-                told if rows else "all rows of this run are done", {"run_id": run_id, "classes": found}
-            )
+            talk.show(told if rows else _NONE_AGAIN, {"run_id": run_id, "classes": found})
             return
         made = account.retry(run_id, classes, allow_updates=allow_updates, allow_cancels=allow_cancels)
     save_plan(talk, made, out)
