@@ -37,7 +37,7 @@ from hnbulk.xmlparts import Unreadable
 MOST_COMMENTS = 10_000
 
 _WIDTHS = dict(zip(ANNOTATED_COLUMNS, (21, 39, 15, 72), strict=True))
-_NOT_A_CELL = {"other-sheets"}
+_NOT_A_CELL = {"other-sheets", "rows-above"}
 # How what is said in a comment ends, by what it begins with.
 _ENDINGS = {code: f"To do: {rule.remedy}." for code, rule in RULES.items()} | {STAGE_DATE: STAGE_DATE_MEANS}
 

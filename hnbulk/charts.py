@@ -30,7 +30,12 @@ _CURVE_POINTS = 200
 _SLIVER = 0.05  # the share of a stage that may lie beyond the end of the axis of days
 _Records = list[dict[str, Any]]
 _FAULT = "#DA5A28"
-_OF_A_LIST = ("unknown-column", "column-displaced", "other-sheets")  # told once a list, on no row of it
+_OF_A_LIST = (
+    "unknown-column",
+    "column-displaced",
+    "rows-above",
+    "other-sheets",
+)  # told once a list, on no row of it
 
 
 def funnel_chart(table: pd.DataFrame, *, numbers: int, as_of: datetime | None) -> Picture:

@@ -132,6 +132,9 @@ RULES: Mapping[str, Rule] = {
         "give the column null in the mapping if that is meant, or make the two one column",
         "warning",
     ),
+    "rows-above": Rule(
+        "what stands above the headers is not read", "delete it if it is no title of yours", "warning"
+    ),
     "other-sheets": Rule("only one sheet is read", "name another sheet with --sheet", "warning"),
 }
 

@@ -83,6 +83,8 @@ def sift(
         for title in part.columns:
             if title not in of and title not in (stated or {}) and title != PLACE:
                 _note_unused(draft, title, of, row=1 + n * STEP)
+        if table.below is not None:
+            draft.note(1 + n * STEP, None, "rows-above", about=f"the headers are in row {table.below}")
         if table.other_sheets:
             others = ", ".join(map(repr, table.other_sheets[:5]))
             about = single_line(f"read: {table.sheet!r}; not read: {others}")

@@ -51,6 +51,7 @@ class Table:
     other_sheets: tuple[str, ...] = ()  # that might have been meant
     unread_sheets: tuple[str, ...] = ()  # all that were not read
     gaps: Mapping[str, Sequence[Gap]] = field(default_factory=dict)  # of a column, by its name
+    below: int | None = None  # the header's row, where others above it were not read
 
     @classmethod
     def of(cls, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> Self:

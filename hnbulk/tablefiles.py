@@ -178,11 +178,12 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
 def _table(
     cells: Sequence[pa.ChunkedArray], *, name: str, hint: str = "", gaps: Sequence[Gap] = ()
 ) -> Table:
-    """Columns of cells from row 1 on, with their shape proved: the first row that is not empty has a
-    name for each that has cells."""
-    start, last = _first_filled(cells), _last_filled(cells)
+    """Columns of cells from row 1 on, with their shape proved: the header has a name for each that has
+    cells. It is the first row that is not empty, or the one below a title."""
+    first, last = _first_filled(cells), _last_filled(cells)
     if last < 0:
         raise _refused(name, "is empty", f"Save the list again{hint}")
+    start = _header_place(cells, first)
     header = [column[start].as_py().strip() for column in cells]
     by_name = _by_name(gaps, header)
     last = max(last, _last_told(by_name, len(cells[0])))
@@ -195,7 +196,20 @@ def _table(
     _refuse_long_cells(body, name=name, row=start + 2)
     numbers = np.arange(start + 2, last + 2, dtype=np.int64)
     shown = tuple(_with_errors(body[n], by_name.get(header[n], ()), row=start + 2) for n in kept)
-    return Table(tuple(header[n] for n in kept), numbers, shown, gaps=by_name)
+    below = start + 1 if start > first else None
+    return Table(tuple(header[n] for n in kept), numbers, shown, gaps=by_name, below=below)
+
+
+def _header_place(cells: Sequence[pa.ChunkedArray], first: int) -> int:
+    """The place of the header. Where the first row has cells and names no phone number column, it is a
+    title if the first row that is wider does name one."""
+    titles = [column[first].as_py().strip() for column in cells]
+    nameless = [column.slice(first + 1) for column, title in zip(cells, titles, strict=True) if not title]
+    if not nameless or "phone_number" in map(field_of, titles):
+        return first
+    place = first + 1 + _first_filled(nameless)
+    wider = [column[place].as_py() for column in cells]
+    return place if place > first and "phone_number" in map(field_of, wider) else first
 
 
 def _with_errors(column: pa.ChunkedArray, gaps: Sequence[Gap], *, row: int) -> pa.ChunkedArray:
@@ -293,10 +307,6 @@ def _kept_columns(
     nameless = [(_first_filled([body[n]]), n) for n, title in enumerate(header) if not title]
     for place, n in sorted(nameless):
         if place >= 0:
-            cells = [column[place].as_py() for column in body]
-            if "phone_number" in map(field_of, cells):
-                what = f"row {row}: the headers seem to be in row {row + 1 + place}"
-                raise _refused(f"{name},", what, "Delete the rows above them")
             what = f"row {row + 1 + place}: column {n + 1} has a cell and no header"
             raise _refused(f"{name},", what, f"Name the column in row {row}")
     return [n for n, title in enumerate(header) if title]

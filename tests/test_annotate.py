@@ -714,6 +714,24 @@ def test_a_header_of_the_list_is_only_text_in_a_comment() -> None:
     assert note_of(sheet_of(made.content), "C1").startswith("hnbulk: unknown-column")
 
 
+def test_a_list_below_a_title_has_its_columns_beside_its_headers() -> None:
+    """The title stays as it is, and the file is read again as before."""
+    book = openpyxl.Workbook()
+    for row in (("Our branches in the east",), (), HEADER, *ROWS):
+        book.active.append(row)
+    book.active.merge_cells("A1:C1")
+    made = annotated(bytes_of(book)).content
+    sheet = sheet_of(made)
+    assert [cell.value for cell in sheet[3]] == [*HEADER, *ANNOTATED_COLUMNS]
+    assert sheet["A1"].value == "Our branches in the east"
+    assert [cell.value for cell in sheet[1]][3:] == [None] * 4
+    assert sheet["D4"].value == "received"
+    before, again = read_bytes(bytes_of(book), name="a.xlsx"), read_bytes(made, name="a.xlsx")
+    assert again.targets.equals(before.targets)
+    assert before.problems[["row", "code"]].to_numpy().tolist()[0] == [1, "rows-above"]
+    assert before.problems["message"][0].endswith("(the headers are in row 3)")
+
+
 SOFFICE = shutil.which("soffice") or shutil.which("localc")
 
 

@@ -205,10 +205,26 @@ def test_a_header_may_have_a_line_end_in_its_quotes(sign: str) -> None:
     assert [cells for _, cells in table.rows] == [("4155550100", "x")]
 
 
-def test_headers_below_a_title_are_told_as_such() -> None:
-    """The rows above them are to go, not a name to be made up."""
-    with pytest.raises(InputError, match=r"row 1: the headers seem to be in row 3\. Delete the rows above"):
-        read_table(b"Our branches,\n,\nPhone,Name\n4155550100,a\n", name="a.csv")
+def test_headers_may_stand_below_a_title() -> None:
+    """Where they name a phone number column; rows keep the numbers that a person sees."""
+    table = read_table(b"Our branches,\n,\nPhone,Name\n4155550100,a\n", name="a.csv")
+    assert (table.columns, table.below) == (("Phone", "Name"), 3)
+    assert list(table.rows) == [(4, ("4155550100", "a"))]
+    assert read_table(b"Phone,Name\n4155550100,a\n", name="a.csv").below is None
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        (b"Our branches,\nx,y\nPhone,Name\n4155550100,a\n", 2),  # the first wider row is no header
+        (b"Phone,\nTelephone,x\n4155550100,a\n", 2),  # the first row is one
+        (b"Our branches,\n4155550100,a\n", 2),
+    ],
+)
+def test_no_other_row_is_taken_for_the_headers(content: bytes, row: int) -> None:
+    """A cell without a header is refused as ever."""
+    with pytest.raises(InputError, match=rf"row {row}: column 2 has a cell and no header"):
+        read_table(content, name="a.csv")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
