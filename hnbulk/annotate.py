@@ -66,7 +66,9 @@ def annotate(
     notes: list[str] = []
     tables = [sheet for _, sheet in intake.places.tables]
     if not is_kept(name):
-        read = read_tables(content, name=name, sheets=sheets, every=every, encoding=encoding)
+        read = read_tables(
+            content, name=name, sheets=sheets, every=every, encoding=encoding, fields=intake.mapping
+        )
         if _least_size(read, annotations) > MAX_UNPACKED:
             raise _too_much(name)
         content, notes = _new_workbook(read, name=name)

@@ -109,7 +109,7 @@ def look_for_moved(
     Creates can be done only where the journal's knowledge is given: their orders are read whole then.
     """
     if len(plan.steps) <= FEW_STEPS:
-        return judge(plan, lambda step: _asked(step, lookups), known or Known()), None
+        return judge(plan, lambda step: _asked(step, lookups), known), None
     whole = {step.sid for step in plan.steps if step.action is Action.UPDATE and step.sid}
     if known is not None:
         creates = (step for step in plan.steps if step.action is Action.CREATE)
@@ -122,7 +122,7 @@ def look_for_moved(
             return [*listing.by_number.get(step.phone_number, ()), *_asked(step, lookups)]
         return [*listing.by_number.get(step.phone_number, ()), *([named] if named else ())]
 
-    return judge(plan, find, known or Known()), listing
+    return judge(plan, find, known), listing
 
 
 def find_drift(plan: PlanFile, lookups: Lookups, known: Known) -> list[Drift]:
@@ -132,14 +132,25 @@ def find_drift(plan: PlanFile, lookups: Lookups, known: Known) -> list[Drift]:
 
 
 def rows_now(plan: PlanFile, lookups: Lookups, listing: Listing | None) -> Now:
-    """The orders of the plan's rows as they are now: one by one where they are few, or by a listing."""
+    """The orders of the plan's rows as they are now: one by one where they are few, or by a listing.
+
+    Of what the listing lacks some are asked for; of more, a second listing is believed.
+    """
     if listing is None and sum(row.sid is not None for row in plan.rows) > FEW_STEPS:
         listing = lookups.listing()
     listed = {} if listing is None else listing.orders
+    asked, second = 0, None
 
     def now(row: PlanRow) -> Sight | None:
+        nonlocal asked, second
         sid = row.sid or ""
-        return listed.get(sid) or lookups.order(sid)
+        if sid in listed:
+            return listed[sid]
+        if listing is None or asked < FEW_STEPS:
+            asked += 1
+            return lookups.order(sid)
+        second = second or lookups.listing()
+        return second.orders.get(sid)
 
     return now
 

@@ -165,7 +165,7 @@ def read_field(field: str, text: str) -> Read:
 
 def shows_error(text: str) -> bool:
     """The text is what a spreadsheet shows in place of a value: `#N/A`, `#REF!`, `#WERT!`."""
-    return text.startswith("#") and _ERRORS.fullmatch(text) is not None
+    return text[:1] in ("#", "E") and _ERRORS.fullmatch(text) is not None
 
 
 def row_findings(values: Mapping[str, Any]) -> list[tuple[str, Finding]]:
@@ -205,8 +205,14 @@ def _unique_name(text: str) -> Read:
     return text, ()
 
 
-# In any language: they end so, but for what is not there.
-_ERRORS = re.compile(r"#[A-ZÀ-Þ0-9/_]{2,20}[!?]|#N/[A-Z]{1,2}|#NV|#GETTING_DATA")
+# As spreadsheets name them in English, French, Spanish, Portuguese, German, Italian and Dutch; by number,
+# LibreOffice does.
+_ERRORS = re.compile(
+    r"#(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|CONNECT|UNKNOWN|BUSY|PYTHON)!|#NAME\?|#N/A"
+    r"|#GETTING_DATA|#(?:NUL|VALEUR|NOMBRE|DEPASSE)!|#NOM\?|#¡(?:NULO|DIV/0|VALOR|REF|NUM|DESBORDAMIENTO)!"
+    r"|#¿NOMBRE\?|#N/D|#(?:NULO|VALOR|NÚM)!|#NOME\?|#(?:WERT|BEZUG|ZAHL|ÜBERLAUF)!|#NV"
+    r"|#(?:NULLO|VALORE|RIF)!|#(?:LEEG|DEEL/0|WAARDE|VERW|GETAL)!|#NAAM\?|#N/B|Err:[0-9]{3}"
+)
 _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(
@@ -331,7 +337,8 @@ _READERS: Mapping[str, Callable[[str], Read]] = {
 #: Cells that nothing can be said about: of these fields, one of at most `PLAIN_LENGTH` characters that is
 #: wholly of the pattern is its own value. (The patterns say less than the rules do, never more.)
 PLAIN_LENGTH = 64
-_WORDS = '[!-"$-~](?:[ -~]*[!-~])?'  # an error begins with #
+# No error is a plain word: they begin with # or Err.
+_WORDS = r'[!-"$-DF-~](?:[ -~]*[!-~])?|E(?:(?:[ -qs-~][ -~]*)?[!-~])?'
 PLAIN: Mapping[str, str] = {
     "friendly_name": _WORDS,
     "unique_name": _WORDS,

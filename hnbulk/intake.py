@@ -292,6 +292,7 @@ def _read_tables(
                 sheets=sheets if (book or not any(books)) else (),
                 every=every,
                 encoding=own,
+                fields=stated,
             )
             for table in found if len(contents) > 1 else ():  # of one it is said all the same
                 check_columns(single_line(name), table, stated)

@@ -83,9 +83,6 @@ class Known:
     refused: Mapping[int, str] = field(default_factory=dict)
 
 
-_UNKNOWN = Known()
-
-
 @dataclass(frozen=True, slots=True)
 class Drift:
     """A row whose order is not as the plan saw it; `stands` where what is planned can be done all the same.
@@ -104,12 +101,13 @@ class Drift:
 Found = Reason | There | Otherwise | None
 
 
-def judge(plan: PlanFile, find: Find, known: Known = _UNKNOWN) -> Judged:
+def judge(plan: PlanFile, find: Find, known: Known | None = None) -> Judged:
     """Which steps cannot be done as planned any more, and which are done already.
 
     An update that waits for its row's create is not judged but with that one. A row is done as a
     whole or not at all, and never where something of its number is in doubt.
     """
+    told = known or Known()
     gone: list[Moved] = []
     done: list[Done] = []
     left: set[int | None] = set()  # rows that something is to be done of
@@ -121,10 +119,10 @@ def judge(plan: PlanFile, find: Find, known: Known = _UNKNOWN) -> Judged:
         else:
             found = _RULES[step.action](step, find(step))
         if isinstance(found, Otherwise):
-            found = _differs(found) if known is not _UNKNOWN and _is_settled(step, known) else None
-        elif found is None and number in known.refused:
-            found = ("refused", f"the service refused it ({known.refused[number]})")
-        if isinstance(found, There) and _can_be_told(found.order, step, plan, known):
+            found = _differs(found) if known is not None and _is_settled(step, known) else None
+        elif found is None and number in told.refused:
+            found = ("refused", f"the service refused it ({told.refused[number]})")
+        if isinstance(found, There) and _can_be_told(found.order, step, plan, told):
             made = (step.row, found.order)
             done.append(_done(step.row, number, found.order))
             continue

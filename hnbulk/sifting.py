@@ -69,7 +69,7 @@ def sift(
             stated or {}, (title for part in parts for title in part.columns), name=single_line(name)
         )
     fields_of = [
-        _fields_of(part, file, sheet, stated)
+        _fields_of(part.columns, file, sheet, stated)
         for part, (file, sheet) in zip(parts, places.tables, strict=True)
     ]
     merged = _Merged()
@@ -116,11 +116,13 @@ def _note_unused(draft: _Draft, title: str, of: Mapping[str, str], *, row: int) 
 
 def check_columns(file: str, table: Table, stated: Stated | None) -> None:
     """The table has a phone number column, and one column a field. Raises `InputError`."""
-    _fields_of(_own_cells(table), file, table.sheet, stated)
+    _fields_of([title for _, title in _own_titles(table)], file, table.sheet, stated)
 
 
-def _fields_of(part: Table, file: str, sheet: str | None, stated: Stated | None) -> Mapping[str, str]:
-    return map_headers(part.columns, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
+def _fields_of(
+    titles: Sequence[str], file: str, sheet: str | None, stated: Stated | None
+) -> Mapping[str, str]:
+    return map_headers(titles, name=f"{file}, sheet {sheet!r}" if sheet else file, stated=stated)
 
 
 def _as_one(parts: Sequence[Table], merged: _Merged, places: Places) -> Table:
@@ -257,11 +259,19 @@ def _own_cells(table: Table) -> Table:
     if not any(column in ADDED and column != PLACE for column in table.columns):
         return table
     marked = has_marks(table.columns)
-    titles = [restore(column) for column in table.columns] if marked else table.columns
-    places = [n for n, title in enumerate(titles) if title not in ADDED]
-    own = (table.cells[n] for n in places)
+    titles = _own_titles(table)
+    own = (table.cells[n] for n, _ in titles)
     cells = tuple(joined(map(_restored, column.chunks)) if marked else column for column in own)
-    return replace(table, columns=tuple(titles[n] for n in places), cells=cells)
+    return replace(table, columns=tuple(title for _, title in titles), cells=cells)
+
+
+def _own_titles(table: Table) -> list[tuple[int, str]]:
+    """The user's own columns: the place of each and its name as it once was."""
+    if not any(column in ADDED and column != PLACE for column in table.columns):
+        return list(enumerate(table.columns))
+    marked = has_marks(table.columns)
+    titles = map(restore, table.columns) if marked else table.columns
+    return [(n, title) for n, title in enumerate(titles) if title not in ADDED]
 
 
 def has_marks(titles: Iterable[str]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hnbulk import parquet, textfiles, workbooks
-from hnbulk.checks import RULES
+from hnbulk.checks import RULES, shows_error
 from hnbulk.encodings import utf8
 from hnbulk.errors import InputError
 from hnbulk.headers import field_of, shown_header
@@ -35,6 +35,7 @@ MAX_CELL = 32_767  # as many as a spreadsheet's cell holds
 _NAME_A_LIST = "Name a list: CSV, TSV, XLSX, XLSB, XLS, ODS or Parquet"
 _WORKBOOK_ENDINGS = tuple(ending for endings in workbooks.ENDINGS.values() for ending in endings)
 _BEGIN = 256  # bytes
+_NO_FIELDS: Mapping[str, str | None] = {}
 # First bytes of what is sometimes called .csv and is none.
 _FOREIGN = (
     (b"\x1f\x8b", "is a compressed file", "Unpack it first"),
@@ -92,6 +93,7 @@ def read_tables(
     sheets: Sequence[str] = (),
     every: bool = False,
     encoding: str | None = None,
+    fields: Mapping[str, str | None] | None = None,
 ) -> list[Table]:
     """The tables in these bytes; `name` is the file's and says by its ending what it should be.
 
@@ -99,6 +101,7 @@ def read_tables(
     A text or Parquet file has one table. Of a workbook these are the named `sheets`; without names the
     first visible one, or with `every` all visible ones that have cells. `encoding` is that of a text
     file; without it, it is UTF-8 or says itself what it is. Row 2 of a Parquet file is its first.
+    `fields` says which column is which field, before its name does.
 
     Raises `InputError`, in one line with file, sheet, row, rule and remedy, where there is no table.
     """
@@ -111,7 +114,7 @@ def read_tables(
     if encoding is not None and (columnar or book):
         raise _refused(name, "is no text file: it has an encoding of its own", "Leave --encoding out")
     if book:
-        return _read_book(content, name=name, sheets=sheets, every=every)
+        return _read_book(content, name=name, sheets=sheets, every=every, fields=fields or {})
     if sheets:
         kind = "Parquet" if columnar else "CSV"
         raise _refused(name, f"has no sheets: it is a {kind} file", "Leave --sheet out")
@@ -126,7 +129,7 @@ def read_tables(
         signs = Signs.of(content)
     limits = textfiles.Limits(rows=MAX_ROWS, columns=MAX_COLUMNS, cell=MAX_CELL)
     columns = textfiles.read_columns(content, signs, name=name, limits=limits)
-    return [_table(columns, name=name)]
+    return [_table(columns, name=name, fields=fields or {})]
 
 
 def read_table(
@@ -159,7 +162,9 @@ def _refuse_misnamed(content: bytes, *, name: str, columnar: bool, book: bool) -
         raise _refused(name, "is not a Parquet file by its content", "Write it again, or name it .csv")
 
 
-def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool) -> list[Table]:
+def _read_book(
+    content: bytes, *, name: str, sheets: Sequence[str], every: bool, fields: Mapping[str, str | None]
+) -> list[Table]:
     found = workbooks.read_sheets(
         content, name=name, sheets=sheets, every=every, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS
     )
@@ -168,7 +173,8 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
         others = ", ".join(repr(other) for other in sheet.others)
         hint = f", or choose another sheet with --sheet: {others}" if others else ""
         hint = ", or name the sheets that are lists with --sheet" if len(found) > 1 else hint
-        table = _table(sheet.cells, name=f"{name}, sheet {sheet.name!r}", hint=hint, gaps=sheet.gaps)
+        called = f"{name}, sheet {sheet.name!r}"
+        table = _table(sheet.cells, name=called, hint=hint, gaps=sheet.gaps, fields=fields)
         tables.append(
             replace(table, sheet=sheet.name, other_sheets=sheet.others, unread_sheets=sheet.unread)
         )
@@ -176,17 +182,23 @@ def _read_book(content: bytes, *, name: str, sheets: Sequence[str], every: bool)
 
 
 def _table(
-    cells: Sequence[pa.ChunkedArray], *, name: str, hint: str = "", gaps: Sequence[Gap] = ()
+    cells: Sequence[pa.ChunkedArray],
+    *,
+    name: str,
+    hint: str = "",
+    gaps: Sequence[Gap] = (),
+    fields: Mapping[str, str | None] = _NO_FIELDS,
 ) -> Table:
     """Columns of cells from row 1 on, with their shape proved: the header has a name for each that has
     cells. It is the first row that is not empty, or the one below a title."""
     first, last = _first_filled(cells), _last_filled(cells)
     if last < 0:
         raise _refused(name, "is empty", f"Save the list again{hint}")
-    start = _header_place(cells, first)
+    start = _header_place(cells, first, fields)
     header = [column[start].as_py().strip() for column in cells]
     by_name = _by_name(gaps, header)
-    last = max(last, _last_told(by_name, len(cells[0])))
+    sent = [own for title, own in by_name.items() if _meant(title, fields)]
+    last = max(last, _last_told(sent, len(cells[0])))
     if last == start:
         raise _refused(name, "has a header and no rows", f"Put a number in each row below it{hint}")
     if last > MAX_ROWS:
@@ -196,37 +208,52 @@ def _table(
     _refuse_long_cells(body, name=name, row=start + 2)
     numbers = np.arange(start + 2, last + 2, dtype=np.int64)
     shown = tuple(_with_errors(body[n], by_name.get(header[n], ()), row=start + 2) for n in kept)
-    below = start + 1 if start > first else None
+    above = start > first or any(_is_error(gap) and gap.first <= start for gap in gaps)
+    below = start + 1 if above else None
     return Table(tuple(header[n] for n in kept), numbers, shown, gaps=by_name, below=below)
 
 
-def _header_place(cells: Sequence[pa.ChunkedArray], first: int) -> int:
+def _meant(title: str, fields: Mapping[str, str | None]) -> str | None:
+    """The field of a column with this header."""
+    return fields[title] if title in fields else field_of(title)
+
+
+def _names_phones(titles: Iterable[str], fields: Mapping[str, str | None]) -> bool:
+    return any(_meant(title.strip(), fields) == "phone_number" for title in titles)
+
+
+def _header_place(cells: Sequence[pa.ChunkedArray], first: int, fields: Mapping[str, str | None]) -> int:
     """The place of the header. Where the first row has cells and names no phone number column, it is a
     title if the first row that is wider does name one."""
     titles = [column[first].as_py().strip() for column in cells]
     nameless = [column.slice(first + 1) for column, title in zip(cells, titles, strict=True) if not title]
-    if not nameless or "phone_number" in map(field_of, titles):
+    if not nameless or _names_phones(titles, fields):
         return first
     place = first + 1 + _first_filled(nameless)
     wider = [column[place].as_py() for column in cells]
-    return place if place > first and "phone_number" in map(field_of, wider) else first
+    return place if place > first and _names_phones(wider, fields) else first
 
 
 def _with_errors(column: pa.ChunkedArray, gaps: Sequence[Gap], *, row: int) -> pa.ChunkedArray:
     """The column with its errors as a person sees them: a file of ours made of it has them too. `row` is
     the number of its first cell."""
-    wrong = [gap for gap in gaps if RULES[gap.code].severity == "error"]
+    wrong: dict[str, list[Gap]] = {}
+    for gap in filter(_is_error, gaps):  # what no file of ours would be refused for stands as another error
+        wrong.setdefault(gap.about if shows_error(gap.about) else NO_VALUE, []).append(gap)
     if not wrong:
         return column
     whole = column.combine_chunks()
     blank = np.asarray(pc.equal(whole, ""), dtype=np.bool_)
-    for text in {gap.about or NO_VALUE for gap in wrong}:
+    for text, own in wrong.items():
         mask = np.zeros(len(whole), dtype=np.bool_)
-        for gap in wrong:
-            if (gap.about or NO_VALUE) == text:
-                mask[max(gap.first - row, 0) : max(gap.last + 1 - row, 0)] = True
+        for gap in own:
+            mask[max(gap.first - row, 0) : max(gap.last + 1 - row, 0)] = True
         whole = pc.replace_with_mask(whole, mask & blank, pa.scalar(text, pa.string()))
     return joined([whole])
+
+
+def _is_error(gap: Gap) -> bool:
+    return RULES[gap.code].severity == "error"
 
 
 def _by_name(gaps: Sequence[Gap], header: Sequence[str]) -> dict[str, list[Gap]]:
@@ -238,9 +265,9 @@ def _by_name(gaps: Sequence[Gap], header: Sequence[str]) -> dict[str, list[Gap]]
     return found
 
 
-def _last_told(gaps: Mapping[str, Sequence[Gap]], height: int) -> int:
+def _last_told(gaps: Iterable[Sequence[Gap]], height: int) -> int:
     """The place of the last row that is there because of what is wrong in it; -1 where there is none."""
-    wrong = [gap.last for own in gaps.values() for gap in own if RULES[gap.code].severity == "error"]
+    wrong = [gap.last for own in gaps for gap in own if _is_error(gap)]
     return min(max(wrong, default=0), height) - 1
 
 

@@ -149,7 +149,8 @@ def changed(content: bytes, entries: Mapping[str, bytes], old: bytes = b"", new:
 
 
 PHONES = {
-    "phone-missing": ["", "nan", "None", "null", "N/A", "#N/A", "-", "--", "?", "TBD", "\u00a0", " . "],
+    "phone-missing": ["", "nan", "None", "null", "N/A", "-", "--", "?", "TBD", "\u00a0", " . "],
+    "cell-error": ["#N/A", "#REF!", "Err:502"],
     "phone-number-format": [
         "15017122661.0",
         "1.50171E+10",

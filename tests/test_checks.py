@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnbulk.checks import RULES, masked, read_field, row_findings
+from hnbulk.checks import PLAIN, RULES, masked, read_field, row_findings
 from hnbulk.headers import FIELD_ALIASES
+from hnbulk.table import NO_VALUE
 
 HEX = "0123456789abcdef" * 2
 
@@ -160,3 +162,21 @@ def test_a_problem_shows_no_more_of_a_value_than_finds_it(field: str, text: str)
 def test_every_rule_says_what_to_do() -> None:
     """Rule and remedy are one line each."""
     assert all(rule.rule and rule.remedy and "\n" not in rule.rule + rule.remedy for rule in RULES.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["#N/A", "#DIV/0!", "#VALEUR!", "#¡VALOR!", "#¿NOMBRE?", "#NV", "Err:502", NO_VALUE]
+)
+def test_what_stands_for_a_missing_value_is_no_text_of_any_field(text: str) -> None:
+    """Nor is it plain for whoever looks at many cells at once."""
+    for field in ("friendly_name", "email", "sms_url", "unique_name"):
+        assert [finding.code for finding in read_field(field, text)[1]] == ["cell-error"]
+        assert not (field in PLAIN and re.fullmatch(PLAIN[field], text))
+
+
+@pytest.mark.parametrize(
+    "text", ["#5 Main St", "#TEAM!", "#12?", "Err", "Err:5", "Ernest", "E", "Er", "E 5", "N/A"]
+)
+def test_words_like_it_are_names(text: str) -> None:
+    """A number sign or an E before them is nothing."""
+    assert read_field("friendly_name", text) == (text, ())

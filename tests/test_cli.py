@@ -363,6 +363,28 @@ def test_a_plan_that_moved_is_refused_and_rebased(service: Service, sample: Path
     ]
 
 
+@pytest.mark.parametrize("rows", [1, 25])
+def test_an_order_of_ours_that_was_renamed_is_taken_over(
+    service: Service, tmp_path: Path, rows: int
+) -> None:
+    """By the same plan where its journal is lost: it is no reason to refuse, few steps or many."""
+    numbers = [f"907555{n:04}" for n in range(100, 100 + rows)]
+    path = service.home / "list.csv"
+    path.write_text("".join(["Phone,Name\n", *(f"{number},One\n" for number in numbers)]))
+    plan = service.json("plan", path, "--out", "list.plan")
+    service.apply("list.plan", plan["checksum"])
+    path.write_text(path.read_text().replace("One", "Two", 1))
+    again = service.json("plan", path, "--out", "again.plan")
+    service.apply("again.plan", again["checksum"])
+    service.admin("/clock", {"advance": 120})
+    other = Service(service.document, tmp_path / "other")
+    other.home.mkdir()
+    (other.home / "list.plan").write_bytes((service.home / "list.plan").read_bytes())
+    other.apply("list.plan", plan["checksum"])
+    assert len(service.truth()) == rows
+    assert [order["friendly_name"] for order in service.truth()].count("Two") == 1
+
+
 def test_a_plan_that_was_applied_is_rebased_to_nothing(service: Service, sample: Path) -> None:
     """Exit 0 with --detailed-exitcode, as of the list planned afresh; `show --drift` says the same."""
     few = few_rows(sample, 20, service.home)

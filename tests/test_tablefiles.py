@@ -9,11 +9,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from bad_lists import WRITERS
 from hypothesis import given
 from hypothesis import strategies as st
+from old_books import Cell, Wrong
 
 from hnbulk.errors import InputError
-from hnbulk.tablefiles import MAX_ROWS, read_file, read_table
+from hnbulk.tablefiles import MAX_ROWS, read_file, read_table, read_tables
 
 TEXT = "Phone,Name\n4155550100,Café\n"
 ROWS = ((2, ("4155550100", "Café")),)
@@ -232,3 +234,27 @@ def test_a_first_line_may_say_the_separator(end: bytes) -> None:
     """As Excel writes it; it is no row, and the others keep their numbers."""
     table = read_table(end.join([b"sep=;", b"Phone;Name", b"1;a,b", b""]), name="a.csv")
     assert (table.columns, table.rows) == (("Phone", "Name"), ((3, ("1", "a,b")),))
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "ods"])
+def test_a_mapping_says_what_the_headers_below_a_title_are(kind: str) -> None:
+    """Where their names say nothing; a title that is an error is told as one that was not read."""
+    rows: list[list[Cell]] = [["Our branches"], [], ["Shop", "Kontakt"], ["a", "4155550100"]]
+    fields = {"Kontakt": "phone_number"}
+    (table,) = read_tables(WRITERS[kind]({"List": rows}), name=f"a.{kind}", fields=fields)
+    assert (table.columns, table.below) == (("Shop", "Kontakt"), 3)
+    (plain,) = read_tables(WRITERS[kind]({"List": rows[2:]}), name=f"a.{kind}", fields=fields)
+    assert plain.below is None
+    rows[0] = [Wrong.ERROR]
+    (odd,) = read_tables(WRITERS[kind]({"List": rows}), name=f"a.{kind}", fields=fields)
+    assert (odd.columns, odd.below) == (("Shop", "Kontakt"), 3)
+
+
+def test_formulas_below_a_list_in_a_column_of_no_field_make_no_rows() -> None:
+    """A helper column is often filled further down than the list."""
+    rows: list[list[Cell]] = [["Phone", "Helper"], ["4155550100", "x"], *[[None, Wrong.FORMULA]] * 50]
+    (table,) = read_tables(WRITERS["xlsx"]({"List": rows}), name="a.xlsx")
+    assert len(table) == 1
+    rows[0] = ["Phone", "Name"]
+    (table,) = read_tables(WRITERS["xlsx"]({"List": rows}), name="a.xlsx")
+    assert len(table) == 51

@@ -16,7 +16,7 @@ from hnbulk import __version__
 from hnbulk.cli import annotate, drill, orders, rebuild, runs, sandbox, story, tables
 from hnbulk.cli.talk import fail
 from hnbulk.errors import RunInterrupted, RunStopped, UsageError
-from hnbulk.streams import escape_strangers, flush
+from hnbulk.streams import escape_strangers, flush, put
 
 app = typer.Typer(
     name="hnbulk",
@@ -40,7 +40,7 @@ def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
 ) -> None:
     if version:
-        print(__version__)
+        put(sys.stdout, __version__)
         raise typer.Exit
 
 
