@@ -33,7 +33,7 @@ def read(*rows: list[object]) -> Table:
 
 
 def test_cells_of_every_kind_come_out_as_text() -> None:
-    """Whole numbers without a point, empty and faulty cells blank."""
+    """Whole numbers without a point, empty cells blank, faulty ones as a person sees them."""
     cells = [14155550100, 4155550100.5, True, date(2021, 1, 1), "=1+1", "#REF!", None, "+1 415"]
     table = read(*([cell, "x"] for cell in cells))
     assert [cells[0] for _, cells in table.rows] == [
@@ -41,8 +41,8 @@ def test_cells_of_every_kind_come_out_as_text() -> None:
         "4155550100.5",
         "true",
         "2021-01-01 00:00:00",
-        "",
-        "",
+        "#VALUE!",
+        "#REF!",
         "",
         "+1 415",
     ]

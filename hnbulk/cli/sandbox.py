@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,7 +101,12 @@ def sandbox(
     if state is not None:
         _save(made, state)  # a place that cannot be written is told before the work, not after it
     talk = Talk(as_json)
-    with serve(made.api, port=port) as api, serve(made.admin) as admin, made.start_callbacks():
+    with (
+        serve(made.api, port=port) as api,
+        serve(made.admin) as admin,
+        made.start_callbacks(),
+        suppress(KeyboardInterrupt),  # who has read where it is may end it at once
+    ):
         _tell(talk, made, api.url, admin.url, clock)
         _wait_for_the_end()
     if state is not None:
@@ -203,12 +209,12 @@ def _clock(text: str, start: datetime) -> SandboxClock:
 
 
 def _wait_for_the_end() -> None:
-    """Returns when stdin, where it is a pipe, is closed, or on Ctrl-C or SIGTERM."""
+    """Returns when stdin, where it is a pipe, is closed. Ctrl-C and SIGTERM are a `KeyboardInterrupt`."""
     try:
         if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
             while os.read(sys.stdin.fileno(), 4096):
                 pass
         else:
             threading.Event().wait()
-    except (KeyboardInterrupt, ValueError, OSError):
+    except (ValueError, OSError):
         return
