@@ -8,7 +8,7 @@ beside it, two in a hundred differing. The orders stand as a service lists those
 batches of 1,000 in any order and the newest of each first; and once more in no order at all, which is
 the worst for whatever gathers what belongs together. Measured are the join and the comparison,
 which is what the peers do, and the whole plan with a verdict for every row and its steps. Each is taken
-in turn, three times; the best counts. Memory, in runs of their own, is told twice: `asked` is what
+in turn, five times; the median counts. Memory, in runs of their own, is told twice: `asked` is what
 Python, numpy, pandas and Arrow hold at most at one time above the inputs, by their allocators' own
 counts (those of polars cannot be read); `pages` is what the process has more than with the inputs,
 in which is what the allocators keep of what was given back.
@@ -28,6 +28,7 @@ import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ from hnbulk.planfile import PlanHeader
 from hnbulk.table import Table
 
 FIELDS = (*UPDATABLE, *FIXED)
-ROUNDS, BATCH = 3, 1_000
+ROUNDS, BATCH = 5, 1_000
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
 ACCOUNT = "AC" + "a" * 32
 
@@ -235,12 +236,13 @@ def measure(rows: int, order: Callable[[int], npt.NDArray[np.int64]]) -> None:
         ways["polars join"] = lambda: by_polars(*lent)
     except ImportError:
         print("polars is not there")
-    best = dict.fromkeys(ways, float("inf"))
+    rounds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(ROUNDS):
         for way, work in ways.items():
-            best[way] = min(best[way], seconds(work, expected))
-    own = best["join and compare"]
-    for way, took in best.items():
+            rounds[way].append(seconds(work, expected))
+    middle = {way: median(took) for way, took in rounds.items()}
+    own = middle["join and compare"]
+    for way, took in middle.items():
         with Peak() as pages:
             ways[way]()
         with Asked() as asked:
